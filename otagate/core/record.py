@@ -1,0 +1,48 @@
+"""Everything that one run of the gate found: the input of the judge and the body of the run's record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otagate.core.build import Build
+from otagate.core.metric import Metric
+from otagate.core.mirror import Comparison
+from otagate.core.suite import Crash, SuiteReport
+
+
+@dataclass(frozen=True)
+class Record:
+    """`None` where a part was never reached: that is unknown, never a pass. `faults` says what stopped the run."""
+
+    suites: Mapping[str, SuiteReport]
+    metrics: Mapping[str, Metric]
+    crashes: tuple[Crash, ...] | None
+    comparison: Comparison | None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture a suite attached; `media` is image/svg+xml or image/png."""
+
+    title: str
+    media: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """What was judged, against what, when. Any change of a digest voids the verdict. Times: seconds since the epoch."""
+
+    run: str
+    nonce: str
+    platform: str
+    command: str
+    by: str
+    started: float
+    builds: tuple[Build, ...]
+    baseline: tuple[Build, ...]
+    release: str
+    baseline_release: str
+    policy_digest: str
+    suite_digests: Mapping[str, str]
+    production_digest: str

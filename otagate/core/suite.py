@@ -1,0 +1,66 @@
+"""A suite, its cases and what became of them, as counted by the parent (never as claimed by an exit status)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"  # set-up or tear-down broke
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+    MISSING = "missing"  # collected, never reported
+    CRASHED = "crashed"  # left without evidence by a crash of the candidate while it ran
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test. Times in seconds since the epoch; `message` is the failure's short form, `detail` its long one."""
+
+    id: str
+    outcome: Outcome
+    started: float
+    ended: float
+    requirements: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    message: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class SuiteReport:
+    """What the parent saw. `flaws` are reasons not to believe the run (e.g. "no end marker"); empty means coherent."""
+
+    name: str
+    tree_digest: str
+    collected: tuple[str, ...]
+    cases: tuple[Case, ...]
+    exit_status: int | None
+    ended: bool
+    flaws: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def count(self, *outcomes: Outcome) -> int:
+        return sum(case.outcome in outcomes for case in self.cases)
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A container that ended unasked. `at` in seconds since the epoch."""
+
+    service: str
+    container: str
+    at: float
+    reason: str  # "exit 1", "out of memory", "killed by signal 11"
+    log: str = ""
+
+
+def without_evidence(cases: Sequence[Case], crashes: Sequence[Crash], *, slack: float) -> tuple[Case, ...]:
+    """Failed or errored cases during which (± `slack` seconds) a crash fell become CRASHED and name it.
+
+    A crash is judged once, by its own rule; what it tore down gives no evidence either way. Passed cases stay.
+    """
+    raise NotImplementedError

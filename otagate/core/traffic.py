@@ -1,0 +1,128 @@
+"""What the steward says of traffic: who is live, what the journal holds, who has the lease, what is unfinished."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from otagate.core.cloud import Colour
+from otagate.core.promotion import Phase
+from otagate.core.watch import WatchPolicy
+
+
+class Scope(StrEnum):
+    """What a lease is for. A mirror may be raised while a promotion is watched; two of one scope exclude each other."""
+
+    PLATFORM = "platform"
+    MIRROR = "mirror"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who asks for the lease: `by` a person, `origin` user@host:pid, `command` as typed, `why` in a few words."""
+
+    scope: Scope
+    by: str
+    origin: str
+    command: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds it; `since` in seconds since the epoch."""
+
+    claim: Claim
+    since: float
+    epoch: int
+
+
+class Kind(StrEnum):
+    GENESIS = "genesis"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a promotion means to do. `builds` maps service to digest; `run` is the judged run ("" for genesis and
+    rollback); `drain` in seconds."""
+
+    promotion: str
+    kind: Kind
+    run: str
+    release: str
+    builds: Mapping[str, str]
+    to: Colour
+    by: str
+    watch: WatchPolicy
+    drain: float
+    unproven: bool = False
+
+
+@dataclass(frozen=True)
+class PromotionView:
+    """The current promotion, or the last one. `came` is the colour that was live when it began (None at genesis)."""
+
+    intent: Intent
+    phase: Phase
+    came: Colour | None
+    started: float
+    changed: float
+    reason: str = ""
+    debts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SwitchView:
+    """Map file and run time as read; None: unreadable or absent."""
+
+    file_colour: Colour | None
+    file_epoch: int | None
+    run_colour: Colour | None
+    run_epoch: int | None
+    up: Mapping[str, bool] = field(default_factory=dict)  # backend -> has a server that is up
+
+
+@dataclass(frozen=True)
+class ColourView:
+    """What the journal says a colour holds. `warm`: a proven way back."""
+
+    release: str
+    builds: Mapping[str, str]
+    warm: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """`disagreements` is empty when journal, map file and run time tell the same story."""
+
+    source: str  # digest of the otagate that the steward was made from
+    live: Colour | None
+    epoch: int
+    colours: Mapping[str, ColourView]
+    switch: SwitchView
+    promotion: PromotionView | None
+    holders: tuple[Holder, ...]
+    disagreements: tuple[str, ...]
+    last_flip: float | None
+    now: float
+
+
+class Happening(StrEnum):
+    PHASE = "phase"
+    STEP = "step"
+    WATCH = "watch"
+    DRAIN = "drain"
+    END = "end"
+
+
+@dataclass(frozen=True)
+class StewardEvent:
+    """One line of a promotion as the steward tells it; `data` is JSON-like (numbers of the watch, sessions left …)."""
+
+    at: float
+    happening: Happening
+    phase: Phase
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,237 @@
+"""What flows may ask of the world. Adapters implement these; `tests/fakes` does too, under the same contract suite."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from otagate.core.build import Build
+from otagate.core.cloud import Binding, Cloud
+from otagate.core.container import Stage
+from otagate.core.judge import Verdict
+from otagate.core.metric import Metric
+from otagate.core.mirror import ObservedCloud
+from otagate.core.promotion import Event, Phase
+from otagate.core.record import Picture, Record, RunHeader
+from otagate.core.suite import Crash, SuiteReport
+from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of live progress: `step` (e.g. "mirror"), `subject` (e.g. a service), `message`. `total` 0: unknown."""
+
+    step: str
+    subject: str
+    message: str
+    done: int = 0
+    total: int = 0
+
+
+Tell = Callable[[Progress], None]
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    def new_id(self, prefix: str) -> str:
+        """A sortable id: prefix, UTC time, random tail."""
+
+    def nonce(self) -> str: ...
+
+
+class Engine(Protocol):
+    """Observation of the clouds' engines (never provisioning, save for removal). Raises EngineFault."""
+
+    def resolve(self, service: str, reference: str) -> Build:
+        """The build that `reference` means now. UsageError if the engine has no such image and cannot get it."""
+
+    def observe(self, platform: str, bindings: Sequence[Binding]) -> tuple[ObservedCloud, ...]:
+        """All clouds, with the platform's containers of these bindings (edge included in PRODUCTION)."""
+
+    def wait_healthy(self, names: Sequence[str], deadline: float, tell: Tell) -> None:
+        """Until all are healthy (running, where no health check is). EngineFault names the guilty one, with the last
+        lines of its log, at the deadline or as soon as one has ended."""
+
+    def log_tail(self, name: str, lines: int) -> str: ...
+
+    def watch_crashes(self, platform: str, binding: Binding) -> AbstractContextManager["CrashWatch"]: ...
+
+    def restart(self, name: str, deadline: float) -> None:
+        """Ask a mirror's container to stop and start it again; UsageError for any that is not a mirror's."""
+
+    def clock(self, cloud: Cloud) -> float:
+        """The engine's own time, seconds since the epoch."""
+
+    def free_port(self, host: str) -> int: ...
+
+    def port_taken(self, host: str, port: int) -> bool: ...
+
+    def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
+        """The production switch's container port → (host, host port); empty if there is no switch."""
+
+    def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
+        """Remove labelled containers, networks and (state True or a mirror's) volumes; answers what went."""
+
+    def images(self) -> "EdgeImages":
+        """Digests of the switch's and the steward's images, built first where missing."""
+
+
+@dataclass(frozen=True)
+class EdgeImages:
+    """`source` is the digest of the otagate that the steward's image was made from."""
+
+    switch: str
+    steward: str
+    source: str
+
+
+class CrashWatch(Protocol):
+    """Listens to the engine's events from entry to exit."""
+
+    def expect(self, name: str) -> AbstractContextManager[None]:
+        """A container's end inside this block was asked for."""
+
+    def seen(self) -> tuple[Crash, ...] | None:
+        """What ended unasked so far; None if the stream of events broke (then nobody was watching)."""
+
+
+class Provisioner(Protocol):
+    """Ansible. Raises ProvisionFault with the guilty task and container; nothing goes on after the deadline."""
+
+    def apply(self, platform: str, stages: Sequence[Stage], folder: str, tell: Tell) -> tuple[str, ...]:
+        """Raise the stages in order; answers the names of what changed. `folder` receives the redacted output."""
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """One suite's execution. `networks` to join; `environment` gives addresses; `files` go under /suite."""
+
+    platform: str
+    run: str
+    suite: str
+    image: str
+    cloud: Cloud
+    networks: tuple[str, ...]
+    environment: Mapping[str, str]
+    secrets: Mapping[str, bytes]
+    folder: str
+    deadline: float
+    output: str  # where the child's own output goes (a file in the run folder)
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    report: SuiteReport
+    metrics: Mapping[str, Metric]
+    pictures: tuple[Picture, ...]
+
+
+class Suites(Protocol):
+    def digest(self, folder: str) -> str:
+        """The digest of a suite tree (byte code and caches left out). UsageError if it holds no test file."""
+
+    def run(self, run: SuiteRun, answer: "Answer", tell: Tell) -> SuiteResult:
+        """Run to the end or the deadline; what went wrong with the child is a flaw of the report, not an exception.
+        SuiteFault only if the container could not be started at all."""
+
+
+# A suite may ask the parent for what it has no right to do itself: ("restart", {"service": "web"}) → JSON-like answer.
+Answer = Callable[[str, Mapping[str, Any]], Any]
+
+
+class Secrets(Protocol):
+    def of(self, platform: str, binding: Binding, name: str) -> bytes:
+        """The secret of a binding, made at the first call and kept; a mirror's differ from production's."""
+
+    def forget(self, platform: str) -> None: ...
+
+
+class Hold(Protocol):
+    """A lease that is held, and the promotion under it. Dies with the process. SwitchFault if the steward is lost."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    def begin(self, intent: Intent) -> PromotionView:
+        """Journal a promotion in phase preflight. Refused if one is unfinished."""
+
+    def report(self, event: Event, message: str) -> Phase:
+        """What the CLI's own phase (preflight, deploying, smoking, discarding) came to; answers the next phase. When
+        that is flipping the steward takes over. Genesis goes deploying → smoking → flipping → … the same way."""
+
+    def note(self, message: str) -> None:
+        """Journal an intent or an effect inside the CLI's own phase."""
+
+    def probe(self, colour: str) -> Mapping[str, str]:
+        """Each listener's build digest (12 hex digits or more) as the colour itself answers; ProbeFault if one does
+        not."""
+
+
+class Steward(Protocol):
+    """The program beside the production switch, spoken to over the engine's API. SwitchFault if it does not answer."""
+
+    def present(self) -> bool: ...
+
+    def status(self) -> Status: ...
+
+    def lease(self, claim: Claim, wait: float) -> AbstractContextManager[Hold]:
+        """Busy with the holder's name if it is not free within `wait` seconds."""
+
+    def follow(self, promotion: str) -> Iterator[StewardEvent]:
+        """The promotion's events from its beginning, live, until it ends or halts."""
+
+    def recover(self, claim: Claim) -> PromotionView | None:
+        """Finish or undo what was cut off, as far as the steward can alone. A promotion left in DISCARDING waits for
+        the CLI to remove the idle colour's containers and report. None: nothing was unfinished."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    header: RunHeader
+    record: Record
+    verdict: Verdict
+    ended: float
+    expires: float
+    pictures: tuple[Picture, ...] = ()
+
+
+class Store(Protocol):
+    """What was judged and promoted. Raises StoreFault; a full disk is one."""
+
+    def save_run(self, run: StoredRun) -> None: ...
+
+    def run(self, platform: str, run: str) -> StoredRun:
+        """By id or unique beginning; "" means the newest. UsageError if there is none."""
+
+    def runs(self, platform: str) -> tuple[str, ...]:
+        """Ids, newest first."""
+
+    def save_promotion(self, platform: str, view: PromotionView) -> None: ...
+
+
+class Vault(Protocol):
+    """The run folder: one per run, mode 0700, files written whole or not at all."""
+
+    def folder(self, run: str) -> str: ...
+
+    def write(self, run: str, name: str, content: bytes) -> str:
+        """Answers the path."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    clock: Clock
+    engine: Engine
+    provisioner: Provisioner
+    suites: Suites
+    secrets: Secrets
+    steward: Steward
+    store: Store
+    vault: Vault
+    tell: Tell
