@@ -75,9 +75,7 @@ class Engine(Protocol):
     def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
         """The production switch's container port → (host, host port); empty if there is no switch."""
 
-    def remove(
-        self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell
-    ) -> tuple[str, ...]:
+    def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
         """Remove labelled containers, networks and (state True or a mirror's) volumes; answers what went."""
 
     def images(self) -> "EdgeImages":

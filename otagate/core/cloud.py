@@ -44,7 +44,5 @@ LABEL_SERVICE = "otagate.service"
 LABEL_RUN = "otagate.run"
 LABEL_BINDING = "otagate.binding"
 LABEL_TIER = "otagate.tier"
-LABEL_SPEC = (
-    "otagate.spec"  # digest of the container's specification: what makes a second raise change nothing
-)
+LABEL_SPEC = "otagate.spec"  # digest of the container's specification: what makes a second raise change nothing
 LABEL_RELEASE = "otagate.release"

@@ -44,8 +44,7 @@ def definition(service: Service) -> dict[str, Any]:
         "mounts": [[m.volume, m.target, m.read_only] for m in service.mounts],
         "configs": {c.target: [digest_of_bytes(c.content), c.mode] for c in service.configs},
         "secrets": sorted(service.secrets),
-        "healthcheck": check
-        and [list(check.test), check.interval, check.timeout, check.retries, check.start_period],
+        "healthcheck": check and [list(check.test), check.interval, check.timeout, check.retries, check.start_period],
         "read_only": service.read_only,
         "tmpfs": sorted(service.tmpfs),
         "user": service.user,

@@ -48,7 +48,5 @@ class Back:
     limit: float
 
 
-def look_on(
-    policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float, now: float
-) -> GoOn | Enough | Back:
+def look_on(policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float, now: float) -> GoOn | Enough | Back:
     raise NotImplementedError
