@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from otagate.core.build import Build
-from otagate.core.cloud import Binding, Cloud
+from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.judge import Verdict
 from otagate.core.metric import Metric
@@ -65,6 +65,9 @@ class Engine(Protocol):
     def restart(self, name: str, deadline: float) -> None:
         """Ask a mirror's container to stop and start it again; UsageError for any that is not a mirror's."""
 
+    def kill(self, name: str, deadline: float) -> None:
+        """SIGKILL a mirror's container and start it again; UsageError for any that is not a mirror's."""
+
     def clock(self, cloud: Cloud) -> float:
         """The engine's own time, seconds since the epoch."""
 
@@ -77,6 +80,9 @@ class Engine(Protocol):
 
     def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
         """Remove labelled containers, networks and (state True or a mirror's) volumes; answers what went."""
+
+    def remove_colour(self, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
+        """Remove a colour's production-bound release containers (a promotion that was abandoned); never state."""
 
     def images(self) -> "EdgeImages":
         """Digests of the switch's and the steward's images, built first where missing."""

@@ -1,0 +1,413 @@
+"""From a platform and its builds to what must run where: names, networks, labels, bindings. Pure, so it can be printed.
+
+On one engine a binding is a set of networks plus the credentials that are put into its containers: production's colours
+have a network each, joined by state and edge; each side of a mirror has one internal network and secrets of its own.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from otagate.core.canonical import digest_of, plain
+from otagate.core.cloud import (
+    LABEL_BINDING,
+    LABEL_CLOUD,
+    LABEL_COLOUR,
+    LABEL_PLATFORM,
+    LABEL_RELEASE,
+    LABEL_RUN,
+    LABEL_SERVICE,
+    LABEL_SPEC,
+    LABEL_TIER,
+    Binding,
+    Cloud,
+    Colour,
+)
+from otagate.core.container import Attachment, Container, File, Network, Port, Stage, Volume, VolumeMount
+from otagate.core.platform import Listener, Platform, Service, Tier
+from otagate.core.release import Release
+from otagate.core.switch import flip_lua, haproxy_config, map_text
+from otagate.core.topology import Door, HookCall, Topology
+
+RUN_FOLDER = "/run/otagate"
+SWITCH, STEWARD = "switch", "steward"
+_UNPRIVILEGED = "65534:65534"
+_FIRST_FRONT = 20001
+
+SecretOf = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one side of a platform stands: production's colour, or one side of the mirror in a colour's cloud."""
+
+    platform: str
+    binding: Binding
+    colour: Colour
+
+    @property
+    def prefix(self) -> str:
+        side = f"-{self.binding}" if self.binding.is_mirror else ""
+        return f"{self.platform}-{self.colour}{side}"
+
+    @property
+    def network(self) -> str:
+        return self.prefix
+
+    def container(self, service: str) -> str:
+        return f"{self.prefix}-{service}"
+
+
+def shared_name(platform: str, service: str) -> str:
+    return f"{platform}-{Cloud.SHARED}-{service}"
+
+
+def production_networks(platform: str) -> tuple[str, ...]:
+    return tuple(f"{platform}-{cloud}" for cloud in (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN))
+
+
+def steward_volume(platform: str) -> str:
+    return f"{platform}-{Cloud.SHARED}-{STEWARD}"
+
+
+# --- production -------------------------------------------------------------------------------------------------
+
+
+def state_stage(platform: Platform, images: Mapping[str, str], secret: SecretOf) -> Stage:
+    """Production's state tier with the networks of both colours; `images` maps service to image digest."""
+    name = platform.name
+    services = platform.of_tier(Tier.STATE)
+    containers = tuple(
+        _service(
+            platform,
+            service,
+            image=images[service.name],
+            name=shared_name(name, service.name),
+            networks=tuple(Attachment(n, (service.name,)) for n in production_networks(name)),
+            volume=lambda volume: f"{name}-{volume}",
+            labels=_labels(name, Cloud.SHARED, service.name, Binding.PRODUCTION, service.tier),
+            secret=secret,
+            after=lambda needed: shared_name(name, needed),
+            environment={},
+        )
+        for service in services
+    )
+    return Stage(
+        name="state",
+        cloud=Cloud.SHARED,
+        cause="production's state outlives every release",
+        networks=tuple(
+            Network(n, False, _labels(name, cloud, "", Binding.PRODUCTION, None))
+            for n, cloud in zip(production_networks(name), (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN), strict=True)
+        ),
+        volumes=tuple(
+            Volume(f"{name}-{mount.volume}", _labels(name, Cloud.SHARED, s.name, Binding.PRODUCTION, s.tier))
+            for s in services
+            for mount in s.mounts
+        ),
+        containers=containers,
+        replace=False,
+        deadline=platform.deadlines.up,
+    )
+
+
+def steward_stage(platform: Platform, image: str) -> Stage:
+    name = platform.name
+    labels = _labels(name, Cloud.SHARED, STEWARD, Binding.PRODUCTION, Tier.EDGE)
+    container = Container(
+        name=shared_name(name, STEWARD),
+        image=image,
+        networks=tuple(Attachment(n, (STEWARD,)) for n in production_networks(name)),
+        labels=labels,
+        environment={"OTAGATE_TOPOLOGY": json.dumps(asdict(topology(platform)), sort_keys=True)},
+        mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
+        tmpfs=("/tmp",),
+        read_only=True,
+        user=_UNPRIVILEGED,
+        cap_drop=("ALL",),
+        no_new_privileges=True,
+        restart="unless-stopped",
+    )
+    return Stage(
+        name=STEWARD,
+        cloud=Cloud.SHARED,
+        cause="the steward alone turns the switch and keeps the journal",
+        networks=(),
+        volumes=(Volume(steward_volume(name), labels),),
+        containers=(_specified(container),),
+        replace=False,
+        deadline=platform.deadlines.up,
+    )
+
+
+def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int]) -> Stage:
+    """Production's switch; `host_ports` maps listener to the port published on its host address."""
+    name = platform.name
+    seen = topology(platform)
+    container = Container(
+        name=shared_name(name, SWITCH),
+        image=image,
+        networks=tuple(Attachment(n, (SWITCH,)) for n in production_networks(name)),
+        labels=_labels(name, Cloud.SHARED, SWITCH, Binding.PRODUCTION, Tier.EDGE),
+        environment={"OTAGATE_SWITCH_CONFIG": haproxy_config(seen), "OTAGATE_SWITCH_LUA": flip_lua(seen)},
+        mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
+        ports=tuple(
+            Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors
+        ),
+        tmpfs=("/conf",),
+        read_only=True,
+        user=_UNPRIVILEGED,
+        cap_drop=("ALL",),
+        no_new_privileges=True,
+        restart="unless-stopped",
+    )
+    return Stage(
+        name=SWITCH,
+        cloud=Cloud.SHARED,
+        cause="one switch for all listeners",
+        networks=(),
+        volumes=(),
+        containers=(_specified(container),),
+        replace=False,
+        deadline=platform.deadlines.up,
+    )
+
+
+def colour_stage(platform: Platform, release: Release, colour: Colour, secret: SecretOf, *, fresh: bool) -> Stage:
+    """A release bound to production. `fresh`: a promotion's deploying, which replaces what the colour held before."""
+    place = Place(platform.name, Binding.PRODUCTION, colour)
+    return Stage(
+        name=f"{colour} release",
+        cloud=Cloud.of(colour),
+        cause=f"release {release.short} bound to production, passive until it is live",
+        networks=(),
+        volumes=tuple(
+            Volume(f"{place.prefix}-{m.volume}", _place_labels(place, s, release))
+            for s in platform.of_tier(Tier.RELEASE)
+            for m in s.mounts
+        ),
+        containers=_release(platform, release, place, secret),
+        replace=fresh,
+        deadline=platform.deadlines.deploy,
+    )
+
+
+# --- mirror -----------------------------------------------------------------------------------------------------
+
+
+def mirror_stage(
+    platform: Platform,
+    release: Release,
+    images: Mapping[str, str],
+    place: Place,
+    secret: SecretOf,
+    switch_image: str,
+    run: str,
+) -> Stage:
+    """One side of the mirror: state, stand-ins, release, and on the candidate's side a switch of its own."""
+    beside = tuple(
+        _service(
+            platform,
+            service,
+            image=images[service.name],
+            name=place.container(service.name),
+            networks=(Attachment(place.network, (service.name,)),),
+            volume=lambda volume: f"{place.prefix}-{volume}",
+            labels=_place_labels(place, service, None),
+            secret=secret,
+            after=place.container,
+            environment={},
+        )
+        for service in (*platform.of_tier(Tier.STATE), *platform.of_tier(Tier.EXTERNAL))
+    )
+    edge = (mirror_switch(platform, place, switch_image),) if place.binding is Binding.CANDIDATE else ()
+    containers = (*beside, *_release(platform, release, place, secret), *edge)
+    return Stage(
+        name=str(place.binding),
+        cloud=Cloud.of(place.colour),
+        cause="the build under test" if place.binding is Binding.CANDIDATE else "the live release, freshly started",
+        networks=(Network(place.network, True, _place_labels(place, None, None)),),
+        volumes=tuple(
+            Volume(f"{place.prefix}-{m.volume}", _place_labels(place, s, None))
+            for s in platform.services.values()
+            for m in s.mounts
+        ),
+        containers=tuple(replace(c, labels={**c.labels, LABEL_RUN: run}) for c in containers),
+        replace=True,
+        deadline=platform.deadlines.mirror,
+    )
+
+
+def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
+    seen = topology(platform, place)
+    return _specified(
+        Container(
+            name=place.container(SWITCH),
+            image=image,
+            networks=(Attachment(place.network, (SWITCH,)),),
+            labels=_labels(
+                platform.name, Cloud.of(place.colour), SWITCH, place.binding, Tier.EDGE, colour=place.colour
+            ),
+            environment={
+                "OTAGATE_SWITCH_CONFIG": haproxy_config(seen),
+                "OTAGATE_SWITCH_LUA": flip_lua(seen),
+                "OTAGATE_SWITCH_MAP": map_text(place.colour, 1),
+            },
+            tmpfs=("/conf", RUN_FOLDER),
+            read_only=True,
+            user=_UNPRIVILEGED,
+            cap_drop=("ALL",),
+            no_new_privileges=True,
+            restart="unless-stopped",
+        )
+    )
+
+
+# --- the switch's view ------------------------------------------------------------------------------------------
+
+
+def topology(platform: Platform, mirror: Place | None = None) -> Topology:
+    """Production's switch knows both colours; a mirror's own switch only the colour whose cloud it stands in."""
+    places = (mirror,) if mirror else tuple(Place(platform.name, Binding.PRODUCTION, colour) for colour in Colour)
+    switch = mirror.container(SWITCH) if mirror else shared_name(platform.name, SWITCH)
+    return Topology(
+        platform=platform.name,
+        switch=switch,
+        doors=tuple(
+            _door(platform, listener, places, _FIRST_FRONT + index)
+            for index, listener in enumerate(platform.listeners.values())
+        ),
+        hooks=tuple(
+            HookCall(
+                service=service.name,
+                name=hook.name.value,
+                hosts={place.colour.value: place.container(service.name) for place in places},
+                port=hook.port,
+                path=hook.path,
+                deadline=hook.deadline,
+            )
+            for service in platform.of_tier(Tier.RELEASE)
+            for hook in service.hooks
+        ),
+    )
+
+
+def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], front: int) -> Door:
+    coloured = platform.services[listener.service].tier is Tier.RELEASE
+    return Door(
+        name=listener.name,
+        protocol=listener.protocol,
+        front=front,
+        backs={
+            place.colour.value: place.container(listener.service)
+            if coloured or place.binding.is_mirror
+            else shared_name(platform.name, listener.service)
+            for place in places
+        },
+        port=listener.port,
+        probe=listener.probe,
+        called_ae=listener.called_ae,
+        idle_timeout=listener.idle_timeout,
+        coloured=coloured,
+    )
+
+
+# --- containers -------------------------------------------------------------------------------------------------
+
+
+def _release(platform: Platform, release: Release, place: Place, secret: SecretOf) -> tuple[Container, ...]:
+    return tuple(
+        _service(
+            platform,
+            service,
+            image=release.builds[service.name].digest,
+            name=place.container(service.name),
+            networks=(Attachment(place.network, (service.name,)),),
+            volume=lambda volume: f"{place.prefix}-{volume}",
+            labels=_place_labels(place, service, release),
+            secret=secret,
+            after=place.container,
+            environment={
+                "OTAGATE_BUILD": release.builds[service.name].digest,
+                "OTAGATE_COLOUR": place.colour.value,
+            },
+        )
+        for service in platform.of_tier(Tier.RELEASE)
+    )
+
+
+def _service(
+    platform: Platform,
+    service: Service,
+    *,
+    image: str,
+    name: str,
+    networks: tuple[Attachment, ...],
+    volume: Callable[[str], str],
+    labels: Mapping[str, str],
+    secret: SecretOf,
+    after: Callable[[str], str],
+    environment: Mapping[str, str],
+) -> Container:
+    together = {s.name for s in platform.services.values() if (s.tier is Tier.STATE) == (service.tier is Tier.STATE)}
+    in_mirror = labels[LABEL_BINDING] != Binding.PRODUCTION
+    files = tuple(File(c.target, c.content, c.mode) for c in service.configs) + tuple(
+        File(f"/run/secrets/{s}", secret(s), 0o444, secret=True) for s in service.secrets
+    )
+    return _specified(
+        Container(
+            name=name,
+            image=image,
+            networks=networks,
+            labels=labels,
+            environment={**service.environment, **environment},
+            command=service.command,
+            entrypoint=service.entrypoint,
+            mounts=tuple(VolumeMount(volume(m.volume), m.target, m.read_only) for m in service.mounts),
+            files=files,
+            tmpfs=service.tmpfs,
+            read_only=service.read_only,
+            user=service.user,
+            cap_drop=service.cap_drop,
+            no_new_privileges=service.no_new_privileges,
+            memory=service.memory,
+            cpus=service.cpus,
+            restart=service.restart,
+            healthcheck=service.healthcheck,
+            stop_signal=service.stop_signal,
+            stop_grace=service.stop_grace,
+            # Production's state is a stage of its own and healthy before any release starts.
+            after=tuple(after(d) for d in service.depends_on if in_mirror or d in together),
+        )
+    )
+
+
+def _specified(container: Container) -> Container:
+    """With the digest of everything but its labels under `otagate.spec`."""
+    content = plain(replace(container, labels={}))
+    return replace(container, labels={**container.labels, LABEL_SPEC: digest_of(content)})
+
+
+def _labels(
+    platform: str, cloud: Cloud, service: str, binding: Binding, tier: Tier | None, *, colour: Colour | None = None
+) -> dict[str, str]:
+    labels = {LABEL_PLATFORM: platform, LABEL_CLOUD: cloud.value, LABEL_BINDING: binding.value}
+    if service:
+        labels[LABEL_SERVICE] = service
+    if tier:
+        labels[LABEL_TIER] = tier.value
+    if colour:
+        labels[LABEL_COLOUR] = colour.value
+    return labels
+
+
+def _place_labels(place: Place, service: Service | None, release: Release | None) -> dict[str, str]:
+    labels = _labels(
+        place.platform,
+        Cloud.of(place.colour),
+        service.name if service else "",
+        place.binding,
+        service.tier if service else None,
+        colour=place.colour,
+    )
+    return {**labels, LABEL_RELEASE: release.digest} if release else labels

@@ -1,0 +1,163 @@
+"""Production as a whole: make it (genesis) or add what is missing, describe it, take it down."""
+
+from dataclasses import dataclass
+
+from otagate.core.cloud import Binding, Colour
+from otagate.core.container import Stage
+from otagate.core.errors import Alarm, Fault, UsageError
+from otagate.core.mirror import Difference, ObservedCloud, against_definition
+from otagate.core.plan import Action, Plan, Step, steps_of
+from otagate.core.platform import Platform, Tier
+from otagate.core.promotion import Event
+from otagate.core.release import Release, release_of
+from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
+from otagate.core.watch import WatchPolicy
+from otagate.flows.look import addresses, images_beside, live_builds, production_stages, serving
+from otagate.flows.promote import discard, follow, smoke
+from otagate.ports import Ports
+
+GENESIS_COLOUR = Colour.BLUE
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Production as it should be. `status` is None until there is a steward; `live` None means genesis."""
+
+    status: Status | None
+    live: Colour | None
+    release: Release
+    stages: tuple[Stage, ...]
+    clouds: tuple[ObservedCloud, ...]
+
+    @property
+    def plan(self) -> Plan:
+        title = f"genesis: release {self.release.short}" if self.live is None else "production: what is missing"
+        turn = Step(Action.TURN, "switch", f"first release live on {GENESIS_COLOUR}, unproven, by a named person")
+        return Plan(title, (*steps_of(self.stages, self.clouds), *((turn,) if self.live is None else ())))
+
+
+def look_for_up(platform: Platform, ports: Ports) -> Wanted:
+    status = ports.steward.status() if ports.steward.present() else None
+    live = status.live if status else None
+    if status is not None and live is not None:
+        builds = live_builds(status, live)
+    else:
+        builds = {s.name: ports.engine.resolve(s.name, s.image) for s in platform.of_tier(Tier.RELEASE)}
+    release = release_of(platform, builds)
+    if status is not None and live is not None and status.colours[live.value].release != release.digest:
+        raise Alarm(
+            "the platform's files define another release than the one that is live; up never changes what is live",
+            code="definition-changed",
+            hint="otagate test and promote bring a changed definition to production",
+        )
+    images = images_beside(platform, ports)
+    stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, ports.engine.images())
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    return Wanted(status, live, release, stages, clouds)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """`genesis` is the first release's promotion, if this made it."""
+
+    changed: tuple[str, ...]
+    genesis: PromotionView | None
+
+
+def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: float) -> Raised:
+    """Genesis, or only what is missing; what is live is never changed. Raises Busy and Fault."""
+    folder = ports.vault.folder(f"up-{platform.name}")
+    state, steward, colour, switch = wanted.stages
+
+    def apply(*stages: Stage) -> tuple[str, ...]:
+        return ports.provisioner.apply(platform.name, stages, folder, ports.tell)
+
+    changed = apply(state, steward)
+    if wanted.live is not None:
+        return Raised((*changed, *apply(colour, switch)), None)
+    intent = Intent(
+        promotion=ports.clock.new_id("g-"),
+        kind=Kind.GENESIS,
+        run="",
+        release=wanted.release.digest,
+        builds={name: build.digest for name, build in wanted.release.builds.items()},
+        to=GENESIS_COLOUR,
+        by=claim.by,
+        watch=WatchPolicy(lasts=0.0),
+        drain=0.0,
+        unproven=True,
+    )
+    with ports.steward.lease(claim, wait) as hold:
+        hold.begin(intent)
+        hold.report(Event.OK, "nothing is live yet")
+        try:
+            changed = (*changed, *apply(colour))
+            hold.report(Event.OK, "healthy")
+            smoke(GENESIS_COLOUR, wanted.release.builds, hold)
+            changed = (*changed, *apply(switch))
+            hold.report(Event.OK, "answers with its digests")
+        except (Fault, KeyboardInterrupt) as broke:
+            abort = isinstance(broke, KeyboardInterrupt)
+            hold.report(Event.ABORT if abort else Event.FAULT, "interrupted" if abort else str(broke))
+            discard(platform, GENESIS_COLOUR, ports, hold)
+            hold.report(Event.OK, "nothing is live")
+            raise
+    return Raised(changed, follow(intent.promotion, ports))
+
+
+def down(platform: Platform, ports: Ports, *, destroy: str | None) -> tuple[str, ...]:
+    """Without `destroy` only the mirror and what an undone promotion left; with the platform's name, all of it."""
+    if destroy is not None and destroy != platform.name:
+        raise UsageError(
+            f"--destroy-state {destroy} does not name this platform",
+            code="wrong-name",
+            hint=f"to remove production with its data: otagate down --destroy-state {platform.name}",
+        )
+    mirror = ports.engine.remove(platform.name, [Binding.CANDIDATE, Binding.BASELINE], state=True, tell=ports.tell)
+    if destroy is None:
+        return (*mirror, *_leftovers(platform, ports))
+    gone = ports.engine.remove(platform.name, [Binding.PRODUCTION], state=True, tell=ports.tell)
+    ports.secrets.forget(platform.name)
+    return (*mirror, *gone)
+
+
+def _leftovers(platform: Platform, ports: Ports) -> tuple[str, ...]:
+    """A colour that neither serves nor is warm, and that no unfinished promotion is working on."""
+    if not ports.steward.present():
+        return ()
+    status = ports.steward.status()
+    unfinished = status.promotion is not None and not status.promotion.phase.ended
+    if status.live is None or unfinished:
+        return ()
+    idle = status.live.other
+    view = status.colours.get(idle.value)
+    return () if view is not None and view.warm else ports.engine.remove_colour(platform.name, idle, ports.tell)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What `status` shows. `status` None: no production. `departures`: production against its own definition."""
+
+    status: Status | None
+    addresses: dict[str, str]
+    clouds: tuple[ObservedCloud, ...]
+    departures: tuple[Difference, ...]
+
+    @property
+    def red(self) -> bool:
+        return bool(self.departures or (self.status is not None and self.status.disagreements))
+
+
+def describe(platform: Platform, ports: Ports) -> Picture:
+    """Production as it is, with every departure; reads only."""
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    if not ports.steward.present():
+        return Picture(None, addresses(platform, ports), clouds, ())
+    status = ports.steward.status()
+    if status.live is None:
+        return Picture(status, addresses(platform, ports), clouds, ())
+    release = release_of(platform, live_builds(status, status.live))
+    edge, images = ports.engine.images(), images_beside(platform, ports)
+    stages = production_stages(platform, ports, release, status.live, images, edge)
+    departures = against_definition(stages, serving(clouds, status.live))
+    return Picture(status, addresses(platform, ports), clouds, departures)

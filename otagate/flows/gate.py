@@ -1,0 +1,162 @@
+"""The gate: raise the mirror with the build in it, compare, run the suites, judge, keep the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otagate.core.build import Build
+from otagate.core.cloud import Binding
+from otagate.core.errors import ProvisionFault, UsageError
+from otagate.core.judge import judge
+from otagate.core.mirror import ObservedContainer, production_digest
+from otagate.core.plan import Plan
+from otagate.core.platform import Platform, Tier
+from otagate.core.record import Record, RunHeader
+from otagate.core.release import Release, release_of
+from otagate.core.suite import Crash
+from otagate.core.traffic import Claim
+from otagate.flows.look import Production, look_at_production, policy_digest, suite_digests
+from otagate.flows.mirror import (
+    Mirror,
+    compare_mirror,
+    lower_mirror,
+    plan_mirror,
+    plan_text,
+    raise_mirror,
+)
+from otagate.flows.suites import Bench, Gathered, run_suites
+from otagate.ports import CrashWatch, Ports, Progress, StoredRun
+
+_NOTHING = Gathered({}, {}, ())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be judged: the candidate's release beside the live one, and the images of the suites."""
+
+    production: Production
+    candidate: Release
+    suite_images: Mapping[str, Build]
+
+
+def look_for_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Subject:
+    """Resolve every image once. UsageError for an unknown or not release-tier service, or an image that is not there."""
+    for name in asked:
+        service = platform.services.get(name)
+        if service is None or service.tier is not Tier.RELEASE:
+            known = ", ".join(s.name for s in platform.of_tier(Tier.RELEASE))
+            raise UsageError(
+                f"{name!r} is not a release-tier service of {platform.name}",
+                code="unknown-service",
+                hint=f"its release-tier services are: {known}",
+            )
+    suites = suite_digests(platform, ports)  # an empty suite folder ends here, before anything is raised
+    production = look_at_production(platform, ports)
+    tested = {name: ports.engine.resolve(name, reference) for name, reference in asked.items()}
+    images = {name: ports.engine.resolve(name, platform.suites[name].image) for name in suites}
+    return Subject(production, release_of(platform, {**production.release.builds, **tested}), images)
+
+
+def plan_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Plan:
+    """What `test` would do, for `--dry-run`."""
+    subject = look_for_test(platform, asked, ports)
+    mirror = plan_mirror(platform, subject.production, subject.candidate, ports, run="")
+    observed = ports.engine.observe(platform.name, [Binding.CANDIDATE, Binding.BASELINE])
+    return plan_text(mirror, observed, tuple(platform.suites))
+
+
+def test(
+    platform: Platform, asked: Mapping[str, str], ports: Ports, claim: Claim, *, wait: float, keep: bool
+) -> StoredRun:
+    """One run of the gate, from the images to the stored verdict; `keep` leaves the mirror standing.
+
+    Raises Busy if another holds the mirror, and Fault if something outside broke before anything could be judged.
+    """
+    subject = look_for_test(platform, asked, ports)
+    with ports.steward.lease(claim, wait):
+        header = _header(platform, subject, ports, claim)
+        try:
+            stored = _run(platform, subject, ports, header)
+        finally:
+            if not keep:
+                lower_mirror(platform, ports)
+        ports.store.save_run(stored)
+        return stored
+
+
+def _header(platform: Platform, subject: Subject, ports: Ports, claim: Claim) -> RunHeader:
+    production = subject.production
+    return RunHeader(
+        run=ports.clock.new_id(""),
+        nonce=ports.clock.nonce(),
+        platform=platform.name,
+        command=claim.command,
+        by=claim.by,
+        started=ports.clock.now(),
+        builds=tuple(subject.candidate.builds.values()),
+        baseline=tuple(production.release.builds.values()),
+        release=subject.candidate.digest,
+        baseline_release=production.release.digest,
+        policy_digest=policy_digest(platform),
+        suite_digests=suite_digests(platform, ports),
+        production_digest=production_digest(production.clouds),
+    )
+
+
+def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) -> StoredRun:
+    lower_mirror(platform, ports)  # what an earlier run left would be state that production does not have
+    mirror = plan_mirror(platform, subject.production, subject.candidate, ports, header.run)
+    folder = ports.vault.folder(header.run)
+    with ports.engine.watch_crashes(platform.name, Binding.CANDIDATE) as crashes:
+        unhealthy = _raise(platform, mirror, ports, folder)
+        if unhealthy:
+            record, gathered = Record({}, {}, unhealthy, None), _NOTHING
+        else:
+            bench = Bench(
+                platform, subject.production, mirror, subject.candidate, header.run, header.nonce, folder, ports, crashes
+            )
+            record, gathered = _measure(bench, subject)
+    verdict = judge(platform.policy, record)
+    ended = ports.clock.now()
+    return StoredRun(header, record, verdict, ended, ended + platform.policy.max_age, gathered.pictures)
+
+
+def _measure(bench: Bench, subject: Subject) -> tuple[Record, Gathered]:
+    tell = bench.ports.tell
+    tell(Progress("drift", "", "comparing mirror and production"))
+    comparison = compare_mirror(bench.platform, bench.production, bench.mirror, bench.candidate, bench.ports)
+    tell(Progress("drift", "", f"{comparison.compared} fields compared, {len(comparison.drift)} unexplained"))
+    gathered = run_suites(bench, subject.suite_images)
+    return Record(gathered.suites, gathered.metrics, bench.crashes.seen(), comparison), gathered
+
+
+def _raise(platform: Platform, mirror: Mirror, ports: Ports, folder: str) -> tuple[Crash, ...]:
+    """Raise both sides. A candidate that never gets healthy beside a healthy baseline is the build's own doing and is
+    answered as its crashes; anything else that breaks is a fault outside and is raised."""
+    try:
+        raise_mirror(platform, mirror, ports, folder)
+    except ProvisionFault:
+        seen = {c.name: c for cloud in ports.engine.observe(platform.name, list(Binding)) for c in cloud.containers}
+        baseline = [seen.get(name) for name in mirror.containers(Binding.BASELINE)]
+        if not all(c is not None and _well(c) for c in baseline):
+            raise
+        released = {s.name for s in platform.of_tier(Tier.RELEASE)}
+        sick = [
+            c
+            for name in mirror.containers(Binding.CANDIDATE)
+            if (c := seen.get(name)) is not None and c.service in released and not _well(c)
+        ]
+        if not sick:
+            raise
+        return tuple(_never_healthy(c, ports) for c in sick)
+    return ()
+
+
+def _well(container: ObservedContainer) -> bool:
+    return container.running and container.health in ("healthy", "none")
+
+
+def _never_healthy(container: ObservedContainer, ports: Ports) -> Crash:
+    reason = f"never became healthy beside a healthy baseline ({container.health if container.running else 'ended'})"
+    return Crash(
+        container.service, container.name, ports.clock.now(), reason, ports.engine.log_tail(container.name, 20)
+    )

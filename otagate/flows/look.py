@@ -1,0 +1,140 @@
+"""One look at the world, taken before a plan is made: images, traffic, what is live and whether it is as defined."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from otagate.core.build import Build
+from otagate.core.canonical import digest_of, plain
+from otagate.core.cloud import Binding, Colour
+from otagate.core.container import Stage
+from otagate.core.errors import Alarm, UsageError
+from otagate.core.mirror import Difference, ObservedCloud, against_definition
+from otagate.core.platform import Platform, Tier
+from otagate.core.release import Release, release_of
+from otagate.core.stages import colour_stage, state_stage, steward_stage, switch_stage, topology
+from otagate.core.traffic import Status
+from otagate.ports import EdgeImages, Ports
+
+
+@dataclass(frozen=True)
+class Production:
+    """Production as it is: `live` serves `release`; `images` are the state and external tiers' by service; `clouds`
+    leave out the colour that does not serve."""
+
+    status: Status
+    live: Colour
+    release: Release
+    images: Mapping[str, str]
+    edge: EdgeImages
+    clouds: tuple[ObservedCloud, ...]
+    departures: tuple[Difference, ...]
+
+
+def look_at_production(platform: Platform, ports: Ports) -> Production:
+    """UsageError if there is no production yet; Alarm if journal, map file and switch disagree."""
+    status = live_status(platform, ports)
+    if status.live is None:
+        raise UsageError(f"platform {platform.name} is not live yet", code="no-production", hint="otagate up goes on")
+    if status.disagreements:
+        raise Alarm(
+            "switch, map file and journal disagree: " + "; ".join(status.disagreements),
+            code="disagreement",
+            hint="otagate status, then otagate recover",
+        )
+    images = images_beside(platform, ports)
+    edge = ports.engine.images()
+    release = release_of(platform, live_builds(status, status.live))
+    clouds = serving(ports.engine.observe(platform.name, [Binding.PRODUCTION]), status.live)
+    stages = production_stages(platform, ports, release, status.live, images, edge)
+    return Production(status, status.live, release, images, edge, clouds, against_definition(stages, clouds))
+
+
+def serving(clouds: Sequence[ObservedCloud], live: Colour) -> tuple[ObservedCloud, ...]:
+    """Production without the colour that does not serve (warm, or left by a promotion that was undone)."""
+    return tuple(
+        replace(cloud, containers=tuple(c for c in cloud.containers if c.colour != live.other)) for cloud in clouds
+    )
+
+
+def live_status(platform: Platform, ports: Ports) -> Status:
+    if not ports.steward.present():
+        raise UsageError(
+            f"platform {platform.name} has no production yet", code="no-production", hint="otagate up makes it"
+        )
+    return ports.steward.status()
+
+
+def images_beside(platform: Platform, ports: Ports) -> dict[str, str]:
+    """Digests of the images of the state and external tiers."""
+    beside = (*platform.of_tier(Tier.STATE), *platform.of_tier(Tier.EXTERNAL))
+    return {service.name: ports.engine.resolve(service.name, service.image).digest for service in beside}
+
+
+def live_builds(status: Status, live: Colour) -> dict[str, Build]:
+    """The live release's builds by digest, as the journal names them."""
+    view = status.colours.get(live.value)
+    if view is None or not view.builds:
+        raise Alarm(
+            f"the journal names {live} live but knows no release there",
+            code="no-live-release",
+            hint="otagate status, then otagate recover",
+        )
+    return {service: Build(service, digest, digest) for service, digest in view.builds.items()}
+
+
+def production_stages(
+    platform: Platform, ports: Ports, release: Release, live: Colour, images: Mapping[str, str], edge: EdgeImages
+) -> tuple[Stage, ...]:
+    """What production should consist of: state, live release, steward and switch, in the order in which they start."""
+
+    def secret(name: str) -> bytes:
+        return ports.secrets.of(platform.name, Binding.PRODUCTION, name)
+
+    return (
+        state_stage(platform, images, secret),
+        steward_stage(platform, edge.steward),
+        colour_stage(platform, release, live, secret, fresh=False),
+        switch_stage(platform, edge.switch, host_ports(platform, ports)),
+    )
+
+
+def host_ports(platform: Platform, ports: Ports) -> dict[str, int]:
+    """Each listener's port on its host: the switch's own, else as declared, else one that is free now.
+
+    UsageError if a declared port is taken by something else.
+    """
+    published = ports.engine.published(platform.name)
+    chosen: dict[str, int] = {}
+    for door in topology(platform).doors:
+        listener = platform.listeners[door.name]
+        if door.front in published:
+            chosen[door.name] = published[door.front][1]
+        elif listener.host_port is None:
+            chosen[door.name] = ports.engine.free_port(listener.host)
+        elif ports.engine.port_taken(listener.host, listener.host_port):
+            raise UsageError(
+                f"listener {door.name}: {listener.host}:{listener.host_port} is in use by something else",
+                code="port-in-use",
+                hint=f"free the port, or change listeners.{door.name}.address in otagate.yaml, then otagate up",
+            )
+        else:
+            chosen[door.name] = listener.host_port
+    return chosen
+
+
+def addresses(platform: Platform, ports: Ports) -> dict[str, str]:
+    """Where each listener answers, as host:port; empty while there is no switch."""
+    published = ports.engine.published(platform.name)
+    doors = {door.name: door.front for door in topology(platform).doors}
+    return {name: "{}:{}".format(*published[front]) for name, front in doors.items() if front in published}
+
+
+def policy_digest(platform: Platform) -> str:
+    """What a verdict was given under: rules with their kinds, demands, allowed differences and the mirror's data."""
+    policy = platform.policy
+    rules = [{"kind": type(rule).__name__, "rule": plain(rule)} for rule in policy.rules]
+    return digest_of({"rules": rules, "policy": plain(policy), "allowed": plain(platform.allowed), "data": platform.mirror_data})
+
+
+def suite_digests(platform: Platform, ports: Ports) -> dict[str, str]:
+    return {name: ports.suites.digest(spec.folder) for name, spec in platform.suites.items()}

@@ -1,0 +1,32 @@
+"""Finish or undo what was cut off: the steward looks first and does its part, this removes what it cannot."""
+
+from dataclasses import dataclass
+
+from otagate.core.platform import Platform
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Claim, Kind, PromotionView
+from otagate.flows.look import live_status
+from otagate.flows.promote import discard, follow
+from otagate.ports import Ports
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """`before`: what was found unfinished (None: nothing); `after`: what became of it."""
+
+    before: PromotionView | None
+    after: PromotionView | None
+
+
+def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
+    """Idempotent: where nothing is unfinished it changes nothing. Raises Busy while somebody still works on it."""
+    before = live_status(platform, ports).promotion
+    if before is None or before.phase.ended:
+        return Recovery(None, before)
+    view = ports.steward.recover(claim)
+    if view is not None and view.phase is Phase.DISCARDING:
+        with ports.steward.lease(claim, wait) as hold:
+            if view.intent.kind is not Kind.ROLLBACK:
+                discard(platform, view.intent.to, ports, hold)
+            hold.report(Event.OK, "removed what was deployed")
+    return Recovery(before, follow(before.intent.promotion, ports))

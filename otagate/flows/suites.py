@@ -1,0 +1,121 @@
+"""Run the platform's suites on the mirror's network and gather what they found."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from otagate.core.build import Build
+from otagate.core.cloud import Binding, Cloud
+from otagate.core.errors import UsageError
+from otagate.core.metric import Metric
+from otagate.core.platform import Platform, SuiteSpec
+from otagate.core.record import Picture
+from otagate.core.release import Release
+from otagate.core.stages import SWITCH, topology
+from otagate.core.suite import SuiteReport, without_evidence
+from otagate.flows.look import Production
+from otagate.flows.mirror import Mirror
+from otagate.ports import CrashWatch, Ports, SuiteResult, SuiteRun
+
+# A crash is seen by the engine a moment before or after the case that suffers from it notices.
+CRASH_SLACK = 1.0
+
+
+@dataclass(frozen=True)
+class Gathered:
+    suites: Mapping[str, SuiteReport]
+    metrics: Mapping[str, Metric]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything a suite of this run is driven with."""
+
+    platform: Platform
+    production: Production
+    mirror: Mirror
+    candidate: Release
+    run: str
+    nonce: str
+    folder: str
+    ports: Ports
+    crashes: CrashWatch
+
+
+def run_suites(bench: Bench, images: Mapping[str, Build]) -> Gathered:
+    """All suites, one after another, in the order of the file; `images` maps suite to the image it runs in."""
+    results = {name: _run(bench, spec, images[name]) for name, spec in bench.platform.suites.items()}
+    crashes = bench.crashes.seen() or ()
+    return Gathered(
+        suites={
+            name: replace(r.report, cases=without_evidence(r.report.cases, crashes, slack=CRASH_SLACK))
+            for name, r in results.items()
+        },
+        metrics={name: metric for r in results.values() for name, metric in r.metrics.items()},
+        pictures=tuple(picture for r in results.values() for picture in r.pictures),
+    )
+
+
+def _run(bench: Bench, spec: SuiteSpec, image: Build) -> SuiteResult:
+    mirror, ports = bench.mirror, bench.ports
+    secrets = {name: ports.secrets.of(bench.platform.name, Binding.CANDIDATE, name) for name in spec.secrets}
+    run = SuiteRun(
+        platform=bench.platform.name,
+        run=bench.run,
+        suite=spec.name,
+        image=image.digest,
+        cloud=Cloud.of(mirror.candidate.colour),
+        networks=(mirror.candidate.network, mirror.baseline.network),
+        environment={**spec.environment, **_addresses(bench)},
+        secrets=secrets,
+        folder=spec.folder,
+        deadline=spec.deadline,
+        output=f"{bench.folder}/{spec.name}.log",
+    )
+    return ports.suites.run(run, lambda ask, args: _answer(bench, ask, args), ports.tell)
+
+
+def _answer(bench: Bench, ask: str, args: Mapping[str, Any]) -> Any:
+    """What a suite may ask of its own mirror's candidate, and nothing else."""
+    service = str(args.get("service", ""))
+    name = bench.mirror.candidate.container(service)
+    if name not in bench.mirror.containers(Binding.CANDIDATE):
+        raise UsageError(f"the mirror has no service {service!r}", code="unknown-service")
+    engine, deadline = bench.ports.engine, float(args.get("deadline", 30.0))
+    if ask == "logs":
+        return engine.log_tail(name, 10_000)
+    if ask not in ("restart", "kill"):
+        raise UsageError(f"a suite may not ask for {ask!r}", code="unknown-ask")
+    with bench.crashes.expect(name):
+        (engine.restart if ask == "restart" else engine.kill)(name, deadline)
+        engine.wait_healthy([name], deadline, bench.ports.tell)
+    return True
+
+
+def _addresses(bench: Bench) -> dict[str, str]:
+    """The environment of a suite container; `docs/suites.md` lists it for people who run a suite by hand."""
+    found = {"OTAGATE_RUN": bench.run, "OTAGATE_NONCE": bench.nonce, "OTAGATE_PRODUCTION": _production(bench)}
+    releases = {Binding.CANDIDATE: bench.candidate, Binding.BASELINE: bench.production.release}
+    for binding, release in releases.items():
+        place = bench.mirror.place(binding)
+        for service in bench.platform.services:
+            key = f"OTAGATE_{binding.upper()}_{_upper(service)}"
+            found[key] = place.container(service)
+            if service in release.builds:
+                found[f"{key}_BUILD"] = release.builds[service].digest
+    switch = bench.mirror.candidate.container(SWITCH)
+    for door in topology(bench.platform, bench.mirror.candidate).doors:
+        found[f"OTAGATE_DOOR_{_upper(door.name)}"] = f"{switch}:{door.front}"
+    return found
+
+
+def _production(bench: Bench) -> str:
+    """Names and addresses of production's containers: what the isolation case must not be able to reach."""
+    containers = [c for cloud in bench.production.clouds for c in cloud.containers]
+    return json.dumps({c.name: sorted(c.addresses.values()) for c in containers}, sort_keys=True)
+
+
+def _upper(name: str) -> str:
+    return name.upper().replace("-", "_")
