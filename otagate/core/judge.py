@@ -1,79 +1,143 @@
 """The verdict: pure, and it says why. Pass needs positive evidence; everything else is fail or unknown."""
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import assert_never
 
 from otagate.core.impact import Impact
-from otagate.core.policy import Policy
+from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy
 from otagate.core.record import Record
+from otagate.core.rules import (
+    claimed,
+    incoherences,
+    judge_cases,
+    judge_crashes,
+    judge_drift,
+    judge_metric,
+    ran,
+    told,
+)
+from otagate.core.text import counted, first_few, printable
+from otagate.core.verdict import Decision, Finding, Mark, Reason, Verdict
 
+__all__ = ["Decision", "Finding", "Mark", "Reason", "Verdict", "decision_of", "judge"]
 
-class Mark(StrEnum):
-    PASS = "pass"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-
-class Decision(StrEnum):
-    APPROVE = "approve"
-    REFUSE = "refuse"
-    INCONCLUSIVE = "inconclusive"
-
-
-class Reason(StrEnum):
-    """Stable reason codes; `docs/reasons.md` is tested against this."""
-
-    HELD = "held"
-    CASE_FAILED = "case-failed"
-    CASE_SKIPPED = "case-skipped"
-    CASE_MISSING = "case-missing"
-    CASE_CRASHED = "case-crashed"
-    NOTHING_RAN = "nothing-ran"
-    TOO_FEW_CASES = "too-few-cases"
-    SUITE_ABSENT = "suite-absent"
-    SUITE_INCOHERENT = "suite-incoherent"
-    METRIC_ABSENT = "metric-absent"
-    METRIC_NOT_FINITE = "metric-not-finite"
-    TOO_FEW_SAMPLES = "too-few-samples"
-    BASELINE_ABSENT = "baseline-absent"
-    LIMIT_EXCEEDED = "limit-exceeded"
-    RATIO_EXCEEDED = "ratio-exceeded"
-    NO_LIMIT = "no-limit"
-    CRASHED = "crashed"
-    CRASHES_UNWATCHED = "crashes-unwatched"
-    DRIFT = "drift"
-    LOW_FIDELITY = "low-fidelity"
-    DRIFT_ABSENT = "drift-absent"
-    EMPTY_POLICY = "empty-policy"
-    CASE_UNCLAIMED = "case-unclaimed"
-    RULE_RAISED = "rule-raised"
-    RUN_FAULT = "run-fault"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one rule found. `measured` against `limit` in `unit` where numbers decide; `where` names cases or fields."""
-
-    rule: str
-    mark: Mark
-    reason: Reason
-    message: str
-    impact: Impact
-    measured: float | None = None
-    limit: float | None = None
-    unit: str = ""
-    where: tuple[str, ...] = ()
-    trial: bool = False
-
-
-@dataclass(frozen=True)
-class Verdict:
-    decision: Decision
-    findings: tuple[Finding, ...] = field(default=())
-
-    def failed(self) -> tuple[Finding, ...]:
-        return tuple(f for f in self.findings if f.mark is Mark.FAIL and not f.trial)
+# Under these names stand the findings that answer for what no rule covers.
+POLICY, RUN = "policy", "run"
 
 
 def judge(policy: Policy, record: Record) -> Verdict:
-    raise NotImplementedError
+    """One finding per rule, in the policy's order, then one for each thing that no rule covers."""
+    findings = [_guarded(rule, policy, record) for rule in policy.rules]
+    gravest = min((rule.impact for rule in policy.rules if not rule.trial), default=Impact.K0)
+    findings += _uncovered(policy, record, gravest)
+    return Verdict(decision_of(findings), tuple(findings))
+
+
+def decision_of(findings: Sequence[Finding]) -> Decision:
+    """Any fail refuses; else anything but a pass, or nothing at all, is inconclusive. Trial findings never count."""
+    marks = {finding.mark for finding in findings if not finding.trial}
+    if Mark.FAIL in marks:
+        return Decision.REFUSE
+    return Decision.APPROVE if marks == {Mark.PASS} else Decision.INCONCLUSIVE
+
+
+def _guarded(rule: AnyRule, policy: Policy, record: Record) -> Finding:
+    """A rule that raised has found nothing: unknown, with the reason."""
+    try:
+        # Trial is the policy's word alone, whatever the rule's own code says.
+        return replace(_judged(rule, policy, record), trial=rule.trial)
+    except Exception as error:
+        message = f"the rule itself broke: {_cause(error)}"
+        return Finding(rule.name, Mark.UNKNOWN, Reason.RULE_RAISED, message, rule.impact, trial=rule.trial)
+
+
+def _judged(rule: AnyRule, policy: Policy, record: Record) -> Finding:
+    match rule:
+        case CasesRule():
+            return judge_cases(rule, policy, record)
+        case MetricRule():
+            return judge_metric(rule, record)
+        case CrashRule():
+            return judge_crashes(rule, record)
+        case DriftRule():
+            return judge_drift(rule, record)
+        case _:
+            assert_never(rule)
+
+
+# What a look at the uncovered answers: the name it speaks under, a reason code, a message, the cases concerned.
+_Gap = tuple[str, Reason, str, tuple[str, ...]]
+_Look = Callable[[Policy, Record], _Gap | None]
+
+
+def _uncovered(policy: Policy, record: Record, gravest: Impact) -> list[Finding]:
+    """Unknowns that no rule answers for. Their impact is the gravest of the policy: nobody knows better."""
+    looks: tuple[_Look, ...] = (_no_rules, _faults, _nothing_ran, _unclaimed, _crashes_unjudged, _drift_unjudged)
+    gaps: list[_Gap] = []
+    for look in looks:
+        try:
+            gap = look(policy, record)
+        except Exception as error:
+            gap = (RUN, Reason.RULE_RAISED, f"the record cannot be read: {_cause(error)}", ())
+        gaps += [gap] if gap else []
+    return [Finding(name, Mark.UNKNOWN, why, message, gravest, where=where) for name, why, message, where in gaps]
+
+
+def _no_rules(policy: Policy, record: Record) -> _Gap | None:  # noqa: ARG001 - every look is called alike
+    if any(not rule.trial for rule in policy.rules):
+        return None
+    trial = " (trial rules never count)" if policy.rules else ""
+    return POLICY, Reason.EMPTY_POLICY, f"the policy has no rule that counts{trial}", ()
+
+
+def _faults(policy: Policy, record: Record) -> _Gap | None:  # noqa: ARG001
+    if not record.faults:
+        return None
+    return RUN, Reason.RUN_FAULT, f"the run was cut short: {first_few(record.faults, 3, 300)}", ()
+
+
+def _nothing_ran(policy: Policy, record: Record) -> _Gap | None:  # noqa: ARG001
+    return None if ran(record) else (RUN, Reason.NOTHING_RAN, "no case of any suite ran", ())
+
+
+def _unclaimed(policy: Policy, record: Record) -> _Gap | None:
+    rules = [rule for rule in policy.rules if isinstance(rule, CasesRule) and not rule.trial]
+    loose: list[str] = []
+    for name, report in record.suites.items():
+        own = [rule for rule in rules if rule.suite == name]
+        taken = {case.id for rule in own for case in claimed(rule, policy, report)}
+        loose += [case.id for case in report.cases if case.id not in taken]
+        if not own and not report.cases:
+            flaws = incoherences(name, report)
+            loose.append(f"suite {printable(name)} ({flaws[0] if flaws else 'empty'})")
+    if not loose:
+        return None
+    return RUN, Reason.CASE_UNCLAIMED, f"no rule judges {counted(len(loose), 'case')}: {first_few(loose)}", tuple(loose)
+
+
+def _crashes_unjudged(policy: Policy, record: Record) -> _Gap | None:
+    if any(isinstance(rule, CrashRule) and not rule.trial for rule in policy.rules):
+        return None
+    if record.crashes is None:
+        return RUN, Reason.CRASHES_UNWATCHED, "nobody watched the containers, and no rule asks for it", ()
+    if not record.crashes:
+        return None
+    names = tuple(crash.container for crash in record.crashes)
+    return RUN, Reason.CRASHED, f"no rule judges that {told(record.crashes[0])}", names
+
+
+def _drift_unjudged(policy: Policy, record: Record) -> _Gap | None:
+    if any(isinstance(rule, DriftRule) and not rule.trial for rule in policy.rules):
+        return None
+    seen = record.comparison
+    if seen is None or seen.compared <= 0:
+        return RUN, Reason.DRIFT_ABSENT, "mirror and production were not compared, and no rule asks for it", ()
+    if not seen.drift:
+        return None
+    drift = tuple(f"{difference.service}: {difference.field}" for difference in seen.drift)
+    return RUN, Reason.DRIFT, f"no rule judges {counted(len(drift), 'difference')}: {first_few(drift)}", drift
+
+
+def _cause(error: Exception) -> str:
+    return printable(f"{type(error).__name__}: {error}", 300)

@@ -1,12 +1,13 @@
 """Everything that one run of the gate found: the input of the judge and the body of the run's record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from otagate.core.build import Build
 from otagate.core.metric import Metric
 from otagate.core.mirror import Comparison
 from otagate.core.suite import Crash, SuiteReport
+from otagate.core.traffic import PromotionView, StewardEvent
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,13 @@ class RunHeader:
     policy_digest: str
     suite_digests: Mapping[str, str]
     production_digest: str
+
+
+@dataclass(frozen=True)
+class PromotionRecord:
+    """A promotion as the report tells it. `figures` is what a bystander measured, by its printed name: a number or a
+    short text each (e.g. "requests failed": 0)."""
+
+    view: PromotionView
+    events: tuple[StewardEvent, ...] = ()
+    figures: Mapping[str, int | float | str] = field(default_factory=dict)
