@@ -1,0 +1,35 @@
+# Every target makes what it needs; what is there already is used again.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean venv engine images
+PY := .venv/bin/python
+
+help: ## these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+setup: images ## all there is to set up: Python, engine, base image, platforms' images and data
+	@echo "Ready. Next: make demo, or make test, or .venv/bin/otagate --help"
+
+demo: images ## the whole story on the hello platform, in a few minutes
+	.venv/bin/otagate demo --fast $(DEMO)
+
+test: check images ## the checks, then every test (TESTS=tests/core chooses)
+	$(PY) -m pytest $(TESTS)
+
+check: venv ## format, lint, types, layers
+	scripts/check.sh
+
+bench: venv ## figures that are reported, not tested
+	$(PY) tests/bench/help_time.py
+
+clean: venv ## what demo and tests left in the engine, and caches; never a user's platform
+	@$(PY) -m scripts.clean
+
+venv:
+	@scripts/venv.sh
+
+engine: venv
+	@scripts/engine.sh
+
+images: engine
+	@$(PY) -m scripts.images

@@ -1,0 +1,61 @@
+"""All images and data of the shipped platforms: `python -m scripts.images`. What is there already is used again."""
+
+import os
+import sys
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+
+from otagate.core.errors import ConfigError, EngineFault, OtagateError
+from scripts.base_image import REGISTRY_SILENCE, ensure_base
+from scripts.builds import Recipe, ensure_image
+from scripts.data import ensure_data
+from scripts.platforms import declarations
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = os.environ.get("OTAGATE_BASE_IMAGE", "debian:13-slim")
+
+
+def main() -> int:
+    """Exit status: 0 if everything stands, else that of the error, which is said with its remedy."""
+    try:
+        set_up(ROOT)
+    except ConfigError as error:
+        _say(error)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+        return error.exit
+    except OtagateError as error:
+        _say(error)
+        return error.exit
+    except KeyboardInterrupt:
+        print("interrupted; next: make setup goes on where this ended", file=sys.stderr)
+        return 130
+    return 0
+
+
+def set_up(root: Path) -> None:
+    """Data, base images, the platforms' images, the switch and its steward. Raises OtagateError."""
+    platforms = declarations(root / "environments")
+    for data in [it for platform in platforms for it in platform.data]:
+        ensure_data(data)
+    try:
+        client = docker.from_env(timeout=60)
+        hasty = docker.from_env(timeout=REGISTRY_SILENCE)
+        ensure_base(client, hasty, BASE)
+        ensure_image(client, Recipe("otagate/python:13", root / "scripts" / "python-image"))
+        for recipe in [it for platform in platforms for it in platform.images]:
+            ensure_image(client, recipe)
+    except DockerException as error:
+        raise EngineFault(f"the engine failed: {error}", hint="scripts/engine.sh, then: make setup") from error
+
+
+def _say(error: OtagateError) -> None:
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  next: {error.hint}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
