@@ -207,10 +207,10 @@ def judge_crashes(rule: CrashRule, record: Record) -> Finding:
 
 def told(crash: Crash) -> str:
     """A crash in a line: container, time, reason, last log line."""
-    at = datetime.fromtimestamp(crash.at, UTC).strftime("%H:%M:%S UTC") if 0 <= crash.at < 2**40 else "a time unknown"
+    at = datetime.fromtimestamp(crash.at, UTC).strftime("%H:%M:%S UTC") if 0 <= crash.at < 2**37 else "a time unknown"
     last = next((line for line in reversed(crash.log.splitlines()) if line.strip()), "")
-    tail = f'; last of its log: "{printable(last, 160)}"' if last else "; its log is empty"
-    return f"{printable(crash.container)} ended unasked at {at}: {printable(crash.reason)}{tail}"
+    tail = f"last line of its log: {printable(last, 160)}" if last else "its log is empty"
+    return f"{printable(crash.container)} crashed at {at} ({printable(crash.reason)}); {tail}"
 
 
 def ran(record: Record) -> bool:
