@@ -36,6 +36,9 @@ class ObservedCloud:
     containers: tuple[ObservedContainer, ...]
 
 
+LABEL_FILES = "otagate.files"  # JSON: path → "config" or "secret", for what was put into a container before its start
+
+
 class Explanation(StrEnum):
     ALLOWED = "allowed"
     BUILD = "the build under test"

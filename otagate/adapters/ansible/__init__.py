@@ -1,0 +1,1 @@
+"""Ansible: raises stages with the playbooks that lie beside the package."""
