@@ -120,7 +120,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class SuiteSpec:
-    """A pytest tree run in a container of `image` on the mirror's network; `deadline` in seconds."""
+    """A pytest tree (`folder`: absolute) run in a container of `image` on the mirror's network; `deadline` in seconds."""
 
     name: str
     folder: str
@@ -153,6 +153,20 @@ class Deadlines:
     engine: float = 20.0
 
 
+class SecretKind(StrEnum):
+    GENERATED = "generated"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class SecretSource:
+    """Where a secret comes from: made by otagate for each binding, or the variable or file that `reference` names."""
+
+    kind: SecretKind
+    reference: str = ""
+
+
 @dataclass(frozen=True)
 class Platform:
     """`folder` is the absolute path of the files; `engines` gives each cloud's engine URL."""
@@ -162,7 +176,7 @@ class Platform:
     services: Mapping[str, Service]
     listeners: Mapping[str, Listener]
     volumes: tuple[str, ...]
-    secrets: tuple[str, ...]
+    secrets: Mapping[str, SecretSource]
     suites: Mapping[str, SuiteSpec]
     policy: Policy
     watch: WatchPolicy

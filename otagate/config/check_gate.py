@@ -1,0 +1,168 @@
+"""What must hold in otagate.yaml: against compose.yaml, against the folder, and within itself."""
+
+import ipaddress
+from pathlib import Path
+
+from otagate.config.check_services import check_variables, declared, readable
+from otagate.config.compose import ComposeFile
+from otagate.config.paths import holds_tests, links_out, within
+from otagate.config.settings import CasesEntry, ListenerEntry, MetricEntry, SettingsFile, SuiteEntry
+from otagate.config.tree import Document, Flaw, shown
+from otagate.config.tree import Path as Place
+
+
+def check_gate(settings: SettingsFile, document: Document, compose: ComposeFile, other: Document, folder: Path) -> None:
+    """Report what is wrong to `document`; `other` is compose.yaml's."""
+    _clouds(settings, document)
+    _listeners(settings, document, compose, other)
+    _allowed(settings, document, other)
+    _suites(settings, document, other, folder)
+    _rules(settings, document)
+    _watch(settings, document)
+
+
+def host_and_port(address: str) -> tuple[str, int | None]:
+    """The host and port of `IP:port` or `IP:auto` (None)."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), None if port == "auto" else int(port)
+
+
+def _clouds(settings: SettingsFile, document: Document) -> None:
+    clouds = (("blue", settings.clouds.blue), ("green", settings.clouds.green), ("shared", settings.clouds.shared))
+    named = [(name, cloud.engine) for name, cloud in clouds if cloud is not None]
+    for name, engine in named[1:]:
+        if engine != named[0][1]:
+            message = f"{name} has another engine than {named[0][0]}: several engines come with a later version"
+            document.complain(("clouds", name, "engine"), message, "write one engine's URL for all clouds")
+
+
+def _listeners(settings: SettingsFile, document: Document, compose: ComposeFile, other: Document) -> None:
+    if document.at(("listeners",)) == {}:
+        hint = "declare at least one listener: it is what a promotion turns"
+        document.complain(("listeners",), "no listener is declared", hint)
+    taken: list[tuple[str, str, int]] = []
+    for name, listener in settings.listeners.items():
+        place: Place = ("listeners", name)
+        _behind(listener, document, compose, other, place)
+        _fields(listener, document, place)
+        try:
+            host, port = host_and_port(listener.address)
+            ipaddress.ip_address(host)
+        except ValueError:
+            document.complain(
+                (*place, "address"), f"{shown(listener.address)} holds no IP address", "write 127.0.0.1:auto"
+            )
+            continue
+        if port is not None:
+            _port(name, host, port, taken, document)
+
+
+def _behind(listener: ListenerEntry, document: Document, compose: ComposeFile, other: Document, place: Place) -> None:
+    services = declared(other, "services")
+    service = compose.services.get(listener.service)
+    if listener.service not in services:
+        if readable(other, "services"):
+            hint = f"known: {', '.join(services) or 'none'}"
+            document.complain((*place, "service"), f"there is no service {shown(listener.service)}", hint)
+    elif service is not None and service.facts.tier == "external":
+        hint = "name a release- or state-tier service"
+        document.complain((*place, "service"), f"{listener.service} is external: it is not behind the switch", hint)
+
+
+def _fields(listener: ListenerEntry, document: Document, place: Place) -> None:
+    for field, value, owner in (("probe", listener.probe, "http"), ("called_ae", listener.called_ae, "dicom")):
+        if listener.protocol == owner and value is None:
+            hint = f"add {field}: the switch's turn is proven with it"
+            document.complain((*place, field), f"{field} is missing for {owner}", hint)
+        if listener.protocol != owner and value is not None:
+            document.complain((*place, field), f"{field} is for {owner} only", "delete the line", key=True)
+
+
+def _port(name: str, host: str, port: int, taken: list[tuple[str, str, int]], document: Document) -> None:
+    path: Place = ("listeners", name, "address")
+    if not 1 <= port <= 65535:
+        document.complain(path, f"{port} is not a port", "write a port from 1 to 65535, or auto")
+        return
+    wide = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    for first, there, same in taken:
+        if same == port and (there == host or host in wide or there in wide):
+            document.complain(path, f"port {port} is already {first}'s", "write another port, or auto")
+    taken.append((name, host, port))
+
+
+def _allowed(settings: SettingsFile, document: Document, other: Document) -> None:
+    if "mirror" not in settings.model_fields_set:
+        return
+    seen: set[str] = set()
+    for index, rule in enumerate(settings.mirror.allowed):
+        place: Place = ("mirror", "allowed", index)
+        if rule.service != "*" and rule.service not in declared(other, "services") and readable(other, "services"):
+            document.complain((*place, "service"), f"there is no service {shown(rule.service)}", "name one, or *")
+        if rule.service == "*" and rule.field == "*":
+            hint = "name the service or the field"
+            document.complain(place, "a rule that explains every difference would blind the gate", hint)
+        if rule.name in seen:
+            document.complain((*place, "name"), f"{shown(rule.name)} stands twice", "give each rule its own name")
+        seen.add(rule.name)
+
+
+def _suites(settings: SettingsFile, document: Document, other: Document, folder: Path) -> None:
+    if document.at(("suites",)) == {}:
+        document.complain(("suites",), "no suite is declared", "declare at least one: nothing else proves a build")
+    for name, suite in settings.suites.items():
+        place: Place = ("suites", name)
+        _tree(suite, document, folder, (*place, "folder"))
+        check_variables(suite.environment, document, (*place, "environment"))
+        for index, secret in enumerate(suite.secrets):
+            if secret not in declared(other, "secrets") and readable(other, "secrets"):
+                hint = "declare it under secrets in compose.yaml"
+                document.complain((*place, "secrets", index), f"{shown(secret)} is not declared", hint)
+
+
+def _tree(suite: SuiteEntry, document: Document, folder: Path, place: Place) -> None:
+    try:
+        tree = within(folder, suite.folder)
+    except Flaw as flaw:
+        document.complain(place, flaw.message, flaw.hint)
+        return
+    if not tree.is_dir():
+        document.complain(place, f"the folder {shown(suite.folder)} does not exist", "make it, or mend the path")
+    elif (link := links_out(tree, folder)) is not None:
+        message = f"{shown(link.name)} in it leads out of the platform's folder by a link"
+        document.complain(place, message, "put the file itself there")
+    elif not holds_tests(tree):
+        document.complain(place, f"{shown(suite.folder)} holds no test", "add a file test_….py with a test in it")
+
+
+def _rules(settings: SettingsFile, document: Document) -> None:
+    rules = settings.policy.rules
+    raw = document.at(("policy", "rules"))
+    place: Place = ("policy", "rules")
+    if raw == {}:
+        document.complain(place, "the policy is empty: it would judge nothing", "add a rule")
+    elif isinstance(raw, dict) and rules and len(rules) == len(raw) and all(rule.trial for rule in rules.values()):
+        document.complain(place, "every rule is on trial: none would count", "take trial: true from one at least")
+    known = declared(document, "suites")
+    for name, rule in rules.items():
+        if isinstance(rule, CasesEntry) and rule.suite not in known and readable(document, "suites"):
+            hint = f"known: {', '.join(known) or 'none'}"
+            document.complain((*place, name, "suite"), f"there is no suite {shown(rule.suite)}", hint)
+        if isinstance(rule, MetricEntry) and rule.limit is None and rule.ratio is None:
+            document.complain((*place, name), "a metric rule needs a limit or a ratio", "add limit: or ratio:")
+    if isinstance(raw, dict) and len(rules) == len(raw):
+        judged = {rule.suite for rule in rules.values() if isinstance(rule, CasesEntry)}
+        for name in settings.suites:
+            if name not in judged:
+                hint = f"add a rule {{kind: cases, suite: {name}, impact: …}}"
+                document.complain(("suites", name), "no rule judges this suite's cases", hint, key=True)
+
+
+def _watch(settings: SettingsFile, document: Document) -> None:
+    watch = settings.watch
+    if not watch.every < watch.window <= watch.lasts:
+        hint = "choose every < window ≤ lasts"
+        document.complain(("watch",), "every must be shorter than window, and window no longer than lasts", hint)
+    for name, looks in (("blind", watch.blind), ("unhealthy", watch.unhealthy)):
+        if looks * watch.every >= watch.lasts:
+            message = f"{looks} looks take longer than the whole watch: it would never go back"
+            document.complain(("watch", name), message, f"choose {name} × every < lasts")

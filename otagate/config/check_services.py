@@ -1,0 +1,158 @@
+"""What must hold between the parts of compose.yaml."""
+
+import posixpath
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from otagate.config.compose import ComposeFile, Service
+from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
+from otagate.config.tree import Broken, Document, Flaw, shown
+from otagate.config.tree import Path as Place
+
+_RESERVED = ("switch", "steward", "suite")
+# Names of containers are joined with hyphens; these beginnings and ends would make two of them alike.
+_BEGINNINGS = ("blue-", "green-", "shared-", "candidate-", "baseline-", "suite-")
+_END = "-build"
+_OWN_TARGETS = ("/run/otagate", "/run/secrets", "/proc", "/sys", "/dev")
+
+
+def check_services(compose: ComposeFile, document: Document, folder: Path) -> None:
+    """Report what is wrong with the services to `document`."""
+    if document.at(("services",)) == {}:
+        document.complain(("services",), "no service is declared", "declare at least one release-tier service")
+    for name, service in compose.services.items():
+        place: Place = ("services", name)
+        _names(name, document, place)
+        _references(service, compose, document, place)
+        _tier(service, compose, document, place)
+        _targets(service, document, place)
+        check_variables(service.environment, document, (*place, "environment"))
+    _cycles(compose, document)
+    _volume_names(document)
+    _secrets(compose, document)
+    _configs(compose, document, folder)
+
+
+def declared(document: Document, section: str) -> dict[str, object]:
+    """The names a section holds, sound or not: a faulty entry is not also a missing one."""
+    value = document.at((section,))
+    return value if isinstance(value, dict) else {}
+
+
+def readable(document: Document, section: str) -> bool:
+    """Whether names of the section can be looked up at all."""
+    return not isinstance(document.value, Broken) and not isinstance(document.value.get(section), Broken)
+
+
+def _names(name: str, document: Document, place: Place) -> None:
+    if name in _RESERVED:
+        document.complain(place, f"{name} is otagate's own name", "call the service something else", key=True)
+    elif name.startswith(_BEGINNINGS) or name.endswith(_END):
+        clash = next((b for b in _BEGINNINGS if name.startswith(b)), _END)
+        hint = "call the service something else"
+        document.complain(place, f"a service's name with {clash!r} would clash with otagate's own", hint, key=True)
+
+
+def _references(service: Service, compose: ComposeFile, document: Document, place: Place) -> None:
+    for section, used in (
+        ("volumes", [mount.source for mount in service.volumes]),
+        ("configs", [use.source for use in service.configs]),
+        ("secrets", service.secrets),
+    ):
+        known = declared(document, section)
+        for index, name in enumerate(used):
+            if name not in known:
+                hint = f"declare it under {section}" + (f"; known: {', '.join(known)}" if known else "")
+                document.complain((*place, section, index), f"{shown(name)} is not declared", hint)
+    for index, name in enumerate(service.secrets):
+        if name in service.secrets[:index]:
+            document.complain((*place, "secrets", index), f"{shown(name)} stands twice", "keep one of the two")
+    known = declared(document, "services")
+    for name, dependency in service.depends_on.items():
+        path = (*place, "depends_on", name)
+        if name not in known:
+            document.complain(path, f"there is no service {shown(name)}", f"known: {', '.join(known)}")
+        elif dependency.condition == "service_healthy" and _has_no_check(compose.services.get(name)):
+            document.complain(path, f"{name} declares no healthcheck", f"give {name} a healthcheck to wait for")
+
+
+def _has_no_check(service: Service | None) -> bool:
+    return service is not None and service.healthcheck is None
+
+
+def _tier(service: Service, compose: ComposeFile, document: Document, place: Place) -> None:
+    tier = service.facts.tier
+    if tier != "release" and (service.facts.hooks.activate or service.facts.hooks.passive):
+        hint = "delete hooks: only a release-tier service changes its part"
+        document.complain((*place, "x-otagate", "hooks"), f"a {tier}-tier service has no hooks", hint)
+    if tier == "release" and service.volumes:
+        hint = "move the data to a state-tier service, or use tmpfs"
+        document.complain(
+            (*place, "volumes"), "a release-tier service keeps nothing: both colours would share it", hint
+        )
+    if service.read_only and (service.configs or service.secrets):
+        hint = "delete read_only, or configs and secrets"
+        document.complain((*place, "read_only"), "files cannot be put into a container with a read-only root", hint)
+    for name in service.depends_on if tier == "state" else ():
+        other = compose.services.get(name)
+        if other is not None and other.facts.tier == "release":
+            hint = "turn the dependency round"
+            message = f"state outlives releases, so it cannot wait for {name}"
+            document.complain((*place, "depends_on", name), message, hint)
+
+
+def _targets(service: Service, document: Document, place: Place) -> None:
+    seen: set[str] = set()
+    targets = [("volumes", i, m.target) for i, m in enumerate(service.volumes)]
+    targets += [("configs", i, c.target) for i, c in enumerate(service.configs)]
+    targets += [("tmpfs", i, t.partition(":")[0]) for i, t in enumerate(service.tmpfs)]
+    for section, index, target in targets:
+        path = (*place, section, index)
+        normal = posixpath.normpath(target)
+        if ".." in target.split("/") or normal in ("/", "//", "."):
+            document.complain(path, f"{shown(target)} is no place in the container", "write a plain absolute path")
+        elif any(normal == own or normal.startswith(f"{own}/") for own in _OWN_TARGETS):
+            document.complain(path, f"{shown(target)} is not the service's to fill", "write another path")
+        elif normal in seen:
+            document.complain(path, f"{shown(target)} is filled twice", "keep one of the two")
+        seen.add(normal)
+
+
+def check_variables(environment: dict[str, str], document: Document, place: Place) -> None:
+    """Refuse the names that otagate sets itself."""
+    for name in environment:
+        if name.startswith("OTAGATE_"):
+            document.complain((*place, name), "OTAGATE_… is set by otagate itself", "choose another name", key=True)
+
+
+def _cycles(compose: ComposeFile, document: Document) -> None:
+    graph = {name: set(service.depends_on) for name, service in compose.services.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        ring = [str(name) for name in error.args[1]]
+        message = f"services wait for each other in a ring: {' → '.join(reversed(ring))}"
+        document.complain(("services", ring[0], "depends_on"), message, "take one dependency out")
+
+
+def _volume_names(document: Document) -> None:
+    for name in declared(document, "volumes"):
+        if name.startswith(_BEGINNINGS):
+            message = f"a volume's name with {name.partition('-')[0]}- would clash with otagate's own"
+            document.complain(("volumes", name), message, "call the volume something else", key=True)
+
+
+def _secrets(compose: ComposeFile, document: Document) -> None:
+    for name, entry in compose.secrets.items():
+        if sum(source is not None for source in (entry.generated, entry.environment, entry.file)) != 1:
+            hint = "write one of {x-otagate: generated}, {environment: NAME}, {file: PATH}"
+            document.complain(("secrets", name), "a secret has exactly one source", hint)
+
+
+def _configs(compose: ComposeFile, document: Document, folder: Path) -> None:
+    for name, entry in compose.configs.items():
+        try:
+            read_whole(within(folder, entry.file), MOST_CONFIG_BYTES)
+        except Flaw as flaw:
+            told = flaw.message if shown(entry.file) in flaw.message else f"{shown(entry.file)} {flaw.message}"
+            document.complain(("configs", name, "file"), told, flaw.hint)

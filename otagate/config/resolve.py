@@ -1,0 +1,158 @@
+"""Sound models to the core's own types."""
+
+from pathlib import Path
+
+from otagate.config import compose as c
+from otagate.config import settings as s
+from otagate.config.check_gate import host_and_port
+from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
+from otagate.core.impact import Impact
+from otagate.core.platform import (
+    AllowedDifference,
+    ConfigFile,
+    Deadlines,
+    Healthcheck,
+    Hook,
+    HookName,
+    Listener,
+    Mount,
+    Platform,
+    Protocol,
+    SecretKind,
+    SecretSource,
+    Service,
+    SuiteSpec,
+    Tier,
+)
+from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy, Statistic
+from otagate.core.watch import WatchPolicy
+
+
+def platform_of(compose: c.ComposeFile, settings: s.SettingsFile, folder: Path, default_engine: str) -> Platform:
+    """The platform that two sound files declare; reads the config files' contents (a Flaw if one went away)."""
+    return Platform(
+        name=settings.platform,
+        folder=str(folder.resolve()),
+        services={name: _service(name, service, compose, folder) for name, service in sorted(compose.services.items())},
+        listeners={name: _listener(name, entry) for name, entry in sorted(settings.listeners.items())},
+        volumes=tuple(sorted(compose.volumes)),
+        secrets={name: _secret(entry) for name, entry in sorted(compose.secrets.items())},
+        suites={name: _suite(name, entry, folder) for name, entry in sorted(settings.suites.items())},
+        policy=_policy(settings.policy),
+        watch=WatchPolicy(**settings.watch.model_dump()),
+        allowed=tuple(AllowedDifference(**rule.model_dump()) for rule in settings.mirror.allowed),
+        deadlines=Deadlines(**settings.deadlines.model_dump()),
+        engines=_engines(settings.clouds, default_engine),
+        mirror_data=settings.mirror.data,
+    )
+
+
+def _service(name: str, service: c.Service, compose: c.ComposeFile, folder: Path) -> Service:
+    return Service(
+        name=name,
+        tier=Tier(service.facts.tier),
+        image=service.image,
+        impact=Impact(service.facts.impact),
+        command=None if service.command is None else tuple(service.command),
+        entrypoint=None if service.entrypoint is None else tuple(service.entrypoint),
+        environment=dict(sorted(service.environment.items())),
+        mounts=tuple(Mount(mount.source, mount.target, mount.read_only) for mount in service.volumes),
+        configs=tuple(_config(use, compose.configs[use.source], folder) for use in service.configs),
+        secrets=tuple(sorted(service.secrets)),
+        depends_on=tuple(sorted(service.depends_on)),
+        healthcheck=_healthcheck(service.healthcheck),
+        read_only=service.read_only,
+        tmpfs=tuple(service.tmpfs),
+        user=service.user,
+        cap_drop=tuple(sorted(cap.removeprefix("CAP_") for cap in service.cap_drop)),
+        no_new_privileges=bool(service.security_opt),
+        memory=service.mem_limit,
+        cpus=service.cpus,
+        restart=service.restart,
+        stop_signal=service.stop_signal,
+        stop_grace=service.stop_grace_period,
+        hooks=_hooks(service.facts.hooks),
+    )
+
+
+def _config(use: c.ConfigUse, entry: c.ConfigEntry, folder: Path) -> ConfigFile:
+    content = read_whole(within(folder, entry.file), MOST_CONFIG_BYTES)
+    return ConfigFile(use.source, use.target, content, int(use.mode, 8))
+
+
+def _healthcheck(check: c.Healthcheck | None) -> Healthcheck | None:
+    if check is None:
+        return None
+    return Healthcheck(tuple(check.test), check.interval, check.timeout, check.retries, check.start_period)
+
+
+def _hooks(hooks: c.Hooks) -> tuple[Hook, ...]:
+    calls = ((HookName.ACTIVATE, hooks.activate), (HookName.PASSIVE, hooks.passive))
+    return tuple(Hook(name, call.port, call.path, call.deadline) for name, call in calls if call is not None)
+
+
+def _secret(entry: c.SecretEntry) -> SecretSource:
+    if entry.environment is not None:
+        return SecretSource(SecretKind.ENVIRONMENT, entry.environment)
+    if entry.file is not None:
+        return SecretSource(SecretKind.FILE, entry.file)
+    return SecretSource(SecretKind.GENERATED)
+
+
+def _listener(name: str, entry: s.ListenerEntry) -> Listener:
+    host, port = host_and_port(entry.address)
+    return Listener(
+        name=name,
+        service=entry.service,
+        protocol=Protocol(entry.protocol),
+        port=entry.port,
+        host=host,
+        host_port=port,
+        probe=entry.probe or "",
+        idle_timeout=entry.idle,
+        called_ae=entry.called_ae or "",
+    )
+
+
+def _suite(name: str, entry: s.SuiteEntry, folder: Path) -> SuiteSpec:
+    return SuiteSpec(
+        name=name,
+        folder=str(within(folder, entry.folder)),
+        image=entry.image,
+        deadline=entry.deadline,
+        minimum=entry.minimum,
+        environment=dict(sorted(entry.environment.items())),
+        secrets=tuple(sorted(entry.secrets)),
+    )
+
+
+def _policy(section: s.PolicySection) -> Policy:
+    return Policy(
+        rules=tuple(_rule(name, entry) for name, entry in section.rules.items()),
+        max_age=section.max_age,
+        approvals=section.approvals,
+        backup=section.backup == "required",
+        window=section.window == "required",
+        clock_skew=section.clock_skew,
+    )
+
+
+def _rule(name: str, entry: s.AnyEntry) -> AnyRule:
+    impact, trial = Impact(entry.impact), entry.trial
+    match entry:
+        case s.CasesEntry():
+            return CasesRule(name, impact, trial, entry.suite, tuple(entry.requirements), entry.minimum, entry.skipped)
+        case s.MetricEntry():
+            statistic = Statistic(entry.statistic)
+            return MetricRule(name, impact, trial, entry.metric, statistic, entry.limit, entry.ratio, entry.minimum)
+        case s.CrashEntry():
+            return CrashRule(name, impact, trial)
+        case s.DriftEntry():
+            return DriftRule(name, impact, trial, entry.unexplained, entry.fidelity)
+
+
+def _engines(clouds: s.Clouds, default_engine: str) -> dict[str, str]:
+    """Clouds that name no engine share the one that is named, or the default."""
+    named = [cloud.engine for cloud in (clouds.blue, clouds.green, clouds.shared) if cloud is not None]
+    engine = named[0] if named else default_engine
+    return {"blue": engine, "green": engine, "shared": engine}

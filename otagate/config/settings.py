@@ -1,0 +1,198 @@
+"""otagate.yaml: what otagate itself must know of a platform."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from otagate.config.base import Environment, ImageName, Matches, Name, Section, Strict, UrlPath
+from otagate.config.tree import shown
+from otagate.config.units import Count, Deadline, Duration, PortNumber, Positive, Share, between, flaw
+
+ImpactName = Literal["K0", "K1", "K2", "K3", "K4"]
+Words = Annotated[str, Matches(r"[\s\S]*\S[\s\S]*", "some words", 1000)]
+Requirement = Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*", "a requirement's name without spaces", 100)]
+
+
+def _people(value: Any) -> int:
+    if value == "not-required":
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100:
+        raise flaw(f"{shown(value)} is neither not-required nor a number of people", "write not-required, or 1 or more")
+    return value
+
+
+Approvals = Annotated[
+    int,
+    BeforeValidator(_people),
+    WithJsonSchema({"anyOf": [{"const": "not-required"}, {"type": "integer", "minimum": 1, "maximum": 100}]}),
+]
+
+
+class CloudEntry(Strict):
+    """A place that runs containers."""
+
+    engine: Annotated[
+        str, Matches(r"(?:unix:///|ssh://|tcp://)[A-Za-z0-9._~:/@\[\]-]+", "unix://, ssh:// or tcp://…")
+    ] = Field(description="URL of a Docker engine: `unix:///path`, `ssh://user@host` or `tcp://host:port`")
+
+
+class Clouds(Strict):
+    """Where each colour and the shared part run. For now all must be one engine."""
+
+    blue: CloudEntry | None = Field(default=None, description="the blue colour's engine")
+    green: CloudEntry | None = Field(default=None, description="the green colour's engine")
+    shared: CloudEntry | None = Field(default=None, description="the engine of state, switch and steward")
+
+
+class ListenerEntry(Strict):
+    """A front door of the platform at the switch."""
+
+    service: str = Field(description="the release- or state-tier service behind it")
+    protocol: Literal["http", "dicom", "tcp"] = Field(description="`http`, `dicom` or `tcp`")
+    port: PortNumber = Field(description="the service's own port")
+    address: Annotated[
+        str, Matches(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]):(?:auto|\d{1,5})", "IP:port or IP:auto")
+    ] = Field(
+        default="127.0.0.1:auto",
+        description="`IP:port` on the host, or `IP:auto` for a port chosen once, at genesis; default `127.0.0.1:auto`",
+    )
+    probe: UrlPath | None = Field(
+        default=None, description="http only: path that answers with the headers X-Otagate-Build and X-Otagate-Colour"
+    )
+    called_ae: (
+        Annotated[str, Matches(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", "an AE title of 1 to 16 characters")]
+        | None
+    ) = Field(default=None, description="dicom only: the AE title to call")
+    idle: Deadline = Field(default=60.0, description="a session without traffic is closed after this, default `60s`")
+
+
+class Allowed(Strict):
+    """A difference between mirror and production that is meant."""
+
+    name: Name = Field(description="the rule's name, shown beside each difference it explains")
+    service: str = Field(description="the service, or `*`")
+    field: Words = Field(description="the field, e.g. `env.NAME` or `limit.memory`, or `*`")
+    reason: Words = Field(description="why it is meant")
+
+
+class Mirror(Strict):
+    """OTA's copy of production."""
+
+    data: Literal["empty"] = Field(description="what the mirror's state starts with; `empty`: what the image brings")
+    allowed: list[Allowed] = Field(default_factory=list, description="differences that are meant")
+
+
+class SuiteEntry(Strict):
+    """A pytest tree, run in a container on the mirror's network."""
+
+    folder: str = Field(description="the tree, inside the platform's folder; it must hold test files")
+    image: ImageName = Field(description="image with Python and what the tests import")
+    deadline: Deadline = Field(description="for the whole suite")
+    minimum: Positive = Field(description="at least so many cases must have run")
+    environment: Environment = Field(default_factory=dict, description="variables for the tests")
+    secrets: list[str] = Field(default_factory=list, description="names of secrets of compose.yaml, mirror's values")
+
+
+class RuleEntry(Strict):
+    impact: ImpactName = Field(description="what a failure of this rule would do to treatment, K0 to K4")
+    trial: bool = Field(default=False, description="shown and never counted, default false")
+
+
+class CasesEntry(RuleEntry):
+    """Judges the cases of a suite."""
+
+    kind: Literal["cases"] = Field(description="`cases`: judges the cases of a suite")
+    suite: str = Field(description="the suite's name")
+    requirements: list[Requirement] = Field(
+        default_factory=list,
+        description="cases marked with one of these; without it: every case that no other rule of the suite claims",
+    )
+    minimum: Positive = Field(default=1, description="at least so many must have passed, default 1")
+    skipped: Count = Field(default=0, description="at most so many may have been skipped, default 0")
+
+
+class MetricEntry(RuleEntry):
+    """Judges a metric against a limit, and side by side against the baseline."""
+
+    kind: Literal["metric"] = Field(description="`metric`: judges a measured figure")
+    metric: Words = Field(description="the metric's name in the suites")
+    statistic: Literal["p50", "p95", "max", "min", "mean"] = Field(default="p50", description="default `p50`")
+    limit: float | None = Field(default=None, description="absolute, in the metric's unit; this or ratio, or both")
+    ratio: Annotated[float, AfterValidator(between(0.01, 1000, "from 0.01 to 1000"))] | None = Field(
+        default=None, description="how much worse than the baseline it may be, as a factor"
+    )
+    minimum: Positive = Field(default=20, description="at least so many samples, default 20")
+
+
+class CrashEntry(RuleEntry):
+    """Judges whether a container of the candidate ended unasked."""
+
+    kind: Literal["crash"] = Field(description="`crash`: judges containers that ended unasked")
+
+
+class DriftEntry(RuleEntry):
+    """Judges the differences between mirror and production."""
+
+    kind: Literal["drift"] = Field(description="`drift`: judges differences between mirror and production")
+    unexplained: Count = Field(default=0, description="at most so many differences that nothing explains, default 0")
+    fidelity: Share = Field(
+        default=0.0, description="at least this share of the compared fields must agree, default `0%`"
+    )
+
+
+AnyEntry = Annotated[CasesEntry | MetricEntry | CrashEntry | DriftEntry, Field(discriminator="kind")]
+
+
+class PolicySection(Section):
+    """What a build must show, and what a promotion demands."""
+
+    max_age: Duration = Field(default=86400.0, description="how long a verdict may be promoted on, default `24h`")
+    approvals: Approvals = Field(description="`not-required`, or how many people must sign")
+    backup: Literal["not-required", "required"] = Field(description="`not-required` or `required`")
+    window: Literal["not-required", "required"] = Field(description="`not-required` or `required`")
+    clock_skew: Duration = Field(default=2.0, description="how far the clocks may be apart, default `2s`")
+    rules: dict[Name, AnyEntry] = Field(description="the rules by name")
+
+
+class Watch(Strict):
+    """The time after the flip in which the steward goes back by itself."""
+
+    lasts: Annotated[Duration, AfterValidator(between(1, 86400, "from 1s to 24h"))] = Field(
+        default=60.0, description="how long, default `60s`"
+    )
+    every: Annotated[Duration, AfterValidator(between(0.05, 60, "from 50ms to 60s"))] = Field(
+        default=0.2, description="between two looks, default `200ms`"
+    )
+    window: Duration = Field(default=3.0, description="the stretch over which errors are counted, default `3s`")
+    error_share: Annotated[Share, AfterValidator(between(0, 0.99, "from 0% to 99%"))] = Field(
+        default=0.02, description="more than this share of answers being errors means back, default `2%`"
+    )
+    minimum: Positive = Field(default=20, description="answers in the window before the share counts, default 20")
+    blind: Positive = Field(default=15, description="looks in a row without an answer that mean back, default 15")
+    unhealthy: Positive = Field(
+        default=3, description="looks in a row at an unhealthy colour that mean back, default 3"
+    )
+
+
+class DeadlinesSection(Strict):
+    """How long each wait may last."""
+
+    up: Deadline = Field(default=180.0, description="raising production, default `3m`")
+    mirror: Deadline = Field(default=120.0, description="raising the mirror, default `2m`")
+    deploy: Deadline = Field(default=120.0, description="raising the idle colour, default `2m`")
+    healthy: Deadline = Field(default=60.0, description="for containers to become healthy, default `60s`")
+    drain: Deadline = Field(default=60.0, description="for old sessions to end, default `60s`")
+    engine: Deadline = Field(default=20.0, description="for one answer of an engine, default `20s`")
+
+
+class SettingsFile(Section):
+    """otagate.yaml as a whole."""
+
+    platform: Name = Field(description="the platform's name; it begins the name of everything made")
+    clouds: Clouds = Field(default_factory=Clouds, description="engines; without it DOCKER_HOST or the local socket")
+    listeners: dict[Name, ListenerEntry] = Field(description="front doors at the switch, by name")
+    mirror: Mirror = Field(description="OTA's copy of production")
+    suites: dict[Name, SuiteEntry] = Field(description="the suites by name")
+    policy: PolicySection = Field(description="what is judged and demanded")
+    watch: Watch = Field(default_factory=Watch, description="after the flip")
+    deadlines: DeadlinesSection = Field(default_factory=DeadlinesSection, description="for each wait")
