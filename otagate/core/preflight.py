@@ -59,7 +59,9 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
     if judged.decision is not Decision.APPROVE:
         found.append(
             Objection(
-                "not-approved", f"run {judged.run} ended {judged.decision}, not approve", f"otagate verdict {judged.run}"
+                "not-approved",
+                f"run {judged.run} ended {judged.decision}, not approve",
+                f"otagate verdict {judged.run}",
             )
         )
     if now.at >= judged.expires:

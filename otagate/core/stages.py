@@ -151,9 +151,7 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int]) 
         labels=_labels(name, Cloud.SHARED, SWITCH, Binding.PRODUCTION, Tier.EDGE),
         environment={"OTAGATE_SWITCH_CONFIG": haproxy_config(seen), "OTAGATE_SWITCH_LUA": flip_lua(seen)},
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
-        ports=tuple(
-            Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors
-        ),
+        ports=tuple(Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors),
         tmpfs=("/conf",),
         read_only=True,
         user=_UNPRIVILEGED,

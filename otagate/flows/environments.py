@@ -105,14 +105,28 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
     return Raised(changed, follow(intent.promotion, ports))
 
 
-def down(platform: Platform, ports: Ports, *, destroy: str | None) -> tuple[str, ...]:
-    """Without `destroy` only the mirror and what an undone promotion left; with the platform's name, all of it."""
+def plan_down(platform: Platform, ports: Ports, *, destroy: str | None) -> Plan:
+    """What `down` would remove, by container."""
+    _named(platform, destroy)
+    bindings = list(Binding) if destroy else [Binding.CANDIDATE, Binding.BASELINE]
+    clouds = ports.engine.observe(platform.name, bindings)
+    why = "production with its data" if destroy else "a mirror is raised anew for every test"
+    steps = [Step(Action.REMOVE, c.name, why) for cloud in clouds for c in cloud.containers]
+    return Plan(f"down {platform.name}", tuple(steps))
+
+
+def _named(platform: Platform, destroy: str | None) -> None:
     if destroy is not None and destroy != platform.name:
         raise UsageError(
             f"--destroy-state {destroy} does not name this platform",
             code="wrong-name",
             hint=f"to remove production with its data: otagate down --destroy-state {platform.name}",
         )
+
+
+def down(platform: Platform, ports: Ports, *, destroy: str | None) -> tuple[str, ...]:
+    """Without `destroy` only the mirror and what an undone promotion left; with the platform's name, all of it."""
+    _named(platform, destroy)
     mirror = ports.engine.remove(platform.name, [Binding.CANDIDATE, Binding.BASELINE], state=True, tell=ports.tell)
     if destroy is None:
         return (*mirror, *_leftovers(platform, ports))

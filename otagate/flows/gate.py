@@ -7,7 +7,7 @@ from otagate.core.build import Build
 from otagate.core.cloud import Binding
 from otagate.core.errors import ProvisionFault, UsageError
 from otagate.core.judge import judge
-from otagate.core.mirror import ObservedContainer, production_digest
+from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, production_digest
 from otagate.core.plan import Plan
 from otagate.core.platform import Platform, Tier
 from otagate.core.record import Record, RunHeader
@@ -24,7 +24,7 @@ from otagate.flows.mirror import (
     raise_mirror,
 )
 from otagate.flows.suites import Bench, Gathered, run_suites
-from otagate.ports import CrashWatch, Ports, Progress, StoredRun
+from otagate.ports import Ports, Progress, StoredRun
 
 _NOTHING = Gathered({}, {}, ())
 
@@ -39,7 +39,7 @@ class Subject:
 
 
 def look_for_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Subject:
-    """Resolve every image once. UsageError for an unknown or not release-tier service, or an image that is not there."""
+    """Resolve every image once. UsageError for a service outside the release tier or an image that is not there."""
     for name in asked:
         service = platform.services.get(name)
         if service is None or service.tier is not Tier.RELEASE:
@@ -60,8 +60,25 @@ def plan_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Pla
     """What `test` would do, for `--dry-run`."""
     subject = look_for_test(platform, asked, ports)
     mirror = plan_mirror(platform, subject.production, subject.candidate, ports, run="")
-    observed = ports.engine.observe(platform.name, [Binding.CANDIDATE, Binding.BASELINE])
-    return plan_text(mirror, observed, tuple(platform.suites))
+    return plan_text(mirror, standing(platform, ports), tuple(platform.suites))
+
+
+def standing(platform: Platform, ports: Ports) -> tuple[ObservedCloud, ...]:
+    """What stands of the mirror now."""
+    return ports.engine.observe(platform.name, [Binding.CANDIDATE, Binding.BASELINE])
+
+
+def compare_standing(platform: Platform, ports: Ports) -> Comparison:
+    """The standing mirror's candidate side against production. UsageError if there is none."""
+    production = look_at_production(platform, ports)
+    candidates = [c for cloud in standing(platform, ports) for c in cloud.containers if c.binding == Binding.CANDIDATE]
+    if not candidates:
+        raise UsageError("no mirror stands", code="no-mirror", hint="otagate mirror up")
+    released = {
+        c.service: Build(c.service, c.image, c.image) for c in candidates if c.service in production.release.builds
+    }
+    candidate = release_of(platform, {**production.release.builds, **released})
+    return compare_mirror(platform, production, candidate, ports)
 
 
 def test(
@@ -112,7 +129,15 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
             record, gathered = Record({}, {}, unhealthy, None), _NOTHING
         else:
             bench = Bench(
-                platform, subject.production, mirror, subject.candidate, header.run, header.nonce, folder, ports, crashes
+                platform,
+                subject.production,
+                mirror,
+                subject.candidate,
+                header.run,
+                header.nonce,
+                folder,
+                ports,
+                crashes,
             )
             record, gathered = _measure(bench, subject)
     verdict = judge(platform.policy, record)
@@ -123,7 +148,7 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
 def _measure(bench: Bench, subject: Subject) -> tuple[Record, Gathered]:
     tell = bench.ports.tell
     tell(Progress("drift", "", "comparing mirror and production"))
-    comparison = compare_mirror(bench.platform, bench.production, bench.mirror, bench.candidate, bench.ports)
+    comparison = compare_mirror(bench.platform, bench.production, bench.candidate, bench.ports)
     tell(Progress("drift", "", f"{comparison.compared} fields compared, {len(comparison.drift)} unexplained"))
     gathered = run_suites(bench, subject.suite_images)
     return Record(gathered.suites, gathered.metrics, bench.crashes.seen(), comparison), gathered

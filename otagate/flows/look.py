@@ -133,7 +133,9 @@ def policy_digest(platform: Platform) -> str:
     """What a verdict was given under: rules with their kinds, demands, allowed differences and the mirror's data."""
     policy = platform.policy
     rules = [{"kind": type(rule).__name__, "rule": plain(rule)} for rule in policy.rules]
-    return digest_of({"rules": rules, "policy": plain(policy), "allowed": plain(platform.allowed), "data": platform.mirror_data})
+    return digest_of(
+        {"rules": rules, "policy": plain(policy), "allowed": plain(platform.allowed), "data": platform.mirror_data}
+    )
 
 
 def suite_digests(platform: Platform, ports: Ports) -> dict[str, str]:

@@ -61,9 +61,7 @@ def raise_mirror(platform: Platform, mirror: Mirror, ports: Ports, folder: str) 
     return ports.provisioner.apply(platform.name, mirror.stages, folder, ports.tell)
 
 
-def compare_mirror(
-    platform: Platform, production: Production, mirror: Mirror, candidate: Release, ports: Ports
-) -> Comparison:
+def compare_mirror(platform: Platform, production: Production, candidate: Release, ports: Ports) -> Comparison:
     """Mirror against production, and production against its own definition."""
     clouds = ports.engine.observe(platform.name, [Binding.CANDIDATE])
     tested = {name: build.digest for name, build in candidate.builds.items()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud, Colour
+from otagate.core.container import Stage
 from otagate.core.errors import EngineFault, Fault, Interrupted, Refused, UsageError
 from otagate.core.mirror import production_digest
 from otagate.core.plan import Action, Plan, Step, steps_of
@@ -95,16 +96,18 @@ def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objec
         suites=suite_digests(platform, ports),
         production=production_digest(production.clouds),
         live_release=production.release.digest,
-        clocks=_clocks(ports, production.status),
+        clocks=_clocks(ports),
     )
     departures = tuple(
-        Objection("drift", f"production departs from its definition: {d.service} {d.field}", "otagate status", alarm=True)
+        Objection(
+            "drift", f"production departs from its definition: {d.service} {d.field}", "otagate status", alarm=True
+        )
         for d in production.departures
     )
     return (*departures, *objections(platform.policy, judged, now))
 
 
-def _clocks(ports: Ports, status: Status) -> dict[str, float | None]:
+def _clocks(ports: Ports) -> dict[str, float | None]:
     """Seconds by which the engines and the steward are ahead; None where one could not be read."""
     found: dict[str, float | None] = {"steward": ports.steward.status().now - ports.clock.now()}
     for cloud in Cloud:
@@ -115,20 +118,12 @@ def _clocks(ports: Ports, status: Status) -> dict[str, float | None]:
     return found
 
 
-def promote(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim, *, wait: float) -> Attempt:
+def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: float) -> Attempt:
     """From preflight to the promotion's end. Raises Busy, and Interrupted after the way out was taken."""
-    intent = Intent(
-        promotion=ports.clock.new_id("p-"),
-        kind=Kind.PROMOTE,
-        run=candidate.stored.header.run,
-        release=candidate.release.digest,
-        builds={name: build.digest for name, build in candidate.release.builds.items()},
-        to=candidate.to,
-        by=claim.by,
-        watch=platform.watch,
-        drain=platform.deadlines.drain,
-    )
     with ports.steward.lease(claim, wait) as hold:
+        # Looked at under the lease, so that nobody changes production between the look and the promotion.
+        candidate = look_for_promotion(platform, run, ports)
+        intent = _intent(platform, candidate, ports, claim)
         hold.begin(intent)
         against = check(platform, candidate, ports)
         if against:
@@ -141,6 +136,33 @@ def promote(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim
         phase = hold.report(Event.OK, "every condition holds")
         _own_phases(phase, steps, hold, lambda: discard(platform, candidate.to, ports, hold))
     return Attempt(follow(intent.promotion, ports))
+
+
+def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim) -> Intent:
+    return Intent(
+        promotion=ports.clock.new_id("p-"),
+        kind=Kind.PROMOTE,
+        run=candidate.stored.header.run,
+        release=candidate.release.digest,
+        builds={name: build.digest for name, build in candidate.release.builds.items()},
+        to=candidate.to,
+        by=claim.by,
+        watch=platform.watch,
+        drain=platform.deadlines.drain,
+    )
+
+
+def plan_rollback(platform: Platform, ports: Ports) -> Plan:
+    """What `rollback` would do, for `--dry-run`."""
+    status = live_status(platform, ports)
+    to, release, _ = warm_side(status)
+    return Plan(
+        f"roll back to {to}",
+        (
+            Step(Action.RUN, "smoke", f"{to} must answer with release {release.removeprefix('sha256:')[:12]}"),
+            Step(Action.TURN, "switch", f"{status.live} → {to}, all listeners at once"),
+        ),
+    )
 
 
 def rollback(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Attempt:
@@ -215,7 +237,7 @@ def _own_phases(
         raise Interrupted("interrupted: the idle colour was discarded, production is as it was", hint="otagate status")
 
 
-def _stage(platform: Platform, candidate: Candidate, ports: Ports):  # type: ignore[no-untyped-def]
+def _stage(platform: Platform, candidate: Candidate, ports: Ports) -> Stage:
     return colour_stage(
         platform,
         candidate.release,

@@ -1,0 +1,258 @@
+"""The command line: parse, hand to one command's body, exit with its status. Bodies are imported when they are called,
+so that `--help` and completion stay quick."""
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from otagate import __version__
+from otagate.cli.options import ByOption, DryRunOption, Output, OutputOption, PlatformOption, WaitOption
+from otagate.cli.result import Result, run, show
+from otagate.core.errors import Exit
+
+app = typer.Typer(
+    name="otagate",
+    help="Prove a build on a mirror of production, flip to it without losing a connection, keep proof of both.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+mirror = typer.Typer(help="The mirror alone: raise it, compare it with production, take it down.", no_args_is_help=True)
+app.add_typer(mirror, name="mirror")
+
+BuildsArgument = Annotated[list[str], typer.Argument(metavar="SERVICE=IMAGE…", help="Builds to judge.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its unique beginning (the newest).")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        typer.echo(f"otagate {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    fast: Annotated[bool, typer.Option("--fast", help="The story on the hello platform, in minutes.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's production standing.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """The whole story, from nothing to the report. Makes and removes a platform of its own."""
+    from otagate.cli.demo import demo as body
+
+    raise typer.Exit(run("demo", output, lambda: body(fast=fast, keep=keep)))
+
+
+@app.command()
+def doctor(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Can this machine and this platform do it? Each check with its remedy. Changes nothing."""
+    from otagate.cli.platforms import doctor as body
+
+    raise typer.Exit(run("doctor", output, lambda: body(platform)))
+
+
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Write a new platform that runs into DIR. Overwrites nothing; needs no engine."""
+    from otagate.cli.platforms import init as body
+
+    raise typer.Exit(run("init", output, lambda: body(folder)))
+
+
+@app.command()
+def check(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Check the platform's files, every problem at once. Changes nothing; needs no engine."""
+    from otagate.cli.platforms import check as body
+
+    raise typer.Exit(run("check", output, lambda: body(platform)))
+
+
+@app.command()
+def up(
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make production (genesis, marked unproven) or add what is missing. Never changes what is live."""
+    from otagate.cli.platforms import up as body
+
+    raise typer.Exit(run("up", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
+
+
+@app.command()
+def down(
+    platform: PlatformOption = None,
+    destroy_state: Annotated[
+        str | None, typer.Option("--destroy-state", metavar="NAME", help="Production with all its data, by its name.")
+    ] = None,
+    dry_run: DryRunOption = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Remove the mirror and what an undone promotion left; with --destroy-state NAME everything, data too."""
+    from otagate.cli.platforms import down as body
+
+    raise typer.Exit(run("down", output, lambda: body(platform, destroy=destroy_state, dry_run=dry_run)))
+
+
+@app.command("test")
+def gate(
+    builds: BuildsArgument,
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the mirror standing afterwards.")] = False,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """The gate: raise the mirror with the builds, run the suites, judge. Never changes traffic.
+
+    Exit 0 approve, 1 refuse, 3 inconclusive, 4 fault outside.
+    """
+    from otagate.cli.gate import test as body
+
+    raise typer.Exit(run("test", output, lambda: body(builds, platform, by=by, keep=keep, dry_run=dry_run, wait=wait)))
+
+
+@app.command()
+def verdict(run_id: RunArgument = "", platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Why: a run's verdict, rule by rule. Changes nothing."""
+    from otagate.cli.gate import verdict as body
+
+    raise typer.Exit(run("verdict", output, lambda: body(run_id, platform)))
+
+
+@app.command()
+def report(
+    run_id: RunArgument = "",
+    platform: PlatformOption = None,
+    form: Annotated[str, typer.Option("--format", help="html, junit or markdown.")] = "html",
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="FILE", help="Where to write it (the run's folder).")
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Write a run's report as HTML, JUnit or Markdown."""
+    from otagate.cli.gate import report as body
+
+    raise typer.Exit(run("report", output, lambda: body(run_id, platform, form=form, to=to)))
+
+
+@app.command()
+def promote(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run whose release is to go live.")],
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make a judged release live: deploy to the idle colour, smoke, flip all listeners, watch, or go back.
+
+    Exit 0 promoted, 1 refused in preflight, 5 begun and undone safely, 6 stranded, 8 production is not as it was.
+    """
+    from otagate.cli.promotion import promote as body
+
+    raise typer.Exit(run("promote", output, lambda: body(run_id, platform, by=by, dry_run=dry_run, wait=wait)))
+
+
+@app.command()
+def rollback(
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Turn traffic back to the warm colour, all listeners at once."""
+    from otagate.cli.promotion import rollback as body
+
+    raise typer.Exit(run("rollback", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
+
+
+@app.command()
+def status(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
+    """What is live, idle and unfinished, and who holds the lease. Changes nothing.
+
+    Exit 8 when production is not as it should be, 6 when a promotion is stranded.
+    """
+    from otagate.cli.promotion import status as body
+
+    raise typer.Exit(run("status", output, lambda: body(platform)))
+
+
+@app.command()
+def recover(
+    platform: PlatformOption = None, by: ByOption = None, wait: WaitOption = "0s", output: OutputOption = Output.TEXT
+) -> None:
+    """Finish or undo a promotion that was cut off; says what it found and did. Changes nothing if none was."""
+    from otagate.cli.promotion import recover as body
+
+    raise typer.Exit(run("recover", output, lambda: body(platform, by=by, wait=wait)))
+
+
+@mirror.command("up")
+def mirror_up(
+    builds: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE=IMAGE…]", help="Builds in it.")] = None,
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Raise the mirror in the idle cloud and leave it standing. Never touches production."""
+    from otagate.cli.gate import mirror_up as body
+
+    raise typer.Exit(run("mirror up", output, lambda: body(builds or [], platform, by=by, dry_run=dry_run, wait=wait)))
+
+
+@mirror.command("diff")
+def mirror_diff(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
+    """Compare the standing mirror with production, field by field. Changes nothing; exit 1 on drift."""
+    from otagate.cli.gate import mirror_diff as body
+
+    raise typer.Exit(run("mirror diff", output, lambda: body(platform)))
+
+
+@mirror.command("down")
+def mirror_down(
+    platform: PlatformOption = None, by: ByOption = None, wait: WaitOption = "0s", output: OutputOption = Output.TEXT
+) -> None:
+    """Remove the mirror with its state. Never touches production."""
+    from otagate.cli.gate import mirror_down as body
+
+    raise typer.Exit(run("mirror down", output, lambda: body(platform, by=by, wait=wait)))
+
+
+def main() -> None:
+    """The console script. A usage error speaks JSON too when JSON was asked for; SIGTERM is an interrupt."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as usage:
+        code = _usage(usage)
+    except (typer.Abort, KeyboardInterrupt):
+        code = int(Exit.INTERRUPTED)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _usage(usage: typer.TyperException) -> int:
+    asked = sys.argv[1:]
+    wants_json = "--output=json" in asked or ("--output" in asked and "json" in asked)
+    message = usage.format_message()
+    error = {"code": "usage", "message": message, "hint": "otagate --help", "at": ""}
+    command = next((word for word in asked if not word.startswith("-")), "")
+    show(command, Output.JSON if wants_json else Output.TEXT, Result(Exit.USAGE, {}, "", errors=(error,)))
+    return int(Exit.USAGE)

@@ -1,0 +1,131 @@
+"""Bodies of the commands about judging: test, verdict, report, mirror."""
+
+from collections.abc import Sequence
+
+from otagate import wiring
+from otagate.cli.platforms import planned
+from otagate.cli.result import Result
+from otagate.cli.session import opened
+from otagate.core.canonical import plain
+from otagate.core.errors import Exit, UsageError
+from otagate.core.judge import Decision, Finding, Mark
+from otagate.core.mirror import Comparison, Explanation
+from otagate.core.traffic import Scope
+from otagate.ports import StoredRun
+
+EXITS = {Decision.APPROVE: Exit.DONE, Decision.REFUSE: Exit.REFUSED, Decision.INCONCLUSIVE: Exit.INCONCLUSIVE}
+_ORDER = {Mark.FAIL: 0, Mark.UNKNOWN: 1, Mark.PASS: 2}
+
+
+def test(builds: Sequence[str], where: str | None, *, by: str | None, keep: bool, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import gate
+
+    asked = _asked(builds)
+    with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(gate.plan_test(platform, asked, ports))
+        command = f"otagate test {' '.join(builds)}"
+        claim = wiring.claim(Scope.MIRROR, by, command, "test")
+        stored = gate.test(platform, asked, ports, claim, wait=wiring.duration(wait), keep=keep)
+        page = wiring.write_report(ports, stored, "html", None)
+        return _judged(stored, page)
+
+
+def verdict(run: str, where: str | None) -> Result:
+    with opened(where) as (platform, ports):
+        return _judged(ports.store.run(platform.name, run), "")
+
+
+def report(run: str, where: str | None, *, form: str, to: str | None) -> Result:
+    with opened(where) as (platform, ports):
+        stored = ports.store.run(platform.name, run)
+        path = wiring.write_report(ports, stored, form, to)
+        return Result(Exit.DONE, {"run": stored.header.run, "path": path, "format": form}, path)
+
+
+def mirror_up(builds: Sequence[str], where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import gate
+    from otagate.flows.mirror import plan_mirror, plan_text, raise_mirror
+
+    asked = _asked(builds)
+    with opened(where) as (platform, ports):
+        subject = gate.look_for_test(platform, asked, ports)
+        mirror = plan_mirror(platform, subject.production, subject.candidate, ports, run="by-hand")
+        if dry_run:
+            return planned(plan_text(mirror, gate.standing(platform, ports), ()))
+        claim = wiring.claim(Scope.MIRROR, by, "otagate mirror up", "raised by hand")
+        with ports.steward.lease(claim, wiring.duration(wait)):
+            changed = raise_mirror(platform, mirror, ports, ports.vault.folder("mirror"))
+        text = f"mirror in the {mirror.candidate.colour} cloud: {len(changed)} changed"
+        return Result(Exit.DONE, {"changed": list(changed)}, text, next="otagate mirror diff")
+
+
+def mirror_diff(where: str | None) -> Result:
+    from otagate.flows import gate
+
+    with opened(where) as (platform, ports):
+        comparison = gate.compare_standing(platform, ports)
+        code = Exit.REFUSED if comparison.drift or comparison.compared == 0 else Exit.DONE
+        return Result(code, {"comparison": plain(comparison)}, _differences(comparison))
+
+
+def mirror_down(where: str | None, *, by: str | None, wait: str) -> Result:
+    from otagate.flows.mirror import lower_mirror
+
+    with opened(where) as (platform, ports):
+        claim = wiring.claim(Scope.MIRROR, by, "otagate mirror down", "taken down by hand")
+        with ports.steward.lease(claim, wiring.duration(wait)):
+            gone = lower_mirror(platform, ports)
+        return Result(Exit.DONE, {"removed": list(gone)}, f"{len(gone)} objects of the mirror removed")
+
+
+def _asked(builds: Sequence[str]) -> dict[str, str]:
+    asked: dict[str, str] = {}
+    for word in builds:
+        service, equals, image = word.partition("=")
+        if not (service and equals and image) or service in asked:
+            raise UsageError(
+                f"{word!r} is not SERVICE=IMAGE" if service not in asked else f"service {service} is named twice",
+                hint="for example: otagate test web=hello/web:1.1",
+            )
+        asked[service] = image
+    return asked
+
+
+def _judged(stored: StoredRun, page: str) -> Result:
+    header, decision = stored.header, stored.verdict.decision
+    findings = sorted(stored.verdict.findings, key=lambda f: _ORDER[f.mark])
+    what = ", ".join(f"{b.service}={b.reference} ({b.short})" for b in header.builds)
+    lines = [f"{decision.upper()}  run {header.run}", f"  {what}"]
+    for finding in findings:
+        lines.extend(_lines(finding))
+    if page:
+        lines.append(f"  report: {page}")
+    data = {
+        "run": header.run,
+        "verdict": decision.value,
+        "release": header.release,
+        "builds": {b.service: b.digest for b in header.builds},
+        "expires": stored.expires,
+        "report": page,
+    }
+    follow_up = f"otagate promote {header.run}" if decision is Decision.APPROVE else f"otagate verdict {header.run}"
+    return Result(EXITS[decision], data, "\n".join(lines), [plain(f) for f in findings], next=follow_up)
+
+
+def _lines(finding: Finding) -> list[str]:
+    trial = " (trial, not counted)" if finding.trial else ""
+    head = f"  {finding.mark:<7} {finding.rule:<12} {finding.reason.value}{trial}"
+    if finding.mark is Mark.PASS:
+        return [f"{head}: {finding.message}"]
+    return [head, f"          {finding.impact}, {finding.impact.meaning}", f"          {finding.message}"]
+
+
+def _differences(comparison: Comparison) -> str:
+    lines = [
+        f"{comparison.compared} fields compared, {len(comparison.differences)} differ, "
+        f"{len(comparison.drift)} unexplained (fidelity {comparison.fidelity:.4f})"
+    ]
+    for d in sorted(comparison.differences, key=lambda d: d.explanation is not Explanation.DRIFT):
+        lines.append(f"  {d.explanation:<22} {d.service} {d.field}: {d.production} → {d.mirror}  {d.reason}")
+    return "\n".join(lines)

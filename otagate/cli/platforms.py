@@ -1,0 +1,84 @@
+"""Bodies of the commands about a platform as a whole: doctor, init, check, up, down."""
+
+from pathlib import Path
+
+from otagate import wiring
+from otagate.cli.result import Result
+from otagate.cli.session import opened
+from otagate.core.errors import Exit
+from otagate.core.plan import Plan
+from otagate.core.traffic import Scope
+
+
+def check(where: str | None) -> Result:
+    platform = wiring.platform(where)
+    data = {
+        "platform": platform.name,
+        "folder": platform.folder,
+        "services": {name: service.tier.value for name, service in platform.services.items()},
+        "suites": sorted(platform.suites),
+        "rules": [rule.name for rule in platform.policy.rules],
+    }
+    text = (
+        f"{platform.name}: {len(platform.services)} services, {len(platform.listeners)} listeners, "
+        f"{len(platform.suites)} suites, {len(platform.policy.rules)} rules: no problem found"
+    )
+    return Result(Exit.DONE, data, text, next="otagate doctor, then otagate up")
+
+
+def init(folder: str) -> Result:
+    files = wiring.init(Path(folder))
+    text = f"{len(files)} files written to {folder}"
+    return Result(Exit.DONE, {"folder": folder, "files": files}, text, next=f"otagate check -p {folder}")
+
+
+def doctor(where: str | None) -> Result:
+    checks = wiring.doctor(where)
+    bad = [c for c in checks if not c.well]
+    lines = []
+    for c in checks:
+        lines.append(f"{'ok' if c.well else 'NO':<3} {c.name:<22} {c.found}")
+        if not c.well:
+            lines.append(f"    → {c.remedy}")
+    lines.append(f"{len(checks) - len(bad)} of {len(checks)} checks hold")
+    data = {"checks": [{"name": c.name, "well": c.well, "found": c.found, "remedy": c.remedy} for c in checks]}
+    return Result(Exit.FAULT if bad else Exit.DONE, data, "\n".join(lines), next="" if bad else "otagate up")
+
+
+def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import environments
+
+    with opened(where) as (platform, ports):
+        wanted = environments.look_for_up(platform, ports)
+        if dry_run:
+            return planned(wanted.plan)
+        claim = wiring.claim(Scope.PLATFORM, by, "otagate up", "genesis" if wanted.live is None else "what is missing")
+        raised = environments.up(platform, wanted, ports, claim, wait=wiring.duration(wait))
+        from otagate.cli.promotion import ending
+
+        shown = environments.describe(platform, ports)
+        where_it_is = [f"  {name:<8} {address}" for name, address in shown.addresses.items()]
+        head = (
+            f"{platform.name}: {len(raised.changed)} changed" if raised.changed else f"{platform.name}: nothing changed"
+        )
+        if raised.genesis:
+            head += f"; genesis by {claim.by}, unproven: {raised.genesis.phase}"
+        data = {"changed": list(raised.changed), "listeners": {n: {"address": a} for n, a in shown.addresses.items()}}
+        code = ending(raised.genesis) if raised.genesis else Exit.DONE
+        service = next(iter(platform.services))
+        return Result(code, data, "\n".join([head, *where_it_is]), next=f"otagate test {service}=IMAGE")
+
+
+def down(where: str | None, *, destroy: str | None, dry_run: bool) -> Result:
+    from otagate.flows import environments
+
+    with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(environments.plan_down(platform, ports, destroy=destroy))
+        gone = environments.down(platform, ports, destroy=destroy)
+        return Result(Exit.DONE, {"removed": list(gone)}, f"{platform.name}: {len(gone)} objects removed")
+
+
+def planned(plan: Plan) -> Result:
+    steps = [{"action": s.action.value, "subject": s.subject, "cause": s.cause} for s in plan.steps]
+    return Result(Exit.DONE, {"plan": {"title": plan.title, "steps": steps}}, plan.text() + "\nnothing was changed")

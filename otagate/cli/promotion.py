@@ -1,0 +1,171 @@
+"""Bodies of the commands about what is live: promote, rollback, status, recover."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from otagate import wiring
+from otagate.cli.platforms import planned
+from otagate.cli.result import Result
+from otagate.cli.session import opened
+from otagate.core.errors import Exit
+from otagate.core.mirror import ObservedContainer
+from otagate.core.promotion import Phase
+from otagate.core.traffic import PromotionView, Scope, Status
+
+
+def promote(run: str, where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import promote as flow
+
+    with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(flow.plan_promotion(platform, flow.look_for_promotion(platform, run, ports), ports))
+        claim = wiring.claim(Scope.PLATFORM, by, f"otagate promote {run}", f"promote run {run}")
+        attempt = flow.promote(platform, run, ports, claim, wait=wiring.duration(wait))
+        ports.store.save_promotion(platform.name, attempt.view)
+        return _came_to(attempt)
+
+
+def rollback(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import promote as flow
+
+    with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(flow.plan_rollback(platform, ports))
+        claim = wiring.claim(Scope.PLATFORM, by, "otagate rollback", "back to the warm colour")
+        attempt = flow.rollback(platform, ports, claim, wait=wiring.duration(wait))
+        ports.store.save_promotion(platform.name, attempt.view)
+        return _came_to(attempt)
+
+
+def recover(where: str | None, *, by: str | None, wait: str) -> Result:
+    from otagate.flows import recover as flow
+
+    with opened(where) as (platform, ports):
+        claim = wiring.claim(Scope.PLATFORM, by, "otagate recover", "finish or undo what was cut off")
+        done = flow.recover(platform, ports, claim, wait=wiring.duration(wait))
+        if done.before is None or done.after is None:
+            return Result(Exit.DONE, {"recovered": None}, "nothing was unfinished")
+        ports.store.save_promotion(platform.name, done.after)
+        text = (
+            f"found {done.before.intent.kind} {done.before.intent.promotion} cut off while {done.before.phase}; "
+            f"now {done.after.phase}"
+        )
+        stranded = done.after.phase is Phase.STRANDED
+        return Result(Exit.STRANDED if stranded else Exit.DONE, _promotion(done.after), text, next="otagate status")
+
+
+def status(where: str | None) -> Result:
+    from otagate.flows import environments
+
+    with opened(where) as (platform, ports):
+        seen = environments.describe(platform, ports)
+        data = {
+            "platform": platform.name,
+            **_traffic(seen.status),
+            "listeners": {name: {"address": address} for name, address in seen.addresses.items()},
+            "departures": [f"{d.service} {d.field}: {d.reason}" for d in seen.departures],
+        }
+        lines = [*_status_lines(platform.name, seen.status), *(f"  {n:<10} {a}" for n, a in seen.addresses.items())]
+        lines.extend(_container(c) for cloud in seen.clouds for c in cloud.containers)
+        alarms = [*(seen.status.disagreements if seen.status else ()), *data["departures"]]
+        errors = [
+            {"code": "drift", "message": a, "hint": "otagate recover, or find out who changed it", "at": ""}
+            for a in alarms
+        ]
+        stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
+        code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
+        return Result(code, data, "\n".join(lines), errors=errors, next=_next(seen.status))
+
+
+def ending(view: PromotionView) -> Exit:
+    """A promotion's exit status: abandoned here means after preflight, since preflight's objections end otherwise."""
+    match view.phase:
+        case Phase.PROMOTED:
+            return Exit.DONE
+        case Phase.ABANDONED | Phase.ROLLED_BACK:
+            return Exit.UNDONE
+        case Phase.STRANDED:
+            return Exit.STRANDED
+        case _:
+            return Exit.FAULT
+
+
+def _came_to(attempt: Any) -> Result:
+    view: PromotionView = attempt.view
+    intent = view.intent
+    lines = [f"{view.phase.upper()}  {intent.kind} {intent.promotion} to {intent.to}"]
+    if view.reason:
+        lines.append(f"  {view.reason}")
+    lines.extend(f"  owed: {debt}" for debt in view.debts)
+    if not attempt.objections:
+        return Result(ending(view), _promotion(view), "\n".join(lines), next="otagate status")
+    alarm = any(o.alarm for o in attempt.objections)
+    errors = [{"code": o.code, "message": o.message, "hint": o.hint, "at": ""} for o in attempt.objections]
+    return Result(Exit.ALARM if alarm else Exit.REFUSED, _promotion(view), lines[0], errors=errors)
+
+
+def _promotion(view: PromotionView) -> dict[str, Any]:
+    return {
+        "promotion": {
+            "id": view.intent.promotion,
+            "kind": view.intent.kind.value,
+            "phase": view.phase.value,
+            "to": view.intent.to.value,
+            "release": view.intent.release,
+            "run": view.intent.run,
+            "reason": view.reason,
+            "debts": list(view.debts),
+        }
+    }
+
+
+def _traffic(status: Status | None) -> dict[str, Any]:
+    if status is None:
+        return {"live": None, "idle": None, "promotion": None, "leases": []}
+    return {
+        "live": status.live and status.live.value,
+        "idle": status.live and status.live.other.value,
+        "epoch": status.epoch,
+        "colours": {name: {"release": v.release, "warm": v.warm} for name, v in status.colours.items()},
+        **(_promotion(status.promotion) if status.promotion else {"promotion": None}),
+        "last_flip": status.last_flip,
+        "leases": [
+            {"scope": h.claim.scope.value, "by": h.claim.by, "from": h.claim.origin, "command": h.claim.command}
+            for h in status.holders
+        ],
+        "disagreements": list(status.disagreements),
+    }
+
+
+def _status_lines(platform: str, status: Status | None) -> list[str]:
+    if status is None:
+        return [f"{platform}: no production"]
+    live = status.live or "nothing"
+    lines = [f"{platform}: {live} is live, epoch {status.epoch}"]
+    for name, view in sorted(status.colours.items()):
+        role = "live" if name == status.live else "warm" if view.warm else "idle"
+        lines.append(f"  {name:<10} {role:<5} release {view.release.removeprefix('sha256:')[:12]}")
+    if status.promotion:
+        p = status.promotion
+        reason = f": {p.reason}" if p.reason else ""
+        lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {p.phase}{reason}")
+    if status.last_flip:
+        lines.append(f"  last flip  {datetime.fromtimestamp(status.last_flip, UTC):%Y-%m-%d %H:%M:%S} UTC")
+    for holder in status.holders:
+        lines.append(
+            f"  lease      {holder.claim.scope}: {holder.claim.by} from {holder.claim.origin}, {holder.claim.command}"
+        )
+    return lines
+
+
+def _container(c: ObservedContainer) -> str:
+    state = c.health if c.running and c.health != "none" else "running" if c.running else "stopped"
+    return f"  {c.name:<28} {state:<10} {c.image.removeprefix('sha256:')[:12]}"
+
+
+def _next(status: Status | None) -> str:
+    if status is None:
+        return "otagate up"
+    if status.disagreements or (status.promotion and not status.promotion.phase.ended):
+        return "otagate recover"
+    return "otagate test SERVICE=IMAGE"

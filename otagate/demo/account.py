@@ -1,0 +1,92 @@
+"""What the client asked and what became of it: failed, stale, harmed, cut, missing. Pure counting over its log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+HTTP = ("kept-alive", "fresh")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Times in seconds since the epoch; `came` is an HTTP status, a DIMSE status, "whole", or how it broke."""
+
+    kind: str
+    began: float
+    ended: float
+    came: str
+    colour: str
+    build: str
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Flip:
+    """`acknowledged`: seconds since the epoch when the switch said that `to` serves from now on."""
+
+    acknowledged: float
+    to: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """`harmed`: answered 500 by a build that went bad. `stale`: begun after a flip's acknowledgement, answered by the
+    old colour. `recovery`: seconds from the first harmed answer to the flip back; None if none was harmed."""
+
+    requests: int
+    failed: int
+    stale: int
+    harmed: int
+    stores: int
+    stores_failed: int
+    associations: int
+    associations_cut: int
+    kept: tuple[str, ...]
+    recovery: float | None
+    by_colour: Mapping[str, int] = field(default_factory=dict)
+
+    def lost(self, missing: int) -> bool:
+        return bool(self.failed or self.stale or self.stores_failed or self.associations_cut or missing)
+
+
+def account(log: Iterable[Request], flips: Sequence[Flip], first: str) -> Account:
+    """Count the client's log against the flips; `first` is the colour that served before the first of them."""
+    entries = list(log)
+    http = [r for r in entries if r.kind in HTTP]
+    stores = [r for r in entries if r.kind == "store"]
+    associations = [r for r in entries if r.kind == "association"]
+    harmed = [r for r in http if r.came == "500" and r.build]
+    failed = [r for r in http if r.came != "200" and not (r.came == "500" and r.build)]
+    stale = [r for r in (*http, *associations) if r.colour and _stale(r, flips, first)]
+    kept = tuple(r.what for r in stores if r.came == "0x0000")
+    return Account(
+        requests=len(http),
+        failed=len(failed),
+        stale=len(stale),
+        harmed=len(harmed),
+        stores=len(stores),
+        stores_failed=len(stores) - len(kept),
+        associations=len(associations),
+        associations_cut=sum(r.came != "whole" for r in associations),
+        kept=kept,
+        recovery=_recovery(harmed, flips),
+        by_colour={c: sum(r.colour == c for r in http) for c in sorted({r.colour for r in http if r.colour})},
+    )
+
+
+def _stale(request: Request, flips: Sequence[Flip], first: str) -> bool:
+    """Begun after the last flip that was acknowledged by then, ended before the next began, and yet another colour."""
+    serving, until = first, None
+    for flip in flips:
+        if flip.acknowledged > request.began:
+            until = flip.acknowledged
+            break
+        serving = flip.to
+    # A request that was under way at the next flip may rightly be answered by either colour.
+    overlapped = until is not None and request.ended >= until - 1.0
+    return request.colour != serving and not overlapped
+
+
+def _recovery(harmed: Sequence[Request], flips: Sequence[Flip]) -> float | None:
+    if not harmed or not flips:
+        return None
+    return flips[-1].acknowledged - min(r.ended for r in harmed)

@@ -1,0 +1,173 @@
+"""The client that never stops asking: over HTTP, kept alive and fresh, and over DICOM, until it is told to stop.
+
+Runs as a process of its own (`python -m otagate.demo.client`), paced and bounded, against the addresses it is given.
+Every request becomes one line of its log: kind, start and end (seconds since the epoch), what came, colour, build.
+"""
+
+import argparse
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+import pydicom
+import requests
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from pynetdicom import AE
+
+TIMEOUT = 10.0
+STORES_PER_ASSOCIATION = 5
+COLOURS = {"b": "blue", "g": "green"}
+AE_TITLE = "DEMO"
+
+
+class Log:
+    """One JSON line a request, written as they end; threads share it."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream, self._lock = stream, threading.Lock()
+
+    def __call__(self, kind: str, began: float, came: str, colour: str, build: str, what: str = "") -> None:
+        line = json.dumps([kind, round(began, 6), round(time.time(), 6), came, colour, build, what])
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+class Objects:
+    """What was acknowledged as kept, so that it can be asked for again."""
+
+    def __init__(self) -> None:
+        self._uids: list[str] = []
+        self._lock = threading.Lock()
+
+    def add(self, uid: str) -> None:
+        with self._lock:
+            self._uids.append(uid)
+
+    def one(self, turn: int) -> str | None:
+        with self._lock:
+            return self._uids[turn * 7919 % len(self._uids)] if self._uids else None
+
+
+def fresh_object() -> Dataset:
+    """A small real CT slice under a new instance UID."""
+    dataset = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    return dataset
+
+
+def as_bytes(dataset: Dataset) -> bytes:
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def paced(rate: float, stop: threading.Event) -> Iterator[int]:
+    """Turns at `rate` a second; one that is late is not made up for in a burst."""
+    turn, due = 0, time.monotonic()
+    while not stop.wait(max(0.0, due - time.monotonic())):
+        yield turn
+        turn, due = turn + 1, max(due + 1.0 / rate, time.monotonic() - 1.0)
+
+
+def ask(send: Callable[..., requests.Response], base: str, turn: int, objects: Objects, log: Log, kind: str) -> None:
+    """One request in four keeps a new object, the others ask for one that was kept."""
+    uid = objects.one(turn)
+    began = time.time()
+    try:
+        if turn % 4 == 0 or uid is None:
+            dataset = fresh_object()
+            answer = send("POST", f"{base}/objects", data=as_bytes(dataset), timeout=TIMEOUT)
+            if answer.status_code == 200:
+                objects.add(str(dataset.SOPInstanceUID))
+        else:
+            answer = send("GET", f"{base}/objects/{uid}", timeout=TIMEOUT)
+    except requests.RequestException as error:
+        log(kind, began, type(error).__name__, "", "")
+        return
+    headers = answer.headers
+    log(kind, began, str(answer.status_code), headers.get("X-Otagate-Colour", ""), headers.get("X-Otagate-Build", ""))
+
+
+def kept_alive(base: str, rate: float, objects: Objects, log: Log, stop: threading.Event) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        for turn in paced(rate, stop):
+            ask(session.request, base, turn, objects, log, "kept-alive")
+
+
+def fresh(base: str, rate: float, objects: Objects, log: Log, stop: threading.Event) -> None:
+    for turn in paced(rate, stop):
+        with requests.Session() as session:
+            session.trust_env = False
+            ask(session.request, base, turn, objects, log, "fresh")
+
+
+def dicom(host: str, port: int, rate: float, log: Log, objects: Objects, called: str, stop: threading.Event) -> None:
+    """Associations of a few C-STOREs each; a store without status 0 is one that failed."""
+    ae = AE(ae_title=AE_TITLE)
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = TIMEOUT
+    sample = fresh_object()
+    ae.add_requested_context(sample.SOPClassUID, sample.file_meta.TransferSyntaxUID)
+    for _ in paced(rate / STORES_PER_ASSOCIATION, stop):
+        began = time.time()
+        association = ae.associate(host, port, ae_title=called)
+        if not association.is_established:
+            log("association", began, "not established", "", "")
+            continue
+        version = (association.acceptor.implementation_version_name or "").strip()
+        colour, _, build = version.partition("-")
+        colour = COLOURS.get(colour, "")
+        for _ in range(STORES_PER_ASSOCIATION):
+            dataset, sent = fresh_object(), time.time()
+            status = association.send_c_store(dataset) if association.is_established else Dataset()
+            came = f"0x{status.Status:04x}" if "Status" in status else "cut"
+            # The association began when it did: that is when the switch chose a colour for it.
+            log("store", sent, came, colour, build, str(dataset.SOPInstanceUID))
+            if came == "0x0000":
+                objects.add(str(dataset.SOPInstanceUID))
+        whole = association.is_established
+        association.release()
+        log("association", began, "whole" if whole else "cut", colour, build)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="otagate.demo.client", description=__doc__)
+    parser.add_argument("--web", required=True, help="host:port")
+    parser.add_argument("--dicom", required=True, help="host:port")
+    parser.add_argument("--called", default="HELLO", help="the called AE title")
+    parser.add_argument("--log", required=True, type=Path)
+    parser.add_argument("--requests", type=float, default=100.0, help="HTTP requests a second, all together")
+    parser.add_argument("--stores", type=float, default=4.0, help="C-STOREs a second")
+    parser.add_argument("--most", type=float, default=1800.0, help="seconds after which it stops by itself")
+    given = parser.parse_args()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the story decides when to stop, also after Ctrl-C
+    base, (host, _, port) = f"http://{given.web}", given.dicom.rpartition(":")
+    objects = Objects()
+    with given.log.open("a") as stream:
+        log = Log(stream)
+        threads = [
+            threading.Thread(target=kept_alive, args=(base, given.requests * 0.4, objects, log, stop)),
+            threading.Thread(target=kept_alive, args=(base, given.requests * 0.4, objects, log, stop)),
+            threading.Thread(target=fresh, args=(base, given.requests * 0.2, objects, log, stop)),
+            threading.Thread(target=dicom, args=(host, int(port), given.stores, log, objects, given.called, stop)),
+        ]
+        for thread in threads:
+            thread.start()
+        stop.wait(given.most)
+        stop.set()
+        for thread in threads:
+            thread.join(TIMEOUT * 2)
+
+
+if __name__ == "__main__":
+    main()

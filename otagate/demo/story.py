@@ -1,0 +1,241 @@
+"""The story of `otagate demo --fast`: from nothing to the report, with a client that never stops asking.
+
+Every step is the command a user would type, run as a process of its own and believed by its exit status and its JSON.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from otagate.core.errors import Fault
+from otagate.demo.account import Account, Flip, Request, account
+from otagate.demo.expected import HELLO, Expectation
+
+Say = Callable[[str], None]
+
+REQUESTS_AT_LEAST = 20_000
+STORES_AT_LEAST = 500
+MORE_SECONDS = 180.0
+COMMAND_SECONDS = 600.0
+
+
+class Surprise(Fault):
+    """A step ended otherwise than it must."""
+
+    default_code = "surprise"
+
+
+@dataclass
+class Story:
+    """`folder` holds the platform, `home` its runs; `environment` is what every command is started with."""
+
+    folder: Path
+    platform: str
+    home: Path
+    environment: Mapping[str, str]
+    say: Say
+    began: float = field(default_factory=time.monotonic)
+    number: int = 0
+    surprises: list[str] = field(default_factory=list)
+    took: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        self.number += 1
+        start = time.monotonic()
+        self.say(f"\n{self.number:>2}  {title}")
+        yield
+        seconds = time.monotonic() - start
+        self.took.append((title, seconds))
+        self.say(f"    {seconds:.1f} s")
+
+    def otagate(self, *words: str, expected: Sequence[int] = (0,)) -> dict[str, Any]:
+        """Run one command; answers its JSON envelope. Surprise where its exit status is not among `expected`."""
+        self.say(f"    $ otagate {' '.join(words)}")
+        command = [sys.executable, "-m", "otagate", *words, "--output", "json"]
+        if words[0] != "init":
+            command += ["-p", str(self.folder)]
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, env=dict(self.environment), timeout=COMMAND_SECONDS, check=False
+        )
+        try:
+            envelope: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            raise Surprise(f"otagate {words[0]} ended {done.returncode} without its JSON") from None
+        if done.returncode not in expected:
+            told = "; ".join(e["message"] for e in envelope["errors"]) or json.dumps(envelope["data"])[:300]
+            raise Surprise(f"otagate {' '.join(words)} ended {done.returncode}, not {expected[0]}: {told}")
+        return envelope
+
+    def check(self, held: bool, told: str) -> None:
+        """Note what went otherwise than it must; the story goes on, and ends non-zero."""
+        if not held:
+            self.surprises.append(told)
+            self.say(f"    SURPRISE: {told}")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the story came to. `reports` maps image to the page of its run; `flips` as the steward acknowledged them."""
+
+    account: Account
+    missing: int
+    surprises: tuple[str, ...]
+    seconds: float
+    steps: tuple[tuple[str, float], ...]
+    reports: Mapping[str, str]
+    verdicts: Mapping[str, str]
+    flips: tuple[Flip, ...]
+
+    @property
+    def well(self) -> bool:
+        return not self.surprises
+
+
+def tell(story: Story) -> Ending:
+    """The whole story. Raises Surprise where going on makes no sense; what the client lost is a surprise of its own."""
+    with story.step("a platform of its own"):
+        story.otagate("init", str(story.folder))
+        story.otagate("check")
+    with story.step("production: the first release goes live, unproven"):
+        listeners = story.otagate("up", "--by", "demo")["data"]["listeners"]
+    reports: dict[str, str] = {}
+    verdicts: dict[str, str] = {}
+    flips: list[Flip] = []
+    log = story.home / "client.jsonl"
+    with _client(story, listeners, log) as client:
+        for expectation in HELLO:
+            with story.step(f"{expectation.image}: {expectation.does}"):
+                run = judged(story, expectation, reports, verdicts)
+            if expectation.promotion is not None and run:
+                with story.step(f"{expectation.image} goes live under load"):
+                    flips.extend(promoted(story, expectation, run))
+        with story.step("the client has asked enough"):
+            _enough(story, log, client)
+    with story.step("what the client lost"):
+        counted = account(_read(log), flips, first="blue")
+        missing = _missing(counted.kept, listeners["web"]["address"])
+        _weigh(story, counted, missing)
+    seconds = time.monotonic() - story.began
+    return Ending(counted, missing, tuple(story.surprises), seconds, tuple(story.took), reports, verdicts, tuple(flips))
+
+
+def judged(story: Story, expected: Expectation, reports: dict[str, str], verdicts: dict[str, str]) -> str:
+    """Test one build and hold its verdict, and the rule and reason that gave it, against what they must be."""
+    envelope = story.otagate("test", f"web={expected.image}", "--by", "demo", expected=(0, 1, 3))
+    data = envelope["data"]
+    failed = [(f["rule"], f["reason"]) for f in envelope["findings"] if f["mark"] == "fail" and not f["trial"]]
+    wanted = [(expected.rule, expected.reason)] if expected.rule else []
+    came = f"{data['verdict']}" + (f" by {', '.join(f'{r} ({c})' for r, c in failed)}" if failed else "")
+    story.say(f"    {came}")
+    verdicts[expected.image], reports[expected.image] = came, data["report"]
+    story.check(
+        envelope["exit"] == expected.exit and data["verdict"] == expected.decision and failed == wanted,
+        f"{expected.image} came to {came} (exit {envelope['exit']}); it must be {expected.decision} "
+        f"by {wanted or 'no rule'} (exit {int(expected.exit)})",
+    )
+    if envelope["exit"] != expected.exit:
+        for finding in envelope["findings"]:
+            if finding["mark"] != "pass":
+                story.say(f"      {finding['mark']} {finding['rule']}: {finding['message']}")
+    return str(data["run"]) if data["verdict"] == "approve" else ""
+
+
+def promoted(story: Story, expected: Expectation, run: str) -> list[Flip]:
+    """Promote and hold the ending against what it must be; answers the flips with their acknowledgements."""
+    envelope = story.otagate("promote", run, "--by", "demo", expected=(0, 1, 4, 5, 6, 8))
+    promotion = envelope["data"].get("promotion", {})
+    phase, flips = promotion.get("phase", "none"), promotion.get("flips", [])
+    story.say(f"    {phase} (exit {envelope['exit']})")
+    story.check(
+        phase == expected.promotion and envelope["exit"] == expected.promotion_exit,
+        f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {promotion.get('reason', '')}",
+    )
+    return [Flip(flip["at"], flip["to"]) for flip in flips]
+
+
+@contextmanager
+def _client(story: Story, listeners: Mapping[str, Any], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """The client as a process of its own, deaf to Ctrl-C, ended by its process id."""
+    command = [
+        *(sys.executable, "-m", "otagate.demo.client"),
+        *("--web", listeners["web"]["address"], "--dicom", listeners["dicom"]["address"], "--log", str(log)),
+    ]
+    process = subprocess.Popen(command, env=dict(story.environment), start_new_session=True)
+    story.say(f"    the client asks from now on (process {process.pid})")
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        if process.poll() is None:
+            process.kill()
+
+
+def _enough(story: Story, log: Path, client: "subprocess.Popen[bytes]") -> None:
+    """Let the client go on, bounded, until it has asked as much as the story promises."""
+    until = time.monotonic() + MORE_SECONDS
+    while time.monotonic() < until and client.poll() is None:
+        entries = _read(log)
+        requests_, stores = (sum(e.kind in kinds for e in entries) for kinds in (("kept-alive", "fresh"), ("store",)))
+        if requests_ >= REQUESTS_AT_LEAST and stores >= STORES_AT_LEAST:
+            return
+        time.sleep(2.0)
+    story.check(client.poll() is None, f"the client ended by itself with status {client.poll()}")
+
+
+def _read(log: Path) -> list[Request]:
+    if not log.exists():
+        return []
+    whole = log.read_text().rpartition("\n")[0]  # a last line may be half written
+    return [Request(*json.loads(line)) for line in whole.splitlines()]
+
+
+def _missing(kept: Sequence[str], web: str) -> int:
+    """How many of the instances whose C-STORE was acknowledged cannot be found through the front door now."""
+
+    def found(uid: str) -> bool:
+        try:
+            return requests.get(f"http://{web}/objects/{uid}", timeout=10).status_code == 200
+        except requests.RequestException:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        return sum(not there for there in pool.map(found, kept))
+
+
+def _weigh(story: Story, counted: Account, missing: int) -> None:
+    for name, number in lines_of(counted, missing):
+        story.say(f"    {name:<44} {number}")
+    story.check(counted.requests >= REQUESTS_AT_LEAST, f"only {counted.requests} requests were asked")
+    story.check(counted.stores >= STORES_AT_LEAST, f"only {counted.stores} instances were stored")
+    story.check(counted.harmed > 0, "the build that goes bad harmed nobody: it was not put to the test")
+    story.check(not counted.lost(missing), "something was lost")
+
+
+def lines_of(counted: Account, missing: int) -> list[tuple[str, str]]:
+    """The account as people read it."""
+    recovery = "none harmed" if counted.recovery is None else f"{counted.recovery:.2f} s"
+    return [
+        ("HTTP requests", f"{counted.requests}"),
+        ("  failed", f"{counted.failed}"),
+        ("  answered by the old colour after the flip", f"{counted.stale}"),
+        ("  harmed by the build that went bad (500)", f"{counted.harmed}"),
+        ("  from the first of them to the way back", recovery),
+        ("DICOM associations", f"{counted.associations}"),
+        ("  cut", f"{counted.associations_cut}"),
+        ("instances stored", f"{counted.stores}"),
+        ("  not acknowledged", f"{counted.stores_failed}"),
+        ("  missing afterwards", f"{missing}"),
+    ]

@@ -1,0 +1,57 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.judge import Decision
+from otagate.core.policy import Policy
+from otagate.core.preflight import Judged, Now, objections
+
+JUDGED = Judged("r1", Decision.APPROVE, 1000.0, "rel", "pol", {"technical": "t"}, "prod")
+NOW = Now(999.0, "rel", "pol", {"technical": "t"}, "prod", "live", {"steward": 0.5})
+
+
+def codes(judged: Judged = JUDGED, now: Now = NOW, policy: Policy | None = None) -> list[str]:
+    return [o.code for o in objections(policy or Policy(), judged, now)]
+
+
+def test_nothing_is_objected_when_every_condition_holds() -> None:
+    assert codes() == []
+
+
+@pytest.mark.parametrize(
+    ("judged", "now", "code"),
+    [
+        ({"decision": Decision.REFUSE}, {}, "not-approved"),
+        ({"decision": Decision.INCONCLUSIVE}, {}, "not-approved"),
+        ({}, {"at": 1000.0}, "expired"),
+        ({}, {"release": "other"}, "changed"),
+        ({}, {"policy": "other"}, "changed"),
+        ({}, {"suites": {"technical": "other"}}, "changed"),
+        ({}, {"suites": {}}, "changed"),
+        ({}, {"suites": {"technical": "t", "more": "m"}}, "changed"),
+        ({}, {"production": "other"}, "production-changed"),
+        ({}, {"live_release": "rel"}, "already-live"),
+        ({}, {"clocks": {"steward": 2.1}}, "clocks"),
+        ({}, {"clocks": {"steward": -2.1}}, "clocks"),
+        ({}, {"clocks": {"engine": None}}, "clocks"),
+        ({}, {"clocks": {"engine": math.nan}}, "clocks"),
+    ],
+)
+def test_each_condition_that_fails_is_objected_by_its_own_code(
+    judged: dict[str, object], now: dict[str, object], code: str
+) -> None:
+    assert codes(replace(JUDGED, **judged), replace(NOW, **now)) == [code]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [(Policy(approvals=1), "approvals"), (Policy(backup=True), "backup"), (Policy(window=True), "window")],
+)
+def test_what_the_policy_demands_and_nothing_shows_is_no_pass(policy: Policy, code: str) -> None:
+    assert codes(policy=policy) == [code]
+
+
+def test_only_a_changed_production_is_an_alarm() -> None:
+    found = objections(Policy(), replace(JUDGED, decision=Decision.REFUSE), replace(NOW, production="x"))
+    assert [(o.code, o.alarm) for o in found] == [("production-changed", True), ("not-approved", False)]
