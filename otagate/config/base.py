@@ -40,9 +40,13 @@ class Matches:
     words: str
     most: int = 255
 
+    def fits(self, value: str) -> bool:
+        """Whether all of `value` matches and is not too long."""
+        return len(value) <= self.most and re.fullmatch(self.pattern, value) is not None
+
     def check(self, value: str) -> str:
         """Answers `value`, or raises the error that names it."""
-        if len(value) > self.most or not re.fullmatch(self.pattern, value):
+        if not self.fits(value):
             raise flaw(f"{shown(value)} is not {self.words}", f"write {self.words}")
         return value
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from otagate.config.check_gate import check_gate
+from otagate.config.check_inventory import check_inventory, inventory_text
 from otagate.config.check_services import check_services
 from otagate.config.compose import ComposeFile
 from otagate.config.paths import read_whole, within
@@ -17,6 +18,7 @@ from otagate.core.platform import Platform
 
 COMPOSE = "compose.yaml"
 SETTINGS = "otagate.yaml"
+INVENTORY = "inventory.yaml"
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
 
 
@@ -32,7 +34,9 @@ def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Platform:
         check_services(compose, compose_document, folder)
     if not isinstance(settings_document.value, Broken):
         check_gate(settings, settings_document, compose, compose_document, folder)
-    problems = [*compose_document.problems, *settings_document.problems]
+    inventory_document = _document(folder, INVENTORY, inventory_text)
+    check_inventory(inventory_document, folder)
+    problems = [*compose_document.problems, *settings_document.problems, *inventory_document.problems]
     if problems:
         raise ConfigError(sorted(set(problems), key=_place))
     try:

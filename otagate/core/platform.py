@@ -120,7 +120,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class SuiteSpec:
-    """A pytest tree (`folder`: absolute) run in a container of `image` on the mirror's network; `deadline` in seconds."""
+    """A pytest tree (`folder`: absolute) run in a container of `image` in the mirror; `deadline` in seconds."""
 
     name: str
     folder: str
