@@ -1,0 +1,58 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from otagate.cli.app import app, mirror
+
+COMMANDS = ["demo", "doctor", "init", "check", "up", "down", "test", "verdict", "report", "promote", "rollback"]
+
+
+def otagate(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "otagate", *words], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", [c.name or c.callback.__name__ for c in app.registered_commands if c.callback])
+def test_every_command_has_help_that_fits_eighty_columns(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
+    assert shown.exit_code == 0
+    assert max(map(len, shown.output.splitlines())) <= 80
+
+
+def test_every_command_of_the_surface_is_there() -> None:
+    there = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    assert {*COMMANDS, "status", "recover"} <= there
+    assert {c.name for c in mirror.registered_commands} == {"up", "diff", "down"}
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["test"], ["promote"], ["status", "--no-such-option"]])
+def test_a_usage_error_ends_2_and_speaks_json_when_asked(words: list[str]) -> None:
+    plain = otagate(*words)
+    assert plain.returncode == 2
+    assert plain.stdout == ""
+    assert "Traceback" not in plain.stderr
+    asked = otagate(*words, "--output", "json")
+    assert asked.returncode == 2
+    assert json.loads(asked.stdout)["errors"][0]["code"] == "usage"
+
+
+@pytest.mark.parametrize("word", ["web", "web=", "=image", "web=a web=b"])
+def test_what_is_not_service_equals_image_is_refused_by_name(word: str) -> None:
+    done = otagate("test", *word.split(), "--output", "json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["errors"][0]["hint"]
+
+
+def test_the_version_is_printed() -> None:
+    assert otagate("--version").stdout.startswith("otagate 0.")
+
+
+def test_help_imports_no_engine_no_ansible_and_no_database() -> None:
+    code = (
+        "import sys; from otagate.cli.app import app; "
+        "print([m for m in ('docker', 'ansible_runner', 'sqlalchemy', 'pydantic', 'requests') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]"
