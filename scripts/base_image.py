@@ -93,15 +93,13 @@ def ensure_base(client: docker.DockerClient, hasty: docker.DockerClient, wanted:
     digest = inputs(trusted)
     with Line(TAG) as line:
         if label_of(client, TAG, LABEL_INPUTS) == digest:
-            line.done("unchanged")
+            line.unchanged()
             return False
         why = _take(client, hasty, wanted, trusted, digest, line)
         if why:
             line.doing(f"{wanted} cannot be taken: making it")
             _make(client, trusted, digest, line)
-        line.done(
-            f"made from Debian's packages, as {wanted} was not to be had: {why}" if why else f"taken from {wanted}"
-        )
+        line.done(f"made from Debian's packages ({wanted}: {why})" if why else f"taken from {wanted}")
         return True
 
 
@@ -148,15 +146,20 @@ def _pull(hasty: docker.DockerClient, wanted: str, line: Line) -> str:
     try:
         for event in hasty.api.pull(repository, tag, stream=True, decode=True):
             if "error" in event:
-                return str(event["error"])
+                return _short(event["error"])
             if time.monotonic() > deadline:
                 return f"not here after {REGISTRY_TOTAL} s"
             line.doing(f"{event.get('status', '')} {event.get('progress', '')}")
     except requests.Timeout:
         return f"no word from its registry within {REGISTRY_SILENCE} s"
     except (DockerException, requests.RequestException) as error:
-        return str(getattr(error, "explanation", None) or error)
+        return _short(getattr(error, "explanation", None) or error)
     return ""
+
+
+def _short(error: object) -> str:
+    """What an engine's chain of reasons ends in."""
+    return str(error).strip().rpartition(": ")[2]
 
 
 def _layer_context(wanted: str, trusted: Sequence[Path]) -> io.BytesIO:

@@ -82,7 +82,7 @@ def ensure_image(client: docker.DockerClient, recipe: Recipe) -> bool:
     with Line(recipe.tag) as line:
         digest = inputs_digest(recipe, parents_of(client, recipe.context))
         if label_of(client, recipe.tag, LABEL_INPUTS) == digest:
-            line.done("unchanged")
+            line.unchanged()
             return False
         _build(client, recipe, digest, line)
         line.done("built")

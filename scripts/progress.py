@@ -1,4 +1,4 @@
-"""One line per thing made: living while it is made, final when it is done."""
+"""One line per thing made: living while it is made, final when it is done. What needs no making leaves no line."""
 
 import sys
 import time
@@ -26,6 +26,11 @@ class Line:
         """The final line, with the time it took."""
         took = time.monotonic() - self._started
         print(f"{self._clear()}  {self.name:<22} {text} ({took:.1f} s)", file=sys.stderr, flush=True)
+        self._said = True
+
+    def unchanged(self) -> None:
+        """Nothing was to be done."""
+        print(self._clear(), end="", file=sys.stderr, flush=True)
         self._said = True
 
     def _clear(self) -> str:
