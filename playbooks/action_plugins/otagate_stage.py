@@ -287,9 +287,9 @@ class Raising:
 def ending(state: Mapping[str, Any]) -> str:
     """How a container ended, in words."""
     if state.get("OOMKilled"):
-        return "ran out of memory"
+        return "ended (out of memory)"
     code = int(state["ExitCode"])
-    return f"was killed by signal {code - 128}" if code > 128 else f"ended with exit {code}"
+    return f"ended (killed by signal {code - 128})" if code > 128 else f"ended (exit {code})"
 
 
 def last_check(state: Mapping[str, Any]) -> str:
