@@ -7,11 +7,13 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
+from otagate.adapters.images import edge_images
 from otagate.core.errors import ConfigError, EngineFault, OtagateError
 from scripts.base_image import REGISTRY_SILENCE, ensure_base
 from scripts.builds import Recipe, ensure_image
 from scripts.data import ensure_data
 from scripts.platforms import declarations
+from scripts.progress import Line
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = os.environ.get("OTAGATE_BASE_IMAGE", "debian:13-slim")
@@ -46,9 +48,23 @@ def set_up(root: Path) -> None:
         client = docker.from_env(timeout=60)
         made.append(ensure_base(client, docker.from_env(timeout=REGISTRY_SILENCE), BASE))
         made += [ensure_image(client, recipe) for recipe in recipes]
+        made.append(ensure_edge(client))
     except DockerException as error:
         raise EngineFault(f"the engine failed: {error}", hint="scripts/engine.sh, then: make setup") from error
     print(f"Images and data: {len(made)}, of which {sum(made)} made now", file=sys.stderr)
+
+
+def ensure_edge(client: docker.DockerClient) -> bool:
+    """Switch and steward, as the commands themselves would make them at first need; true if either was made now."""
+    with Line("switch and steward") as line:
+        line.doing("building")
+        before = {image.id for image in client.images.list()}
+        edge = edge_images(client)
+        if {edge.switch, edge.steward} <= before:
+            line.unchanged()
+            return False
+        line.done("built")
+        return True
 
 
 def _say(error: OtagateError) -> None:
