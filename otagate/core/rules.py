@@ -264,9 +264,14 @@ def _finding(
     rule: AnyRule, mark: Mark, reason: Reason, message: str, where: tuple[str, ...] = (), size: Size = _NO_SIZE
 ) -> Finding:
     measured, limit, unit = size
-    if measured is not None and not math.isfinite(measured):
-        measured = None  # JSON has no infinity; the message says it
-    return Finding(rule.name, mark, reason, message, rule.impact, measured, limit, unit, where, rule.trial)
+    return Finding(
+        rule.name, mark, reason, message, rule.impact, _plain(measured), _plain(limit), unit, where, rule.trial
+    )
+
+
+def _plain(value: float | None) -> float | None:
+    """JSON has no infinity: the message alone says it."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _unknown(
