@@ -1,0 +1,83 @@
+"""HAProxy's Runtime API over its unix socket. One command a connection, a deadline on each; raises SwitchFault."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import SwitchFault
+from otagate.core.switch import (
+    MAP_PATH,
+    SOCKET_PATH,
+    BackendCount,
+    read_entries,
+    read_show_map,
+    read_stat,
+)
+
+_MOST = 4_000_000  # bytes of one answer; far above a platform's statistics
+_LOOK = "otagate status shows the switch; its engine restarts it, and its log says why it ended"
+
+
+@dataclass(frozen=True)
+class HAProxy:
+    """The switch's run time. `deadline` in seconds for each command."""
+
+    path: str = SOCKET_PATH
+    deadline: float = 2.0
+
+    def ask(self, command: str) -> str:
+        """The answer's text without its closing empty line; raises SwitchFault (code `switch-away`)."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+                line.settimeout(self.deadline)
+                line.connect(self.path)
+                line.sendall(command.encode() + b"\n")
+                return _read(line).strip("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"the switch did not answer {command.split()[0]!r}: {error}"
+            raise SwitchFault(what, code="switch-away", hint=_LOOK) from error
+
+    def entry(self) -> tuple[Colour, int]:
+        """Colour and epoch at run time; raises SwitchFault also if the map holds anything else."""
+        text = self.ask(f"show map {MAP_PATH}")
+        try:
+            return read_entries(read_show_map(text))
+        except ValueError as odd:
+            raise SwitchFault(f"the switch's own map is odd: {odd}", code="switch-map", hint="otagate recover") from odd
+
+    def flip(self, came: Colour, to: Colour, epoch: int, *, force: bool = False) -> str:
+        """Turn all coloured doors at once; answers "" or why the switch would not."""
+        answer = self.ask(f"otagate flip {came} {to} {epoch}" + (" force" if force else ""))
+        return "" if answer == f"OK {came} -> {to} epoch {epoch}" else _refusal(answer)
+
+    def restore(self, colour: Colour, epoch: int) -> None:
+        """Set the run time to what the map file says; raises SwitchFault if the switch would not."""
+        answer = self.ask(f"otagate restore {colour} {epoch}")
+        if answer != f"OK {colour} epoch {epoch}":
+            raise SwitchFault(
+                f"the switch would not take its map over: {_refusal(answer)}", code="switch-map", hint=_LOOK
+            )
+
+    def counts(self) -> Mapping[str, BackendCount]:
+        """Backend → what the switch counts; raises SwitchFault."""
+        text = self.ask("show stat")
+        try:
+            return read_stat(text)
+        except (ValueError, KeyError) as odd:
+            raise SwitchFault(f"the switch's statistics cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
+
+
+def _read(line: socket.socket) -> str:
+    parts: list[bytes] = []
+    size = 0
+    while part := line.recv(65536):
+        parts.append(part)
+        size += len(part)
+        if size > _MOST:
+            raise OSError("an answer without end")
+    return b"".join(parts).decode()
+
+
+def _refusal(answer: str) -> str:
+    return answer.removeprefix("ERR ").strip()[:400] or "an empty answer"

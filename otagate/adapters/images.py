@@ -1,0 +1,146 @@
+"""The images of switch and steward, made where they are missing. The steward's is made from the otagate that runs.
+
+An image is found again by its tag, which is the digest of all it was made from: files and the image it starts from.
+"""
+
+import ast
+import io
+import os
+import tarfile
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import DockerException, ImageNotFound
+
+import otagate
+from otagate.core.canonical import digest_of, digest_of_bytes
+from otagate.core.errors import EngineFault
+from otagate.ports import EdgeImages
+
+BASE, PYTHON = "otagate/base:13", "otagate/python:13"
+LABEL_SOURCE = "otagate.source"
+_SILENCE = 600  # seconds a build may say nothing: installing packages is quiet work
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_PYTHON_DOCKERFILE = f"""\
+FROM {BASE}
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends python3 python3-venv \\
+ && rm -rf /var/lib/apt/lists/* /var/log/*
+"""
+
+
+def edge_images(client: docker.DockerClient) -> EdgeImages:
+    """Digests of both images, built first where missing. Raises EngineFault with the end of the build's own words."""
+    try:
+        base = _identity(client, BASE)
+        if not base:
+            raise EngineFault(f"the engine has no {BASE}", code="no-base-image", hint="make setup makes it")
+        python = _identity(client, PYTHON) or _build(client, PYTHON, {"Dockerfile": _PYTHON_DOCKERFILE.encode()}, {})
+        source = source_digest()
+        return EdgeImages(
+            switch=_ensured(client, "otagate/switch", _switch_files(), base, {}),
+            steward=_ensured(client, "otagate/steward", steward_files(), python, {"SOURCE": source}),
+            source=source,
+        )
+    except (DockerException, requests.RequestException) as error:
+        raise EngineFault(f"the engine could not make the edge's images: {error}", hint="otagate doctor") from error
+
+
+def source_digest() -> str:
+    """Names the otagate that runs by all that a steward is made from."""
+    return digest_of({name: digest_of_bytes(content) for name, content in steward_files().items()})
+
+
+def steward_files() -> dict[str, bytes]:
+    """The build context of the steward: path → content, from a checkout or an installed wheel alike."""
+    package = Path(otagate.__file__).parent
+    own = {path.name: path for path in (package / "images" / "steward").iterdir() if path.name != "requirements.in"}
+    runs = {f"otagate/{path.relative_to(package)}": path for path in _runs(package)}
+    return {name: path.read_bytes() for name, path in sorted({**own, **runs}.items())}
+
+
+def _runs(package: Path) -> set[Path]:
+    """The steward's own modules and all of ours that they import: another part's change leaves the steward alone."""
+    found: set[Path] = set()
+    following = list((package / "steward").glob("*.py"))
+    while following:
+        path = following.pop()
+        if path in found or not path.is_file():
+            continue
+        found.add(path)
+        following += [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(package)]
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "otagate":
+                base = package.joinpath(*node.module.split(".")[1:])
+                following += [base.with_suffix(".py"), *(base / f"{alias.name}.py" for alias in node.names)]
+    return found
+
+
+def _switch_files() -> dict[str, bytes]:
+    folder = Path(otagate.__file__).parent / "images" / "switch"
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _ensured(
+    client: docker.DockerClient, name: str, files: Mapping[str, bytes], parent: str, arguments: Mapping[str, str]
+) -> str:
+    inputs = digest_of({"files": {n: digest_of_bytes(c) for n, c in files.items()}, "from": parent, **arguments})
+    tag = f"{name}:{inputs.removeprefix('sha256:')[:12]}"
+    return _identity(client, tag) or _build(client, tag, files, arguments)
+
+
+def _identity(client: docker.DockerClient, reference: str) -> str:
+    """The image's ID; empty if there is none of that name."""
+    try:
+        return str(client.images.get(reference).id)
+    except ImageNotFound:
+        return ""
+
+
+def _build(client: docker.DockerClient, tag: str, files: Mapping[str, bytes], arguments: Mapping[str, str]) -> str:
+    proxies = {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
+    stream = client.api.build(
+        fileobj=_packed(files),
+        custom_context=True,
+        tag=tag,
+        buildargs={**proxies, **arguments},
+        labels={LABEL_SOURCE: arguments["SOURCE"]} if "SOURCE" in arguments else {},
+        rm=True,
+        forcerm=True,
+        decode=True,
+        timeout=_SILENCE,
+    )
+    _follow(stream, tag)
+    identity = _identity(client, tag)
+    if not identity:
+        raise EngineFault(f"{tag} was built and is not there", code="build", hint="otagate doctor")
+    return identity
+
+
+def _follow(stream: Iterator[Mapping[str, Any]], tag: str) -> None:
+    said: deque[str] = deque(maxlen=20)
+    for event in stream:
+        text = str(event.get("stream") or event.get("status") or "").rstrip()
+        if text:
+            said.append(text)
+        if "error" in event:
+            words = "\n".join(f"    {line}" for line in said)
+            raise EngineFault(
+                f"{tag} could not be built: {event['error']}\n{words}", code="build", hint="otagate doctor"
+            )
+
+
+def _packed(files: Mapping[str, bytes]) -> io.BytesIO:
+    """A tar without owners and times, so that the engine's own cache sees equal files as equal."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    packed.seek(0)
+    return packed

@@ -1,0 +1,137 @@
+"""One question to an address, with a deadline: which build and colour answers there? Raises ProbeFault."""
+
+import socket
+from dataclasses import dataclass
+
+import requests
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import ProbeFault
+from otagate.core.platform import Protocol
+from otagate.core.topology import Door
+
+CALLING_AE = "OTAGATE"
+_VERIFICATION = "1.2.840.10008.1.1"
+_INITIALS = {"b": Colour.BLUE, "g": Colour.GREEN}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Who answered: the build's digest, or as many of its hex digits as the protocol has room for ("" for TCP, which
+    tells neither); `colour` None likewise."""
+
+    build: str
+    colour: Colour | None
+
+
+def ask(door: Door, host: str, port: int, deadline: float) -> Answer:
+    """Ask `host:port` in the door's own protocol; raises ProbeFault."""
+    match door.protocol:
+        case Protocol.HTTP:
+            return _http(host, port, door.probe or "/", deadline)
+        case Protocol.DICOM:
+            return _dicom(host, port, door.called_ae, deadline)
+        case Protocol.TCP:
+            return _tcp(host, port, deadline)
+
+
+def _http(host: str, port: int, path: str, deadline: float) -> Answer:
+    """A new connection each time, no proxy, no redirect: the answer must be this address's own."""
+    url = f"http://{host}:{port}{path}"
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            with session.get(url, timeout=deadline, allow_redirects=False, stream=True) as answer:
+                code, headers = answer.status_code, answer.headers
+        except requests.RequestException as error:
+            raise ProbeFault(f"{url} does not answer: {_cause(error)}") from error
+    if code != 200:
+        raise ProbeFault(f"{url} answers {code}, not 200")
+    build, colour = headers.get("X-Otagate-Build", ""), headers.get("X-Otagate-Colour", "")
+    if not build or colour not in list(Colour):
+        raise ProbeFault(f"{url} does not say its build and colour (headers X-Otagate-Build, X-Otagate-Colour)")
+    return Answer(build, Colour(colour))
+
+
+def _dicom(host: str, port: int, called: str, deadline: float) -> Answer:
+    """A C-ECHO; the implementation version name of the association says who answered."""
+    where = f"dicom://{host}:{port}"
+    entity = ApplicationEntity(ae_title=CALLING_AE)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = deadline
+    entity.add_requested_context(_VERIFICATION)
+    association = entity.associate(host, port, ae_title=called or "ANY-SCP")
+    if not association.is_established:
+        state = "rejects the association" if association.is_rejected else "does not answer"
+        raise ProbeFault(f"{where} ({called}) {state}")
+    version = association.acceptor.implementation_version_name or ""
+    _echo(association, where)
+    initial, dash, build = version.partition("-")
+    if initial not in _INITIALS or not dash or len(build) < 12:
+        raise ProbeFault(f"{where} does not say its build and colour (implementation version name {version!r})")
+    return Answer(build, _INITIALS[initial])
+
+
+def _echo(association: Association, where: str) -> None:
+    try:
+        outcome = association.send_c_echo()
+    except (RuntimeError, ValueError) as error:
+        raise ProbeFault(f"{where} broke off: {error}") from error
+    finally:
+        association.release()
+    if getattr(outcome, "Status", None) != 0x0000:
+        raise ProbeFault(f"{where} does not answer C-ECHO with success")
+
+
+def _tcp(host: str, port: int, deadline: float) -> Answer:
+    try:
+        with socket.create_connection((host, port), timeout=deadline):
+            return Answer("", None)
+    except OSError as error:
+        raise ProbeFault(f"tcp://{host}:{port} does not answer: {error}") from error
+
+
+def call(url: str, deadline: float) -> bool:
+    """POST a hook. False if nobody is there (name unknown, connection refused); raises ProbeFault if somebody is who
+    does not answer 2xx in time."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            with session.post(url, timeout=deadline, allow_redirects=False, stream=True) as answer:
+                code = answer.status_code
+        except requests.ConnectTimeout as error:
+            raise ProbeFault(f"{url} does not answer within {deadline:g} s") from error
+        except requests.ConnectionError as error:
+            if _nobody(error):
+                return False
+            raise ProbeFault(f"{url} broke off: {_cause(error)}") from error
+        except requests.RequestException as error:
+            raise ProbeFault(f"{url} does not answer: {_cause(error)}") from error
+    if not 200 <= code < 300:
+        raise ProbeFault(f"{url} answers {code}")
+    return True
+
+
+def _nobody(error: BaseException) -> bool:
+    """A cause somewhere below says that there is no such name or that the connection was refused."""
+    return any(isinstance(cause, socket.gaierror | ConnectionRefusedError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    following: list[BaseException] = [error]
+    while following:
+        cause = following.pop()
+        if cause in found:
+            continue
+        found.append(cause)
+        inner = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+        following += [c for c in inner if isinstance(c, BaseException)]
+    return found
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost words, without addresses of objects in memory."""
+    last = next((c for c in reversed(_causes(error)) if isinstance(c, OSError) and c.strerror), None)
+    return str(last.strerror) if last else type(error).__name__

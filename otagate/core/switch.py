@@ -1,0 +1,230 @@
+"""The switch as text: HAProxy's configuration, the command that turns it, the map that it reads, what it counts.
+
+All coloured doors look up one entry, `active`, so one command turns all of them. An uncoloured door (the state tier's)
+has a key of its own; while that is absent its one standing back serves. Runs on HAProxy 2.6 and 3.0.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otagate.core.cloud import Colour
+from otagate.core.platform import Protocol
+from otagate.core.topology import Door, Topology
+
+MAP_PATH = "/run/otagate/active.map"
+SOCKET_PATH = "/run/otagate/admin.sock"
+LUA_PATH = "/conf/flip.lua"
+STANDING = "standing"
+
+_HEAD = f"""\
+global
+    nbthread 1
+    maxconn 8000
+    noreuseport
+    stats socket {SOCKET_PATH} mode 660 level admin
+    stats timeout 10m
+    log stdout format raw daemon notice
+    lua-load {LUA_PATH}
+
+resolvers engine
+    nameserver names 127.0.0.11:53
+    resolve_retries 2
+    timeout resolve 500ms
+    timeout retry 200ms
+    hold valid 500ms
+    hold obsolete 1s
+
+defaults
+    log global
+    timeout connect 2s
+    timeout check 2s
+    timeout client 60s
+    timeout server 60s
+    retries 2
+    default-server check inter 500ms fall 2 rise 1 init-addr last,libc,none resolvers engine resolve-prefer ipv4
+"""
+
+
+def backend(door: str, side: str) -> str:
+    """The name of a door's backend; `side` is a colour or STANDING."""
+    return f"{door}_{side}"
+
+
+def haproxy_config(topology: Topology) -> str:
+    """haproxy.cfg; a mirror's topology may know one colour only."""
+    return "\n".join([_HEAD, *(_door(door) for door in topology.doors)])
+
+
+def _door(door: Door) -> str:
+    mode = "http" if door.protocol is Protocol.HTTP else "tcp"
+    idle = f"{max(1, round(door.idle_timeout * 1000))}ms"
+    key = f"str(active),map({MAP_PATH})" if door.coloured else f"str(door.{door.name}),map({MAP_PATH},{STANDING})"
+    front = [
+        f"frontend {door.name}",
+        f"    mode {mode}",
+        f"    bind :{door.front}",
+        f"    timeout client {idle}",
+        f"    use_backend {door.name}_%[{key}]",
+    ]
+    backs = [_back(door, side, host, mode, idle) for side, host in _sides(door).items()]
+    return "\n".join([*front, "", *backs])
+
+
+def _sides(door: Door) -> dict[str, str]:
+    return dict(door.backs) if door.coloured else {STANDING: next(iter(door.backs.values()))}
+
+
+def _back(door: Door, side: str, host: str, mode: str, idle: str) -> str:
+    lines = [f"backend {backend(door.name, side)}", f"    mode {mode}", f"    timeout server {idle}"]
+    if mode == "http":
+        lines.append(f"    timeout tunnel {idle}")
+        if door.probe:
+            lines += [f"    option httpchk GET {door.probe}", "    http-check expect status 200"]
+    return "\n".join([*lines, f"    server s1 {host}:{door.port}", ""])
+
+
+_LUA = """\
+-- otagate flip <from> <to> <epoch> [force]   turn all coloured doors at once, or say why not
+-- otagate restore <colour> <epoch>           take over what the map file says
+-- Each runs to its end without yielding: no request is served between what is checked and what is set.
+local PATH = "@PATH@"
+local DOORS = { @DOORS@ }
+local entries = Map.new(PATH, Map._str)
+
+local function number(text)
+  if text == nil or string.match(text, "^%d+$") == nil then return nil end
+  return tonumber(text)
+end
+
+local function set(colour, epoch)
+  core.set_map(PATH, "epoch", string.format("%d", epoch))
+  core.set_map(PATH, "active", colour)
+end
+
+local function serves(name)
+  local found = core.backends[name]
+  if found == nil then return false end
+  for _, server in pairs(found.servers) do
+    local state = server:get_stats().status or ""
+    if string.sub(state, 1, 2) == "UP" or state == "no check" then return true end
+  end
+  return false
+end
+
+local function flip(applet, from, to, epoch, force)
+  local active, last = entries:lookup("active"), number(entries:lookup("epoch"))
+  local new = number(epoch)
+  if from == nil or to == nil or new == nil then return "ERR usage: otagate flip <from> <to> <epoch> [force]" end
+  if active == nil or last == nil then return "ERR the map holds no colour or no epoch" end
+  if active ~= from then return "ERR active is " .. active .. ", not " .. from end
+  if new <= last then return string.format("ERR epoch %d is not newer than %d", new, last) end
+  local down = {}
+  for _, door in ipairs(DOORS) do
+    local name = door .. "_" .. to
+    if core.backends[name] == nil then return "ERR no backend " .. name end
+    if not serves(name) then down[#down + 1] = name end
+  end
+  if #down > 0 and force ~= "force" then return "ERR no server up: " .. table.concat(down, " ") end
+  set(to, new)
+  return string.format("OK %s -> %s epoch %d", from, to, new)
+end
+
+local function restore(applet, colour, epoch)
+  local new = number(epoch)
+  if colour == nil or new == nil then return "ERR usage: otagate restore <colour> <epoch>" end
+  for _, door in ipairs(DOORS) do
+    if core.backends[door .. "_" .. colour] == nil then return "ERR no backend " .. door .. "_" .. colour end
+  end
+  set(colour, new)
+  return string.format("OK %s epoch %d", colour, new)
+end
+
+core.register_cli({ "otagate", "flip" }, "otagate flip <from> <to> <epoch> [force]",
+  function(applet, _, _, from, to, epoch, force) applet:send(flip(applet, from, to, epoch, force) .. "\\n") end)
+core.register_cli({ "otagate", "restore" }, "otagate restore <colour> <epoch>",
+  function(applet, _, _, colour, epoch) applet:send(restore(applet, colour, epoch) .. "\\n") end)
+"""
+
+
+def flip_lua(topology: Topology) -> str:
+    """The Runtime API commands `otagate flip` (compare, epoch, health, set) and `otagate restore`."""
+    doors = ", ".join(f'"{door.name}"' for door in topology.doors if door.coloured)
+    return _LUA.replace("@PATH@", MAP_PATH).replace("@DOORS@", doors)
+
+
+def map_text(colour: Colour, epoch: int) -> str:
+    """The map file's whole content."""
+    return f"active {colour.value}\nepoch {epoch}\n"
+
+
+def read_map(text: str) -> tuple[Colour, int]:
+    """Colour and epoch; raises ValueError for anything but what `map_text` writes (cut short, empty, twice, odd)."""
+    lines = text.split("\n")
+    if len(lines) != 3 or lines[2] != "":
+        raise ValueError(f"the map is not whole: {text[:80]!r}")
+    return read_entries(dict([_pair(lines[0]), _pair(lines[1])]))
+
+
+def read_entries(entries: Mapping[str, str]) -> tuple[Colour, int]:
+    """Colour and epoch of a map's entries; raises ValueError."""
+    if not {"active", "epoch"} <= set(entries):
+        raise ValueError(f"the map lacks a colour or an epoch: {sorted(entries)}")
+    epoch = entries["epoch"]
+    if not (epoch.isascii() and epoch.isdigit() and epoch == str(int(epoch))):
+        raise ValueError(f"no epoch: {epoch[:40]!r}")
+    return Colour(entries["active"]), int(epoch)
+
+
+def _pair(line: str) -> tuple[str, str]:
+    key, blank, value = line.partition(" ")
+    if not (key and blank and value) or value.strip() != value:
+        raise ValueError(f"no map entry: {line[:80]!r}")
+    return key, value
+
+
+def read_show_map(text: str) -> dict[str, str]:
+    """Entries of a `show map` answer (address, key, value a line); raises ValueError on a double key or an odd line."""
+    entries: dict[str, str] = {}
+    for line in filter(None, text.split("\n")):
+        parts = line.split(" ")
+        if len(parts) != 3 or not parts[0].startswith("0x") or parts[1] in entries:
+            raise ValueError(f"no map entry: {line[:80]!r}")
+        entries[parts[1]] = parts[2]
+    return entries
+
+
+@dataclass(frozen=True)
+class BackendCount:
+    """What the switch counts of one backend since it started. `up`: a server that passes its checks; `sessions` open
+    now; `answers` HTTP answers or TCP sessions; `errors` answers of 5xx, failed connections and broken answers."""
+
+    up: bool
+    sessions: int
+    answers: int
+    errors: int
+
+
+def read_stat(text: str) -> dict[str, BackendCount]:
+    """Backend → counts, from a `show stat` answer; raises ValueError if it is not one."""
+    if not text.startswith("# "):
+        raise ValueError(f"no statistics: {text[:80]!r}")
+    rows = list(csv.DictReader(text[2:].splitlines()))
+    up = {row["pxname"] for row in rows if _is_server(row) and _serves(row["status"])}
+    return {row["pxname"]: _count(row, row["pxname"] in up) for row in rows if row["svname"] == "BACKEND"}
+
+
+def _is_server(row: Mapping[str, str]) -> bool:
+    return row["svname"] not in ("BACKEND", "FRONTEND")
+
+
+def _serves(status: str) -> bool:
+    return status.startswith("UP") or status == "no check"
+
+
+def _count(row: Mapping[str, str], up: bool) -> BackendCount:
+    broken = int(row["econ"]) + int(row["eresp"])
+    if row["mode"] != "http":
+        return BackendCount(up, int(row["scur"]), int(row["stot"]), broken)
+    answers = sum(int(row[f"hrsp_{kind}"]) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
+    return BackendCount(up, int(row["scur"]), answers, int(row["hrsp_5xx"]) + broken)

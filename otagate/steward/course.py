@@ -1,0 +1,175 @@
+"""The steward's own phases of a promotion, from flip to end, in a thread of its own: it needs no command line.
+
+Cut off and started again it looks first: a flip that was not done and read back is undone, a watch whose looks died
+with the process begins anew, finalizing and rolling back go on, for both look before they move.
+"""
+
+import logging
+import threading
+
+from otagate.core.errors import Fault, Refused, SwitchFault
+from otagate.core.promotion import NEXT, STEWARDS_OWN, Event, Phase
+from otagate.core.traffic import Happening, PromotionView
+from otagate.core.watch import Back, Enough
+from otagate.steward.account import Stage
+from otagate.steward.book import Book
+from otagate.steward.drain import Drain
+from otagate.steward.helm import Helm
+from otagate.steward.journal import JournalFull
+from otagate.steward.lookout import Lookout
+from otagate.steward.outside import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Course:
+    """At most one thread works; `set_off` starts it where there is work for it."""
+
+    def __init__(self, helm: Helm, book: Book, clock: Clock) -> None:
+        self._helm = helm
+        self._book = book
+        self._clock = clock
+        self._abort = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def set_off(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._abort.clear()
+                self._thread = threading.Thread(target=self.run, name="course", daemon=True)
+                self._thread.start()
+
+    def abort(self) -> None:
+        """Take the way out of flipping or watching at the next step."""
+        self._abort.set()
+
+    def resume(self) -> None:
+        """After a restart: take on what the last steward left, by what the volume and the switch say."""
+        view = self._book.account.unfinished
+        if view is None or view.phase not in STEWARDS_OWN:
+            return
+        if view.phase is Phase.FLIPPING:
+            turn = self._book.account.turn
+            done = turn is not None and turn.promotion == view.intent.promotion and turn.stage is Stage.DONE
+            if done:
+                self._book.advance(Event.OK, "the flip was done and read back before the steward was cut off")
+            elif view.came is not None:  # a first release has no way back; its flip is made again
+                self._book.advance(Event.ABORT, "the steward was cut off inside the flip")
+        elif view.phase is Phase.WATCHING:
+            self._book.tell(Happening.STEP, "the steward was cut off: the watch begins anew")
+        self.set_off()
+
+    def run(self) -> None:
+        """Phase after phase until the promotion ends or halts."""
+        while (view := self._book.current()).phase in STEWARDS_OWN:
+            event, message = self._outcome(view)
+            if (view.phase, event) not in NEXT:
+                event = Event.FAULT
+            if not self._advanced(event, message):
+                self._clock.sleep(1.0)
+
+    def _advanced(self, event: Event, message: str) -> bool:
+        """What cannot be journalled is not so: the phase is done again, which is safe, for each looks first."""
+        try:
+            self._book.advance(event, message)
+        except JournalFull as full:
+            log.error("%s", full.message)
+            return False
+        return True
+
+    def _outcome(self, view: PromotionView) -> tuple[Event, str]:
+        try:
+            return self._phase(view)
+        except Refused as no:
+            return Event.REFUSED, no.message
+        except Fault as fault:
+            return Event.FAULT, fault.message
+        except Exception as bug:  # a bug must take the way out as well, not end the thread with traffic unproven
+            log.exception("phase %s broke", view.phase)
+            return Event.FAULT, f"bug of the steward: {type(bug).__name__}: {bug}"
+
+    def _phase(self, view: PromotionView) -> tuple[Event, str]:
+        match view.phase:
+            case Phase.FLIPPING:
+                self._helm.turn(view.came, view.intent.to, view.intent.builds)
+                return Event.OK, f"{view.intent.to} is live on every listener"
+            case Phase.WATCHING:
+                return self._watch(view)
+            case Phase.FINALIZING:
+                return self._finalize(view)
+            case _:
+                return self.way_back(view)
+
+    def _watch(self, view: PromotionView) -> tuple[Event, str]:
+        lookout = Lookout(self._helm, self._clock, view.intent.to, view.intent.watch)
+        drain = Drain(self._helm, self._book, view.came)
+        while True:
+            if self._abort.is_set():
+                return Event.ABORT, "told to go back"
+            seen = lookout.look()
+            self._tell(lookout, drain)
+            if isinstance(seen, Back):
+                return Event.REFUSED, seen.message
+            if isinstance(seen, Enough):
+                return Event.OK, f"watched: {seen.answers} answers, nothing against it"
+            self._clock.sleep(view.intent.watch.every)
+
+    def _tell(self, lookout: Lookout, drain: Drain) -> None:
+        """Lines for those who follow; a full disk silences them, it does not end the watch."""
+        try:
+            if line := lookout.line():
+                self._book.tell(Happening.WATCH, line[0], **line[1])
+            if lookout.counts is not None:
+                drain.tell(lookout.counts, self._clock.monotonic())
+        except (JournalFull, SwitchFault) as fault:
+            log.error("%s", fault.message)
+
+    def _finalize(self, view: PromotionView) -> tuple[Event, str]:
+        """The old colour stays; its open sessions are given until the drain's deadline, counted from the flip."""
+        if view.came is None:
+            return Event.OK, "the first release: nothing came before it"
+        flipped = self._book.account.last_flip or view.changed
+        until = self._clock.monotonic() + max(0.0, flipped + view.intent.drain - self._clock.now())
+        drain = Drain(self._helm, self._book, view.came)
+        while True:
+            late = self._clock.monotonic() >= until
+            try:
+                left = drain.tell(self._helm.switch.counts(), self._clock.monotonic())
+            except SwitchFault:
+                if late:
+                    raise
+                left = None
+            if left is not None and not any(left.values()):
+                return Event.OK, f"{view.came} is drained and stays warm"
+            if left and late:
+                what = ", ".join(f"{count} on {door}" for door, count in left.items() if count)
+                self._book.owe(f"sessions still open on {view.came} at the drain's deadline: {what}")
+                return Event.OK, f"{view.came} stays warm with sessions open"
+            self._clock.sleep(self._helm.patience.step)
+
+    def way_back(self, view: PromotionView) -> tuple[Event, str]:
+        if view.came is None:
+            self._helm.unmake()
+            return Event.OK, "nothing was live and nothing is"
+        held = self._book.account.colours.get(view.came.value)
+        if held is None:
+            return Event.FAULT, f"the journal does not know what {view.came} holds"
+        try:
+            self._helm.go_back(view.intent.to, view.came, held.builds)
+        except Refused as no:
+            return Event.FAULT, f"{view.came} is not proven: {no.message}"
+        return Event.OK, f"{view.came} is live again on every listener"
+
+    def settle_stranded(self) -> None:
+        """Try the way back once more, in the caller's thread."""
+        view = self._book.current()
+        if view.phase is Phase.STRANDED:
+            event, message = self._outcome_of_way_back(view)
+            self._book.advance(event, message)
+
+    def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
+        try:
+            return self.way_back(view)
+        except Fault as fault:
+            return Event.FAULT, fault.message

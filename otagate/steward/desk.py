@@ -1,0 +1,196 @@
+"""What a session may ask of the steward, ask by ask. Answers are JSON-like; "no" and breakage are raised."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from otagate.core.canonical import plain
+from otagate.core.cloud import Colour
+from otagate.core.errors import Refused, SwitchFault
+from otagate.core.promotion import STEWARDS_OWN, Event, Phase
+from otagate.core.traffic import Claim, ColourView, Holder, Intent, Kind, Scope
+from otagate.core.wire import typed
+from otagate.steward.book import Book
+from otagate.steward.course import Course
+from otagate.steward.helm import Helm
+from otagate.steward.leases import Leases
+from otagate.steward.outlook import Outlook
+
+_UNDO = frozenset({Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING})
+_HALTS = frozenset({Phase.PROMOTED, Phase.ABANDONED, Phase.ROLLED_BACK, Phase.STRANDED})
+
+
+@dataclass
+class Caller:
+    """One connection: what it holds, and whether it is still there."""
+
+    gone: Callable[[], bool]
+    held: dict[Scope, Holder] = field(default_factory=dict)
+
+
+class Desk:
+    def __init__(self, source: str, helm: Helm, book: Book, leases: Leases, course: Course, outlook: Outlook) -> None:
+        self._source = source
+        self._helm = helm
+        self._book = book
+        self._leases = leases
+        self._course = course
+        self._outlook = outlook
+
+    def ask(self, caller: Caller, name: str, body: Mapping[str, Any]) -> Any:
+        """Raises OtagateError; ValueError and KeyError for an ask that is none."""
+        asks: dict[str, Callable[[Caller, Mapping[str, Any]], Any]] = {
+            "status": self._status,
+            "acquire": self._acquire,
+            "release": self._release,
+            "begin": self._begin,
+            "report": self._report,
+            "note": self._note,
+            "probe": self._probe,
+            "recover": self._recover,
+        }
+        return plain(asks[name](caller, body))
+
+    def _status(self, _caller: Caller, _body: Mapping[str, Any]) -> Any:
+        return self._outlook.status()
+
+    # --- lease ---
+
+    def _acquire(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        claim = typed(Claim, body["claim"])
+        holder = self._leases.acquire(claim, float(body["wait"]), caller.gone)
+        caller.held[claim.scope] = holder
+        return {"epoch": holder.epoch}
+
+    def _release(self, caller: Caller, _body: Mapping[str, Any]) -> Any:
+        self.leave(caller, "given back")
+
+    def leave(self, caller: Caller, why: str) -> None:
+        """Free all that the caller holds."""
+        for holder in tuple(caller.held.values()):
+            caller.held.pop(holder.claim.scope, None)
+            self._leases.release(holder, why)
+
+    def _holder(self, caller: Caller) -> Holder:
+        holder = caller.held.get(Scope.PLATFORM)
+        if holder is None or not self._leases.holds(holder):
+            raise SwitchFault("the lease is not held any more", code="lease-lost", hint="otagate status, then again")
+        return holder
+
+    # --- promotion ---
+
+    def _begin(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        intent = typed(Intent, body["intent"])
+        with self._book.locked():
+            holder = self._holder(caller)
+            self._may_begin(intent)
+            live = self._book.account.live
+            self._book.write("begin", intent.promotion, intent=intent, came=live, lease=holder.epoch)
+            return self._book.current()
+
+    def _may_begin(self, intent: Intent) -> None:
+        account = self._book.account
+        if (view := account.unfinished) is not None:
+            raise Refused(
+                f"promotion {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}",
+                code="unfinished",
+                hint="otagate status shows it; otagate recover finishes or undoes it",
+            )
+        if (intent.kind is Kind.GENESIS) != (account.live is None):
+            said = f"{account.live} is live" if account.live else "nothing is live yet"
+            raise Refused(f"{said}: no {intent.kind} now", code="out-of-order", hint="otagate status")
+        if intent.to is account.live:
+            raise Refused(f"{intent.to} is live already", code="already-live", hint="otagate status")
+        if intent.kind is Kind.ROLLBACK:
+            self._may_go_back(intent, account.colours)
+
+    def _may_go_back(self, intent: Intent, colours: Mapping[str, ColourView]) -> None:
+        warm, live = colours.get(intent.to.value), colours.get(intent.to.other.value)
+        if warm is None or not warm.warm:
+            raise Refused(f"{intent.to} is not warm: there is no way back", code="no-warm-side", hint="otagate status")
+        if warm.release != intent.release or warm.builds != intent.builds:
+            raise Refused(
+                f"{intent.to} holds another release than asked for", code="not-that-release", hint="otagate status"
+            )
+        if live is None or live.release == warm.release:
+            raise Refused(
+                f"{intent.to} holds the very release that is live", code="identical-release", hint="otagate status"
+            )
+
+    def _report(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        event, message = Event(body["event"]), str(body["message"])
+        with self._book.locked():
+            holder = self._holder(caller)
+            view = self._book.account.unfinished
+            if view is None:
+                raise Refused("no promotion is unfinished", code="no-promotion", hint="otagate status")
+            if self._book.account.lease != holder.epoch and view.phase is not Phase.DISCARDING:
+                raise Refused(
+                    f"promotion {view.intent.promotion} was begun under another lease",
+                    code="not-yours",
+                    hint="otagate recover finishes or undoes it",
+                )
+            if view.phase in STEWARDS_OWN:
+                return self._interrupt(view.phase, event)
+            phase = self._book.advance(event, message)
+        if phase in STEWARDS_OWN:
+            self._course.set_off()
+        return phase
+
+    def _interrupt(self, phase: Phase, event: Event) -> Phase:
+        if event is not Event.ABORT:
+            raise Refused(f"{phase} is the steward's own", code="steward-acts", hint="otagate status")
+        self._course.abort()
+        return phase
+
+    def _note(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        self._holder(caller)
+        view = self._book.current()
+        self._book.write("note", view.intent.promotion, phase=view.phase, message=str(body["message"]))
+
+    def _probe(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        self._holder(caller)
+        return self._helm.answers(Colour(body["colour"]))
+
+    def follow(self, caller: Caller, promotion: str, since: int) -> Iterator[Mapping[str, Any]]:
+        """Events after entry `since`, then live, until the promotion ends or halts. Refused if it was never begun."""
+        told = since
+        while not caller.gone():
+            newest = self._book.account.seq
+            for told, event in self._book.events(promotion, told):  # noqa: B020 - the next look begins where this ends
+                yield {"seq": told, "event": plain(event)}
+            if told == 0:
+                raise Refused(f"there is no promotion {promotion}", code="no-promotion", hint="otagate status")
+            if self._rests(promotion) and newest == self._book.account.seq:
+                return
+            self._book.wait(newest, 1.0)
+
+    def _rests(self, promotion: str) -> bool:
+        view = self._book.account.promotion
+        return view is None or view.intent.promotion != promotion or view.phase in _HALTS
+
+    # --- recover ---
+
+    def _recover(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        claim = typed(Claim, body["claim"])
+        holder = self._leases.acquire(claim, 0.0, caller.gone)
+        try:
+            self._book.write("seen", message=f"recover by {claim.by} from {claim.origin}")
+            return self._mend(claim.by)
+        finally:
+            self._leases.release(holder, "recovered")
+
+    def _mend(self, by: str) -> Any:
+        view = self._book.account.unfinished
+        if view is None:
+            if self._book.account.live is not None:
+                self._helm.mend_map()
+                self._helm.settle()
+            return None
+        if view.phase in _UNDO:
+            self._book.advance(Event.ABORT, f"cut off in {view.phase}, undone by {by}")
+        elif view.phase is Phase.STRANDED:
+            self._course.settle_stranded()
+        elif view.phase in STEWARDS_OWN:
+            self._course.set_off()
+        return self._book.current()

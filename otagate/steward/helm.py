@@ -1,0 +1,281 @@
+"""Turning the switch: the one order in which it is done, forward and back. Raises Refused (a no) and Fault (breakage).
+
+prove the target → intent (journal) → map file → run time → read back → passive on the old colour, activate on the new
+→ ask every listener through the front door → done (journal). The map file is the commit point. `passive` comes before
+`activate`: for a moment nobody works on its own, never both.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
+from otagate.core.platform import Protocol
+from otagate.core.switch import BackendCount, backend
+from otagate.core.topology import Door, HookCall, Topology
+from otagate.core.traffic import Happening
+from otagate.steward.account import Stage
+from otagate.steward.book import Book
+from otagate.steward.map_file import MapFile
+from otagate.steward.outside import Clock, Services, Switch
+
+ACTIVATE, PASSIVE = "activate", "passive"
+PROBE_DEADLINE = 5.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: until the switch sees a colour up; until the switch itself answers; between two looks."""
+
+    up: float = 20.0
+    switch: float = 60.0
+    step: float = 0.1
+
+
+@dataclass(frozen=True)
+class Helm:
+    """The only one who writes the map and turns the switch. `lock` is held for the length of a turn."""
+
+    topology: Topology
+    book: Book
+    map_file: MapFile
+    switch: Switch
+    services: Services
+    clock: Clock
+    patience: Patience
+    lock: threading.RLock
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        """Those that a flip turns."""
+        return tuple(door for door in self.topology.doors if door.coloured)
+
+    # --- look ---
+
+    def answers(self, colour: Colour) -> dict[str, str]:
+        """Each coloured listener's build digest as the colour itself answers ("" for bare TCP, which cannot say).
+        Raises ProbeFault, and Refused if it answers for another colour."""
+        found = {}
+        for door in self.doors:
+            found[door.name] = self._told(door, door.backs[colour.value], door.port, colour)
+        return found
+
+    def _told(self, door: Door, host: str, port: int, colour: Colour) -> str:
+        answer = self.services.ask(door, host, port, PROBE_DEADLINE)
+        if door.protocol is Protocol.TCP:
+            return ""
+        if answer.colour is not colour or not answer.build:
+            raise Refused(f"{door.name} at {host}:{port} answers as {answer.colour or 'nobody'}, not as {colour}")
+        return answer.build
+
+    def prove(self, colour: Colour, builds: Mapping[str, str]) -> None:
+        """Every listener of `colour` answers with a build of `builds`, and the switch sees each of them up. Raises
+        Refused and Fault."""
+        for name, build in self.answers(colour).items():
+            if build and not _is_one_of(build, builds):
+                raise Refused(f"{name} of {colour} answers with build {build}, which was not judged")
+        if self.book.account.live is not None:  # before that the switch waits for its first map
+            self._seen_up(colour)
+
+    def _seen_up(self, colour: Colour) -> None:
+        """A colour just raised needs a moment until the switch has found and checked it."""
+        until = self.clock.monotonic() + self.patience.up
+        while down := self._down(self.switch.counts(), colour):
+            if self.clock.monotonic() >= until:
+                raise Refused(f"the switch sees no server up: {' '.join(down)}")
+            self.clock.sleep(self.patience.step)
+
+    def _down(self, counts: Mapping[str, BackendCount], colour: Colour) -> list[str]:
+        names = [backend(door.name, colour) for door in self.doors]
+        return [name for name in names if name not in counts or not counts[name].up]
+
+    def through_front(self, colour: Colour, builds: Mapping[str, str]) -> None:
+        """Every listener answers through the front door with the colour and a build of `builds`."""
+        for door in self.doors:
+            build = self._told(door, self.topology.switch, door.front, colour)
+            if build and not _is_one_of(build, builds):
+                raise Refused(f"listener {door.name} answers with build {build}, which was not judged")
+
+    def agrees(self, colour: Colour, epoch: int) -> bool:
+        """Map file and run time both say so; raises SwitchFault if one cannot be read."""
+        return self.map_file.read() == (colour, epoch) == self.switch.entry()
+
+    # --- turn ---
+
+    def turn(self, came: Colour | None, to: Colour, builds: Mapping[str, str]) -> None:
+        """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`."""
+        with self.lock:
+            self.prove(to, builds)
+            self._set(came, to)
+            self.hand_over(came, to)
+            if came is None:
+                self._front_opens(to, builds)
+            self.through_front(to, builds)
+            self.book.turn(came, to, self.book.account.live_epoch, Stage.DONE)
+
+    def _front_opens(self, to: Colour, builds: Mapping[str, str]) -> None:
+        """A switch that starts for the first time needs a moment to find its backs."""
+        until = self.clock.monotonic() + self.patience.up
+        while self.clock.monotonic() < until:
+            try:
+                self.through_front(to, builds)
+                break
+            except (Refused, ProbeFault):
+                self.clock.sleep(self.patience.step)
+
+    def unmake(self) -> None:
+        """The way back of a first release: to nothing, as long as nothing was ever served. Raises SwitchFault."""
+        with self.lock:
+            if self.book.account.live is not None or self._is_awake():
+                raise SwitchFault("there is nothing to go back to: the first release came from nowhere")
+            self.map_file.remove()
+
+    def _is_awake(self) -> bool:
+        try:
+            self.switch.entry()
+        except SwitchFault as fault:
+            return fault.code != "switch-away"
+        return True
+
+    def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
+        """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned.
+        Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then."""
+        with self.lock:
+            self.prove(warm, builds)
+            if self.map_file.read()[0] is warm:
+                self.settle()
+            else:
+                self._set(failed, warm)
+            for wrong in (self.hush(failed), self.rouse(warm)):
+                if wrong:
+                    self.book.owe(wrong)
+            self.through_front(warm, builds)
+            self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
+
+    def _set(self, came: Colour | None, to: Colour) -> None:
+        epoch = self.book.new_epoch()
+        before = self.map_file.read() if came is not None else None
+        if before is not None and before[1] >= epoch:
+            raise Refused(f"the map file has epoch {before[1]}; {epoch} is not newer")
+        self.book.turn(came, to, epoch, Stage.INTENT)
+        self.map_file.write(to, epoch)
+        self.book.turn(came, to, epoch, Stage.WRITTEN)
+        no = self._run_time(came, to, epoch)
+        if no and before is not None:
+            self.map_file.write(*before)
+            self.book.turn(came, to, epoch, Stage.VOID)
+            raise Refused(f"the switch refused: {no}")
+        if not self.agrees(to, epoch):
+            raise SwitchFault("the switch took the command and does not show it", code="read-back")
+        self.book.turn(came, to, epoch, Stage.TURNED)
+
+    def _run_time(self, came: Colour | None, to: Colour, epoch: int) -> str:
+        """Answers why the switch would not, or "". A switch that is just starting reads the new file by itself."""
+        colour, last = self._await_switch()
+        if (colour, last) == (to, epoch):
+            return ""
+        if colour is to or came is None:  # run time was never turned away from where this goes
+            self.switch.restore(to, epoch)
+            return ""
+        return self.switch.flip(came, to, epoch)
+
+    def _await_switch(self) -> tuple[Colour, int]:
+        until = self.clock.monotonic() + self.patience.switch
+        while True:
+            try:
+                return self.switch.entry()
+            except SwitchFault:
+                if self.clock.monotonic() >= until:
+                    raise
+                self.clock.sleep(self.patience.step)
+
+    def settle(self) -> None:
+        """Make run time and journal say what the map file says, where the journal meant it: the file wins.
+
+        Raises SwitchFault if the file cannot be read, the journal never meant it, or the switch does not take it over.
+        """
+        with self.lock:
+            colour, epoch = self.map_file.read()
+            account = self.book.account
+            known = (account.live, account.live_epoch) == (colour, epoch)
+            turn = account.turn
+            if not known and (turn is None or (turn.to, turn.epoch) != (colour, epoch)):
+                raise SwitchFault(
+                    f"the map file says {colour} of epoch {epoch}, which the journal never meant",
+                    code="disagreement",
+                    hint="somebody else wrote it; otagate status shows what each one says",
+                )
+            if self._await_switch() != (colour, epoch):
+                self.switch.restore(colour, epoch)
+                if not self.agrees(colour, epoch):
+                    raise SwitchFault("the switch does not take over what its map file says", code="read-back")
+            if not known and turn is not None:
+                self.book.turn(turn.came, turn.to, epoch, Stage.TURNED)
+
+    def mend_map(self) -> None:
+        """Write a map file that cannot be read anew from the journal, if the switch does not contradict it.
+
+        Raises SwitchFault if it does, or if nothing was ever live.
+        """
+        with self.lock:
+            try:
+                self.map_file.read()
+                return
+            except SwitchFault as broken:
+                account = self.book.account
+                if account.live is None:
+                    raise
+                try:
+                    run = self.switch.entry()
+                except SwitchFault:
+                    run = (account.live, account.live_epoch)  # a switch that is down reads what is written now
+                if run != (account.live, account.live_epoch):
+                    what = f"{broken.message}; the journal says {account.live}, the switch {run[0]} of epoch {run[1]}"
+                    raise SwitchFault(what, code="disagreement", hint="a person must say which serves") from broken
+                self.map_file.write(account.live, account.live_epoch)
+
+    # --- hooks ---
+
+    def hand_over(self, came: Colour | None, to: Colour) -> None:
+        """The old colour stops working on its own, then the new one begins. Raises ProbeFault."""
+        if came is not None:
+            for hook in self._hooks(PASSIVE):
+                if not self._call(hook, came):
+                    self.book.tell(Happening.STEP, f"{hook.service} of {came} is not there to be made passive")
+        for hook in self._hooks(ACTIVATE):
+            if not self._call(hook, to):
+                raise ProbeFault(f"{hook.service} of {to} is not there to be activated")
+
+    def hush(self, colour: Colour) -> str:
+        """Make a colour passive as far as it listens; answers what went wrong, "" if nothing did."""
+        wrong = []
+        for hook in self._hooks(PASSIVE):
+            try:
+                self._call(hook, colour)
+            except Fault as fault:
+                wrong.append(fault.message)
+        return "; ".join(wrong)
+
+    def rouse(self, colour: Colour) -> str:
+        """Activate a colour; answers what went wrong, "" if nothing did."""
+        wrong = []
+        for hook in self._hooks(ACTIVATE):
+            try:
+                if not self._call(hook, colour):
+                    wrong.append(f"{hook.service} of {colour} is not there")
+            except Fault as fault:
+                wrong.append(fault.message)
+        return "; ".join(wrong)
+
+    def _hooks(self, name: str) -> tuple[HookCall, ...]:
+        return tuple(hook for hook in self.topology.hooks if hook.name == name)
+
+    def _call(self, hook: HookCall, colour: Colour) -> bool:
+        return self.services.call(f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}", hook.deadline)
+
+
+def _is_one_of(build: str, builds: Mapping[str, str]) -> bool:
+    """A whole digest, or at least its first twelve hex digits (DICOM has no room for more)."""
+    short = build.removeprefix("sha256:")
+    return len(short) >= 12 and any(digest.removeprefix("sha256:").startswith(short) for digest in builds.values())

@@ -1,0 +1,61 @@
+"""What the steward asks of the world outside its volume: the switch, the services, the clock. Faked in tests."""
+
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from otagate.adapters import probe
+from otagate.adapters.probe import Answer
+from otagate.core.cloud import Colour
+from otagate.core.switch import BackendCount
+from otagate.core.topology import Door
+
+
+class Switch(Protocol):
+    """The switch's run time; every call raises SwitchFault if it does not answer in time."""
+
+    def entry(self) -> tuple[Colour, int]: ...
+
+    def flip(self, came: Colour, to: Colour, epoch: int, *, force: bool = False) -> str: ...
+
+    def restore(self, colour: Colour, epoch: int) -> None: ...
+
+    def counts(self) -> Mapping[str, BackendCount]: ...
+
+
+class Services(Protocol):
+    """The release's services, directly or through the front door."""
+
+    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
+        """Raises ProbeFault."""
+
+    def call(self, url: str, deadline: float) -> bool:
+        """POST a hook; False if nobody is there. Raises ProbeFault."""
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class RealServices:
+    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
+        return probe.ask(door, host, port, deadline)
+
+    def call(self, url: str, deadline: float) -> bool:
+        return probe.call(url, deadline)
+
+
+class RealClock:
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
