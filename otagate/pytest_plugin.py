@@ -17,7 +17,6 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -31,18 +30,8 @@ PICTURE_BYTES = 2 * 1024 * 1024
 MEDIA = ("image/svg+xml", "image/png")
 ASK_SECONDS = 120.0
 # Who implements one of these outside pytest itself can change what is run or counted: the gate is told.
-WATCHED = frozenset(
-    {
-        "pytest_pyfunc_call",
-        "pytest_runtest_call",
-        "pytest_runtest_logfinish",
-        "pytest_runtest_logreport",
-        "pytest_runtest_logstart",
-        "pytest_runtest_makereport",
-        "pytest_runtest_protocol",
-        "pytest_runtestloop",
-    }
-)
+_EVENTS = ("call", "logfinish", "logreport", "logstart", "makereport", "protocol")
+WATCHED = {"pytest_pyfunc_call", "pytest_runtestloop", *(f"pytest_runtest_{event}" for event in _EVENTS)}
 
 
 class GateError(RuntimeError):
@@ -80,13 +69,11 @@ class _Line:
             self._asks += 1
             self.tell("ask", id=self._asks, what=what, args=dict(args))
             answer = self._hear(seconds)
-            if answer.get("id") != self._asks:
-                raise GateError(f"{what}: the answer is to another question")
-            if not answer["ok"]:
-                raise GateError(f"{what}: {answer['error']}")
+            if answer["id"] != self._asks or not answer["ok"]:
+                raise GateError(f"{what}: {answer.get('error', 'the answer is to another question')}")
             return answer["value"]
 
-    def _hear(self, seconds: float) -> dict[str, Any]:
+    def _hear(self, seconds: float) -> Any:
         end = monotonic() + seconds
         while b"\n" not in self._held:
             if not select.select([self._in], [], [], max(0.0, end - monotonic()))[0]:
@@ -96,16 +83,7 @@ class _Line:
                 raise GateError("the gate is gone")
             self._held += more
         line, self._held = self._held.split(b"\n", 1)
-        heard: dict[str, Any] = json.loads(line)
-        return heard
-
-
-@dataclass
-class _Case:
-    """What pytest said of one case so far."""
-
-    started: float
-    reports: list[pytest.TestReport] = field(default_factory=list)
+        return json.loads(line)
 
 
 class _Run:
@@ -118,87 +96,65 @@ class _Run:
         self.meddling: list[str] = []
         self.collected = 0
         self.counts: Counter[str] = Counter()
-        self.open: dict[str, _Case] = {}
         self.current = ""
+        self.started = 0.0
+        self.reports: list[pytest.TestReport] = []
         self.metrics: dict[str, Metric] = {}
 
     def tell(self, kind: str, **fields: Any) -> None:
         if self.line is not None:
             self.line.tell(kind, **fields)
 
-    def finish(self, id: str, case: _Case) -> None:
-        outcome, message, detail = _merge(case.reports)
-        if any(PREFIX in text for report in case.reports for _, text in report.sections):
-            self.meddling.append(f"{id} printed a line of the gate's own form")
+    def report(self, id: str, outcome: str, started: float, message: str, detail: str = "") -> None:
         self.counts[outcome] += 1
-        self.tell(
-            "case",
-            id=id,
-            outcome=outcome,
-            started=case.started,
-            ended=time(),
-            message=_short(message),
-            detail=_middle_out(detail),
-        )
+        text = {"message": _short(message), "detail": _middle_out(detail)}
+        self.tell("case", id=id, outcome=outcome, started=started, ended=time(), **text)
 
 
-def _open_line() -> _Line | None:
-    # Taken out of the environment: a pytest started inside a case must not speak for this one.
-    return _Line() if os.environ.pop("OTAGATE_STREAM", "") == "1" else None
-
-
-_run = _Run(_open_line())
-
-
-# ---------------------------------------------------------------------------------------------------- for suites
+# Taken out of the environment: a pytest started inside a case must not speak for this one.
+_run = _Run(_Line() if os.environ.pop("OTAGATE_STREAM", "") == "1" else None)
 
 
 class Side:
     """The candidate's or the baseline's services."""
 
     def __init__(self, name: str) -> None:
-        self._name = name.upper()
+        self._name = name
 
     def host(self, service: str) -> str:
         """Name or address of a service; fails the case if the environment does not give it."""
-        return _variable(f"OTAGATE_{self._name}_{_upper(service)}")
+        return _variable(self._name, service)
 
     def build(self, service: str) -> str:
         """The digest ("sha256:…") of the build that should run there."""
-        return _variable(f"OTAGATE_{self._name}_{_upper(service)}_BUILD")
+        return _variable(self._name, service, "build")
 
 
 class Environment:
     """Where everything is, and what only the gate may do for a case."""
 
-    def __init__(self) -> None:
-        self.candidate = Side("candidate")
-        self.baseline = Side("baseline")
-
-    @property
-    def run(self) -> str:
-        return _variable("OTAGATE_RUN")
+    candidate = Side("candidate")
+    baseline = Side("baseline")
 
     @property
     def nonce(self) -> str:
         """A word that no other run has: for marks in test data."""
-        return _variable("OTAGATE_NONCE")
+        return _variable("nonce")
 
     @property
     def production(self) -> dict[str, list[str]]:
         """Production's containers and their addresses, none of which a mirror may reach."""
         try:
-            named = json.loads(_variable("OTAGATE_PRODUCTION"))
+            named = json.loads(_variable("production"))
             return {str(name): [str(address) for address in addresses] for name, addresses in named.items()}
         except (ValueError, AttributeError, TypeError):
             pytest.fail("OTAGATE_PRODUCTION is not a JSON object of lists", pytrace=False)
 
     def door(self, listener: str) -> tuple[str, int]:
         """(host, port) of a listener of the mirror's own switch."""
-        name = f"OTAGATE_DOOR_{_upper(listener)}"
-        host, _, port = _variable(name).rpartition(":")
+        host, _, port = _variable("door", listener).rpartition(":")
         if not host or not port.isascii() or not port.isdigit():
-            pytest.fail(f"{name} is not host:port", pytrace=False)
+            pytest.fail(f"the address of door {listener} is not host:port", pytrace=False)
         return host, int(port)
 
     def secret(self, name: str) -> str:
@@ -235,17 +191,12 @@ class Metric:
     def add(self, candidate: float, baseline: float | None = None) -> None:
         """One sample, or one pair. Not-finite values are told as they are: the gate decides what they mean."""
         self.candidate.append(float(candidate))
+        sample = {"candidate": repr(float(candidate)), "baseline": None}
         if baseline is not None:
             self.baseline.append(float(baseline))
-        _run.tell(
-            "sample",
-            metric=self.name,
-            unit=self.unit,
-            direction=self.direction,
-            candidate=repr(float(candidate)),
-            baseline=None if baseline is None else repr(float(baseline)),
-            case=_run.current,
-        )
+            sample["baseline"] = repr(float(baseline))
+        name = {"metric": self.name, "unit": self.unit, "direction": self.direction}
+        _run.tell("sample", case=_run.current, **name, **sample)
 
 
 @pytest.fixture(scope="session")
@@ -272,10 +223,8 @@ def picture() -> Callable[[str, str, bytes], None]:
     """`picture(title, media, content)`: a picture for the report, SVG or PNG, 2 MiB at most."""
 
     def attach(title: str, media: str, content: bytes) -> None:
-        if media not in MEDIA:
-            raise ValueError(f"a picture is one of {', '.join(MEDIA)}, not {media}")
-        if len(content) > PICTURE_BYTES:
-            raise ValueError(f"picture {title!r} has {len(content)} bytes, more than {PICTURE_BYTES}")
+        if media not in MEDIA or len(content) > PICTURE_BYTES:
+            raise ValueError(f"picture {title!r}: not one of {', '.join(MEDIA)}, or more than {PICTURE_BYTES} bytes")
         _run.tell("picture", title=_short(title), media=media, content=base64.b64encode(content).decode())
 
     return attach
@@ -287,18 +236,11 @@ def _ask(what: str, args: Mapping[str, Any], seconds: float) -> Any:
     return _run.line.ask(what, args, seconds)
 
 
-def _variable(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
+def _variable(*parts: str) -> str:
+    name = "_".join(("otagate", *parts)).upper().replace("-", "_")
+    if not (value := os.environ.get(name)):
         pytest.fail(f"{name} is not set: it says where this suite finds what it tests", pytrace=False)
     return value
-
-
-def _upper(name: str) -> str:
-    return name.upper().replace("-", "_")
-
-
-# ---------------------------------------------------------------------------------------------- what pytest tells
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -320,19 +262,18 @@ def pytest_load_initial_conftests() -> Generator[None, Any, Any]:
     try:
         return (yield)
     except Exception as error:
-        _run.tell("broken", where=str(getattr(error, "path", "conftest.py")), message=_cause(error), detail="")
+        why, where = getattr(error, "cause", error), str(getattr(error, "path", "conftest.py"))
+        _run.tell("broken", where=where, message=f"{type(why).__name__}: {why}", detail="")
         raise
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    config = session.config
+    distributions = session.config.pluginmanager.list_plugin_distinfo()
+    plugins = sorted({f"{known.project_name} {known.version}" for _, known in distributions})
+    args = [str(arg) for arg in session.config.invocation_params.args]
+    python = ".".join(map(str, sys.version_info[:3]))
     _run.tell(
-        "session",
-        pytest=pytest.__version__,
-        python=".".join(map(str, sys.version_info[:3])),
-        plugins=sorted({f"{d.project_name} {d.version}" for _, d in config.pluginmanager.list_plugin_distinfo()}),
-        args=[str(arg) for arg in config.invocation_params.args],
-        optimized=sys.flags.optimize,
+        "session", pytest=pytest.__version__, python=python, plugins=plugins, args=args, optimized=sys.flags.optimize
     )
 
 
@@ -349,26 +290,22 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    cases = [
-        {"id": item.nodeid, "requirements": _named(item, "requirement"), "risks": _named(item, "risk")}
-        for item in session.items
-    ]
+    marks = [(item.nodeid, _named(item, "requirement"), _named(item, "risk")) for item in session.items]
     # A module that skips itself whole counts as one skipped case: it must not vanish.
-    cases += [{"id": id, "requirements": [], "risks": []} for id in _run.skipped]
+    marks += [(id, [], []) for id in _run.skipped]
+    kept = {id for id, _, _ in marks}
+    cases = [{"id": id, "requirements": requirements, "risks": risks} for id, requirements, risks in marks]
     _run.collected = len(cases)
-    kept = {item.nodeid for item in session.items}
     _run.tell("collected", cases=cases, dropped=[id for id in _run.gathered if id not in kept])
     for id, reason in _run.skipped.items():
         now = time()
         _run.tell("start", id=id, at=now)
-        _run.counts["skipped"] += 1
-        _run.tell("case", id=id, outcome="skipped", started=now, ended=now, message=_short(reason), detail="")
+        _run.report(id, "skipped", now, reason)
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    _run.current = nodeid
-    _run.open[nodeid] = _Case(time())
-    _run.tell("start", id=nodeid, at=_run.open[nodeid].started)
+    _run.current, _run.started, _run.reports = nodeid, time(), []
+    _run.tell("start", id=nodeid, at=_run.started)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -383,30 +320,24 @@ def pytest_runtest_makereport(
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.nodeid in _run.open:
-        _run.open[report.nodeid].reports.append(report)
+    if report.nodeid == _run.current:
+        _run.reports.append(report)
 
 
 def pytest_runtest_logfinish(nodeid: str) -> None:
+    if nodeid != _run.current or not _run.reports:
+        return
+    if any(PREFIX in text for report in _run.reports for _, text in report.sections):
+        _run.meddling.append(f"{nodeid} printed a line of the gate's own form")
+    outcome, message, detail = _merge(_run.reports)
+    _run.report(nodeid, outcome, _run.started, message, detail)
     _run.current = ""
-    case = _run.open.pop(nodeid, None)
-    if case is not None and case.reports:
-        _run.finish(nodeid, case)
-
-
-def pytest_internalerror(excrepr: object) -> None:
-    _run.tell("broken", where="pytest", message=_last_line(str(excrepr)), detail=_middle_out(str(excrepr)))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(exitstatus: int) -> None:
-    _run.tell(
-        "end",
-        collected=_run.collected,
-        counts=dict(_run.counts),
-        status=int(exitstatus),
-        meddling=[_short(text) for text in _run.meddling],
-    )
+    meddling = [_short(text) for text in _run.meddling]
+    _run.tell("end", collected=_run.collected, counts=dict(_run.counts), status=int(exitstatus), meddling=meddling)
 
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
@@ -419,27 +350,22 @@ def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None
         terminalreporter.line(f"{known.name} [{known.unit}, {known.direction} is better]: {numbers or 'no sample'}")
 
 
-# --------------------------------------------------------------------------------------------------------- words
-
-
 def _merge(reports: Iterable[pytest.TestReport]) -> tuple[str, str, str]:
     """Outcome, short and long message of one case from its set-up, call and tear-down: the worst counts."""
-    order = ("passed", "xpassed", "xfailed", "skipped", "failed", "error")
-    outcome, message, detail = "passed", "", ""
-    for report in reports:
-        word = _word(report)
-        if order.index(word) > order.index(outcome):
-            outcome, message, detail = word, _message(report), "" if report.skipped else str(report.longrepr or "")
-    return outcome, message, detail
+    order = ("passed", "xpassed", "xfailed", "skipped", "error", "failed")
+    said = [report for report in reports if report.when == "call" or not report.passed]
+    if not said:
+        return "error", "it was set up and never called", ""
+    worst = max(said, key=lambda report: order.index(_word(report)))
+    return _word(worst), _message(worst), str(worst.longrepr) if worst.failed else ""
 
 
 def _word(report: pytest.TestReport) -> str:
-    expected = hasattr(report, "wasxfail")
     if report.skipped:
-        return "xfailed" if expected else "skipped"
+        return "xfailed" if hasattr(report, "wasxfail") else "skipped"
     if report.failed:
         return "failed" if report.when == "call" else "error"
-    return "xpassed" if expected and report.when == "call" else "passed"
+    return "xpassed" if hasattr(report, "wasxfail") else "passed"
 
 
 def _message(report: pytest.TestReport) -> str:
@@ -448,17 +374,11 @@ def _message(report: pytest.TestReport) -> str:
     if report.skipped:
         return _reason(report.longrepr)
     crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message) if crash is not None else _last_line(str(report.longrepr))
+    return str(crash.message) if crash is not None else _last_line(str(report.longrepr or ""))
 
 
 def _reason(longrepr: object) -> str:
-    text = longrepr[2] if isinstance(longrepr, tuple) and len(longrepr) == 3 else longrepr
-    return str(text).removeprefix("Skipped: ")
-
-
-def _cause(error: Exception) -> str:
-    cause = getattr(error, "cause", None) or error
-    return f"{type(cause).__name__}: {cause}"
+    return str(longrepr[-1] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
 
 
 def _named(item: pytest.Item, marker: str) -> list[str]:
@@ -471,11 +391,10 @@ def _last_line(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 1] + "…"
+    return " ".join(text[:MESSAGE_CHARS].split()) + ("…" if len(text) > MESSAGE_CHARS else "")
 
 
 def _middle_out(text: str) -> str:
-    if len(text) <= DETAIL_CHARS:
-        return text
     half = DETAIL_CHARS // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+    left_out = len(text) - 2 * half
+    return text if left_out <= 0 else f"{text[:half]}\n… {left_out} characters left out …\n{text[-half:]}"

@@ -1,17 +1,20 @@
 """The lines a suite's run is told in, read strictly: what is not exactly as agreed is not a message."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 PREFIX = b'{"otagate":1,'
 LINE_BYTES = 8 * 1024 * 1024
-ID_CHARS = 1_000
+ID_CHARS = 2_000
 MESSAGE_CHARS = 1_000
 DETAIL_CHARS = 40_000
-# Signs that move or hide the text around them on a terminal or a page.
-_HIDDEN = frozenset("\u2028\u2029\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+# Controls, lone surrogates, and signs that move or hide the text around them on a terminal or a page.
+_HIDDEN = r"\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_STRANGE = re.compile(rf"[\x00-\x1f{_HIDDEN}]")
+_STRANGE_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_HIDDEN}]")
 
 
 class NotAMessage(ValueError):
@@ -32,7 +35,7 @@ def printable(text: str, limit: int, *, lines: bool = False) -> str:
 
     `lines`: line feeds and tabs stay.
     """
-    shown = "".join(_spelled(c) if _strange(c, lines) else c for c in text[: limit + 1])
+    shown = (_STRANGE_IN_LINES if lines else _STRANGE).sub(_spelled, text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
@@ -78,15 +81,8 @@ def _no_constant(name: str) -> float:
     raise ValueError(name)
 
 
-def _strange(character: str, lines: bool) -> bool:
-    if lines and character in "\n\t":
-        return False
-    code = ord(character)
-    return code < 32 or 127 <= code < 160 or 0xD800 <= code < 0xE000 or character in _HIDDEN
-
-
-def _spelled(character: str) -> str:
-    code = ord(character)
+def _spelled(found: re.Match[str]) -> str:
+    code = ord(found.group())
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 

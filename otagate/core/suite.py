@@ -1,7 +1,7 @@
 """A suite, its cases and what became of them, as counted by the parent (never as claimed by an exit status)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -61,6 +61,21 @@ class Crash:
 def without_evidence(cases: Sequence[Case], crashes: Sequence[Crash], *, slack: float) -> tuple[Case, ...]:
     """Failed or errored cases during which (± `slack` seconds) a crash fell become CRASHED and name it.
 
-    A crash is judged once, by its own rule; what it tore down gives no evidence either way. Passed cases stay.
+    A crash is judged once, by its own rule; what it tore down gives no evidence either way. Passed cases stay. A case
+    that was running when the run itself was cut off counts as torn down too; one that never started stays MISSING.
     """
-    raise NotImplementedError
+    return tuple(_torn_down(case, crashes, slack) for case in cases)
+
+
+def _torn_down(case: Case, crashes: Sequence[Crash], slack: float) -> Case:
+    running = case.outcome in (Outcome.FAILED, Outcome.ERROR) or (case.outcome is Outcome.MISSING and case.started > 0)
+    if not running:
+        return case
+    during = [crash for crash in crashes if case.started - slack <= crash.at <= case.ended + slack]
+    if not during:
+        return case
+    first = min(during, key=lambda crash: crash.at)
+    message = f"{first.service} ended unasked while this ran ({first.reason}, {first.container})"
+    return replace(
+        case, outcome=Outcome.CRASHED, message=f"{message}; it saw: {case.message}" if case.message else message
+    )
