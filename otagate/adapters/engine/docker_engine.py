@@ -47,6 +47,10 @@ class DockerEngine:
     def close(self) -> None:
         self._engines.close()
 
+    def client(self, cloud: Cloud) -> docker.DockerClient:
+        """The client of a cloud's engine, for the adapters that speak to one container themselves."""
+        return self._engines.client(self._engines.url(cloud))
+
     def resolve(self, service: str, reference: str) -> Build:
         url = self._engines.url(Cloud.SHARED)
         with asking(url):
