@@ -141,13 +141,18 @@ def curve(item: Dataset) -> Figures:
     }
 
 
-def _pairs(item: Dataset) -> NDArray[np.float64]:
+def _decimals(item: Dataset) -> list[Any]:
+    """As encoded where the library has not read them yet: it takes its time over thousands of decimals."""
     raw = item.get_item(_DVH_DATA)
+    return raw.value.split(b"\\") if isinstance(raw, RawDataElement) and raw.value else list(item.DVHData)
+
+
+def _pairs(item: Dataset) -> NDArray[np.float64]:
     try:
-        texts: list[Any] = raw.value.split(b"\\") if isinstance(raw, RawDataElement) and raw.value else list(item.DVHData)
-        if any(isinstance(text, bytes) and len(text) > LONGEST_DECIMAL for text in texts):
+        decimals = _decimals(item)
+        if any(isinstance(text, bytes) and len(text) > LONGEST_DECIMAL for text in decimals):
             raise Unreadable("a dose-volume curve holds a decimal that is too long")
-        flat = np.array(texts).astype(np.float64)
+        flat = np.array(decimals).astype(np.float64)
     except (AttributeError, TypeError, ValueError):
         raise Unreadable("a dose-volume curve is not made of numbers") from None
     if flat.ndim != 1 or flat.size < 2 or flat.size % 2 or not np.isfinite(flat).all():

@@ -1,0 +1,35 @@
+"""A passive build does nothing on its own; asked to be active it does, so the silence was its own.
+
+Before the cases that send objects: what they leave may become rows a little later.
+"""
+
+import time
+
+import pytest
+from conftest import Rows, Web
+
+QUIET = 1.3  # seconds: longer than the period of what an active build writes
+COUNT = "SELECT (SELECT count(*) FROM tallies) + (SELECT count(*) FROM objects)"
+
+
+def _grows_within(rows: Rows, seconds: float) -> bool:
+    before, until = rows.one(COUNT), time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.1)
+        if rows.one(COUNT) != before:
+            return True
+    return False
+
+
+@pytest.mark.requirement("passive")
+@pytest.mark.risk("two colours work on the same patients")
+def test_a_passive_build_writes_nothing(web: Web, rows: Rows) -> None:
+    assert web.get("/healthz").json()["active"] is False
+    assert not _grows_within(rows, QUIET), "it wrote while passive"
+    try:
+        assert web.post("/hooks/activate").status_code == 200
+        assert _grows_within(rows, 5.0), "control: active, it writes"
+    finally:
+        answer = web.post("/hooks/passive")
+    assert (answer.status_code, answer.json()["active"]) == (200, False)
+    assert not _grows_within(rows, QUIET), "it wrote after it said that it is passive"

@@ -1,0 +1,69 @@
+"""Nothing of production can be reached from the mirror, by address or by name."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+from conftest import DICOM_PORT, HTTP_PORT
+
+PORTS = (HTTP_PORT, DICOM_PORT, 5432, 8000, 8001, 80, 443, 22, 2375, 2376, 104, 2575, 4242, 8042)
+PATIENCE = 0.5  # seconds for one connection
+NAMES = 3.0  # seconds for all names
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=PATIENCE):
+            return True
+    except OSError:
+        return False
+
+
+def _reached(addresses: list[str]) -> list[str]:
+    tried = [(address, port) for address in addresses for port in PORTS]
+    with ThreadPoolExecutor(min(64, len(tried) or 1)) as pool:
+        found = list(pool.map(lambda one: _answers(*one), tried))
+    return [f"{address}:{port}" for (address, port), answered in zip(tried, found, strict=True) if answered]
+
+
+def _known(names: list[str]) -> list[str]:
+    """The names that can be resolved within the deadline."""
+    pool = ThreadPoolExecutor(len(names))
+    try:
+        asked = {name: pool.submit(_resolves, name) for name in names}
+        wait(asked.values(), timeout=NAMES)
+        return [name for name, asking in asked.items() if asking.done() and asking.result()]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _resolves(name: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(name, HTTP_PORT, type=socket.SOCK_STREAM))
+    except OSError:
+        return False
+
+
+@pytest.mark.requirement("isolation")
+@pytest.mark.risk("a test reaches patients' data")
+def test_no_address_of_production_answers(otagate: Any) -> None:
+    production = otagate.production
+    addresses = sorted({address for found in production.values() for address in found})
+    assert production, "production must be there, or nothing is proven"
+    assert addresses, "production must have addresses, or nothing is proven"
+    own = [socket.gethostbyname(otagate.candidate.host("store")), socket.gethostbyname(otagate.candidate.host("web"))]
+    assert _reached(own) == [f"{own[0]}:5432", f"{own[1]}:{HTTP_PORT}", f"{own[1]}:{DICOM_PORT}"], (
+        "control: what may be reached is seen as reached"
+    )
+    assert _reached(addresses) == []
+
+
+@pytest.mark.requirement("isolation")
+@pytest.mark.risk("a test reaches patients' data")
+def test_no_name_of_production_is_known_here(otagate: Any) -> None:
+    names = sorted(otagate.production)
+    assert names, "production must be there, or nothing is proven"
+    own = otagate.candidate.host("store")
+    assert _known([own]) == [own], "control: a name that is known here is seen as known"
+    assert _known(names) == []
