@@ -61,8 +61,8 @@ def _behind(listener: ListenerEntry, document: Document, compose: ComposeFile, o
     services = declared(other, "services")
     service = compose.services.get(listener.service)
     if listener.service not in services:
-        if readable(other, "services"):
-            hint = f"known: {', '.join(services) or 'none'}"
+        if services and readable(other, "services"):
+            hint = f"known: {', '.join(services)}"
             document.complain((*place, "service"), f"there is no service {shown(listener.service)}", hint)
     elif service is not None and service.facts.tier == "external":
         hint = "name a release- or state-tier service"
@@ -94,9 +94,10 @@ def _allowed(settings: SettingsFile, document: Document, other: Document) -> Non
     if "mirror" not in settings.model_fields_set:
         return
     seen: set[str] = set()
+    known = declared(other, "services")
     for index, rule in enumerate(settings.mirror.allowed):
         place: Place = ("mirror", "allowed", index)
-        if rule.service != "*" and rule.service not in declared(other, "services") and readable(other, "services"):
+        if rule.service != "*" and rule.service not in (known or [rule.service]):
             document.complain((*place, "service"), f"there is no service {shown(rule.service)}", "name one, or *")
         if rule.service == "*" and rule.field == "*":
             hint = "name the service or the field"
@@ -144,12 +145,12 @@ def _rules(settings: SettingsFile, document: Document) -> None:
         document.complain(place, "every rule is on trial: none would count", "take trial: true from one at least")
     known = declared(document, "suites")
     for name, rule in rules.items():
-        if isinstance(rule, CasesEntry) and rule.suite not in known and readable(document, "suites"):
-            hint = f"known: {', '.join(known) or 'none'}"
+        if isinstance(rule, CasesEntry) and known and rule.suite not in known:
+            hint = f"known: {', '.join(known)}"
             document.complain((*place, name, "suite"), f"there is no suite {shown(rule.suite)}", hint)
         if isinstance(rule, MetricEntry) and rule.limit is None and rule.ratio is None:
             document.complain((*place, name), "a metric rule needs a limit or a ratio", "add limit: or ratio:")
-    if isinstance(raw, dict) and len(rules) == len(raw):
+    if isinstance(raw, dict) and 0 < len(rules) == len(raw):
         judged = {rule.suite for rule in rules.values() if isinstance(rule, CasesEntry)}
         for name in settings.suites:
             if name not in judged:
@@ -162,6 +163,7 @@ def _watch(settings: SettingsFile, document: Document) -> None:
     if not watch.every < watch.window <= watch.lasts:
         hint = "choose every < window ≤ lasts"
         document.complain(("watch",), "every must be shorter than window, and window no longer than lasts", hint)
+        return
     for name, looks in (("blind", watch.blind), ("unhealthy", watch.unhealthy)):
         if looks * watch.every >= watch.lasts:
             message = f"{looks} looks take longer than the whole watch: it would never go back"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from otagate.config.compose import ComposeFile, Service
 from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
-from otagate.config.tree import Broken, Document, Flaw, shown
+from otagate.config.tree import Document, Flaw, shown
 from otagate.config.tree import Path as Place
 
 _RESERVED = ("switch", "steward", "suite")
@@ -40,8 +40,9 @@ def declared(document: Document, section: str) -> dict[str, object]:
 
 
 def readable(document: Document, section: str) -> bool:
-    """Whether names of the section can be looked up at all."""
-    return not isinstance(document.value, Broken) and not isinstance(document.value.get(section), Broken)
+    """Whether names of the section can be looked up: not if it is faulty itself, which is already said."""
+    value = document.value
+    return isinstance(value, dict) and isinstance(value.get(section, {}), dict) and (section,) not in document.meant
 
 
 def _names(name: str, document: Document, place: Place) -> None:
@@ -61,7 +62,7 @@ def _references(service: Service, compose: ComposeFile, document: Document, plac
     ):
         known = declared(document, section)
         for index, name in enumerate(used):
-            if name not in known:
+            if name not in known and readable(document, section):
                 hint = f"declare it under {section}" + (f"; known: {', '.join(known)}" if known else "")
                 document.complain((*place, section, index), f"{shown(name)} is not declared", hint)
     for index, name in enumerate(service.secrets):

@@ -207,7 +207,10 @@ class Service(Strict):
         default_factory=list, description='`["no-new-privileges:true"]` is the only one taken'
     )
     mem_limit: (
-        Annotated[Size, AfterValidator(between(6 * 1024**2, 16 * 1024**4, "at least 6m, what engines ask"))] | None
+        Annotated[
+            Size, AfterValidator(between(6 * 1024**2, 16 * 1024**4, "of at least 6m, the least that engines take"))
+        ]
+        | None
     ) = Field(default=None, description="memory, e.g. `512m`")
     cpus: Annotated[float, AfterValidator(between(0.01, 1024, "from 0.01 to 1024 cores"))] | None = Field(
         default=None, description="cores, e.g. `1.5`"

@@ -35,10 +35,13 @@ def read_whole(path: Path, most: int) -> bytes:
         raise Flaw("does not exist", "make the file, or mend the path") from None
     except (OSError, ValueError) as error:
         raise Flaw(f"cannot be read: {reason(error)}", "mend the path or its rights") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Flaw("is not a plain file", "put a plain file there")
-        content = stream.read(most + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            content = stream.read(most + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > most:
         raise Flaw(f"is larger than {most // 1024} KiB", "make the file smaller")
     return content

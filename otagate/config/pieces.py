@@ -48,7 +48,7 @@ def sound_pieces(model: type[S], document: Document, path: Path = ()) -> S:
             _present(name, info, document, here, fields)
         elif info.is_required():
             if raw is not None:
-                document.complain(here, *_missing(key))
+                _complain_missing(document, here)
             _absent(name, info, document, fields)
     return model.model_construct(**fields)
 
@@ -98,7 +98,8 @@ def _one(kind: Any, document: Document, path: Path, into: dict[str, Any], name: 
     try:
         into[name] = _adapter(kind).validate_python(document.at(path))
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        # Unknown keys first: a key that one of them stands for is then not also missing.
+        for detail in sorted(error.errors(include_url=False), key=lambda d: d["type"] != "extra_forbidden"):
             _report(kind, detail, document, path)
 
 
@@ -108,25 +109,20 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _report(kind: Any, detail: ErrorDetails, document: Document, base: Path) -> None:
-    path = _real_path(document, base, detail["loc"])
+    path, model = _follow(kind, document, base, detail["loc"])
     if isinstance(document.at(path), Broken) and detail["type"] != "missing":
         return  # it could not be read, which is already said
     if detail["type"] == "extra_forbidden":
-        model = _model_at(kind, detail["loc"][:-1])
         _complain_key(document, model, path)
     elif detail["type"] == "missing":
-        document.complain((*path, str(detail["loc"][-1])), *_missing(str(detail["loc"][-1])))
+        _complain_missing(document, (*path, str(detail["loc"][-1])))
     else:
-        document.complain(path, *_words(detail))
-
-
-def _real_path(document: Document, base: Path, loc: tuple[str | int, ...]) -> Path:
-    """The error's place in the document: pydantic names union members too, which are no keys."""
-    path = base
-    for step in loc:
-        if (*path, step) in document.values:
-            path = (*path, step)
-    return path
+        message, hint = _words(detail)
+        if path[:1] == ("secrets",):  # a value there is never repeated: it may be the secret itself
+            message = "does not belong here" if detail["type"] == "otagate" else message
+        elif detail["type"] == "literal_error":
+            message += f", not {shown(detail['input'])}"
+        document.complain(path, message, hint)
 
 
 def _words(detail: ErrorDetails) -> tuple[str, str]:
@@ -135,14 +131,16 @@ def _words(detail: ErrorDetails) -> tuple[str, str]:
         return str(context["text"]), str(context["hint"])
     if detail["type"] == "literal_error":
         expected = str(context.get("expected", "")).replace("'", "")
-        return f"must be {expected}, not {shown(detail['input'])}", f"write {expected}"
+        return f"must be {expected}", f"write {expected}"
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return "kind must be cases, metric, crash or drift", "write kind: cases, metric, crash or drift"
     return _KINDS.get(detail["type"], (detail["msg"], "docs/platform-files.md explains every key"))
 
 
-def _missing(key: str) -> tuple[str, str]:
-    return f"{key} is missing", f"add {key}: …; docs/platform-files.md explains every key"
+def _complain_missing(document: Document, path: Path) -> None:
+    if path not in document.meant:
+        message = f"{path[-1]} is missing"
+        document.complain(path, message, f"add {path[-1]}: …; docs/platform-files.md explains every key")
 
 
 def _complain_key(document: Document, model: type[Strict] | None, path: Path) -> None:
@@ -152,7 +150,8 @@ def _complain_key(document: Document, model: type[Strict] | None, path: Path) ->
         document.complain(path, f"{key} is refused: {refusal.reason}", refusal.instead, key=True)
         return
     known = _keys(model) if model is not None else []
-    near = difflib.get_close_matches(key[:64], known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key[:64], known, n=1, cutoff=0.6)
+    document.meant.update((*path[:-1], name) for name in near)
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known) or 'nothing'}"
     document.complain(path, f"the key {shown(key)} is unknown", hint, key=True)
 
@@ -161,21 +160,27 @@ def _keys(model: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _model_at(kind: Any, loc: tuple[str | int, ...]) -> type[Strict] | None:
-    """The model that the error's place belongs to."""
+def _follow(kind: Any, document: Document, base: Path, loc: tuple[str | int, ...]) -> tuple[Path, type[Strict] | None]:
+    """The error's place in the document, and the model it stands in; pydantic's own steps name union members too."""
+    path, model = base, None
     for step in loc:
         kind = _bare(kind)
-        if _is(kind, BaseModel):
-            fields = {info.alias or name: info.annotation for name, info in kind.model_fields.items()}
-            kind = fields.get(str(step))
-        elif get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-        elif get_origin(kind) is list:
-            kind = get_args(kind)[0]
-        elif get_origin(kind) in (Union, types.UnionType):
+        if get_origin(kind) in (Union, types.UnionType):
             kind = next((m for m in get_args(kind) if _tag(m) == step), None)
-    kind = _bare(kind)
-    return kind if _is(kind, Strict) else None
+            continue
+        model = kind if _is(kind, Strict) else model
+        path = (*path, step) if (*path, step) in document.values else path
+        kind = _inside(kind, step)
+    return path, model
+
+
+def _inside(kind: Any, step: str | int) -> Any:
+    """The type of the part `step` of a `kind`."""
+    if _is(kind, BaseModel):
+        return {info.alias or name: info.annotation for name, info in kind.model_fields.items()}.get(str(step))
+    if get_origin(kind) in (dict, list):
+        return get_args(kind)[-1]
+    return None
 
 
 def _tag(member: Any) -> str | None:

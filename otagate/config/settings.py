@@ -146,11 +146,15 @@ AnyEntry = Annotated[CasesEntry | MetricEntry | CrashEntry | DriftEntry, Field(d
 class PolicySection(Section):
     """What a build must show, and what a promotion demands."""
 
-    max_age: Duration = Field(default=86400.0, description="how long a verdict may be promoted on, default `24h`")
+    max_age: Annotated[Duration, AfterValidator(between(1, 366 * 86400, "of at least 1s"))] = Field(
+        default=86400.0, description="how long a verdict may be promoted on, default `24h`"
+    )
     approvals: Approvals = Field(description="`not-required`, or how many people must sign")
     backup: Literal["not-required", "required"] = Field(description="`not-required` or `required`")
     window: Literal["not-required", "required"] = Field(description="`not-required` or `required`")
-    clock_skew: Duration = Field(default=2.0, description="how far the clocks may be apart, default `2s`")
+    clock_skew: Annotated[Duration, AfterValidator(between(0.001, 60, "from 1ms to 60s"))] = Field(
+        default=2.0, description="how far the clocks may be apart, default `2s`"
+    )
     rules: dict[Name, AnyEntry] = Field(description="the rules by name")
 
 

@@ -59,6 +59,7 @@ class Document:
     values: Mapping[Path, Position]
     keys: Mapping[Path, Position]
     problems: list[Problem] = field(default_factory=list)
+    meant: set[Path] = field(default_factory=set)  # keys that a misspelt one stands for
 
     def at(self, path: Path) -> Any:
         """The raw value at `path`, or Broken where there is none."""
@@ -220,7 +221,10 @@ class _Reader:
         parent.size += node.size
         parent.height = max(parent.height, node.height + 1)
         if parent.size > MOST_NODES or parent.height > MOST_DEPTH + 1:
-            raise _Stop(node.at, "grows too large once its aliases are written out", "use fewer aliases")
+            what = f"more than {MOST_NODES} values or {MOST_DEPTH} levels" + (
+                ", aliases written out" if self.aliases else ""
+            )
+            raise _Stop(node.at, f"holds {what}", "a platform's file is a few pages")
         if isinstance(parent.content, list):
             parent.content.append(node)
         elif parent.key is None:
@@ -277,7 +281,17 @@ class _Reader:
     def _complain(self, at: Position, message: str, hint: str) -> None:
         if len(self.document.problems) >= 100:
             raise _Stop(at, "and more problems than are worth listing", "mend those above first")
-        self.document.problems.append(Problem(at, "", message, hint))
+        self.document.problems.append(Problem(at, dotted(self._path()), message, hint))
+
+    def _path(self) -> Path:
+        """Where the value being read will stand."""
+        steps: list[str | int] = []
+        for node in self.stack:
+            if isinstance(node.content, list):
+                steps.append(len(node.content))
+            elif node.key is not None:
+                steps.append(node.key[0])
+        return tuple(steps)
 
     def _mark(self, event: Any) -> Position:
         return Position(self.document.file, event.start_mark.line + 1, event.start_mark.column + 1)
@@ -334,16 +348,16 @@ def _flat(node: _Node, path: Path, values: dict[Path, Position], keys: dict[Path
 
 def no_templates(text: str) -> str:
     """Text of otagate.yaml: a template or variable in it would stay as it is, so it is a Flaw."""
-    if "${" in text:
-        raise Flaw(f"{shown(text)} is not filled in: there are no variables here", "write the value itself")
-    if "{{" in text or "{%" in text:
-        raise Flaw(f"{shown(text)} is not filled in: there is no templating here", "write the value itself")
+    if (found := re.search(r"\$\{[^}]{0,40}\}?", text)) is not None:
+        raise Flaw(f"{shown(found.group())} is not filled in: there are no variables here", "write the value itself")
+    if (found := re.search(r"\{\{.{0,40}|\{%.{0,40}", text)) is not None:
+        raise Flaw(f"{shown(found.group())} is not filled in: there is no templating here", "write the value itself")
     return text
 
 
 def compose_text(text: str) -> str:
     """Text of compose.yaml: `$$` is a dollar sign, as Compose has it; any other `$` would be a variable: a Flaw."""
-    if "$" in text.replace("$$", ""):
+    if (found := re.search(r"\$(?:\{[^}]{0,40}\}?|\w{0,40})", text.replace("$$", ""))) is not None:
         hint = "write the value itself, or $$ for a dollar sign"
-        raise Flaw(f"{shown(text)} holds a variable: interpolation is not supported", hint)
+        raise Flaw(f"{shown(found.group())} is not filled in: interpolation is not supported", hint)
     return no_templates(text).replace("$$", "$")

@@ -57,7 +57,7 @@ def between(least: float, most: float, words: str) -> Callable[[Any], Any]:
 
     def check(value: Any) -> Any:
         if not least <= value <= most:
-            raise flaw(f"must be {words}", f"write a value that is {words}")
+            raise flaw("is out of range", f"write a value {words}")
         return value
 
     return check
@@ -79,4 +79,4 @@ Share = Annotated[
 Deadline = Annotated[Duration, AfterValidator(between(0.1, 86400.0, "from 100ms to 24h"))]
 Count = Annotated[int, AfterValidator(between(0, 1_000_000, "from 0 to 1000000"))]
 Positive = Annotated[int, AfterValidator(between(1, 1_000_000, "from 1 to 1000000"))]
-PortNumber = Annotated[int, AfterValidator(between(1, 65535, "a port from 1 to 65535"))]
+PortNumber = Annotated[int, AfterValidator(between(1, 65535, "from 1 to 65535"))]
