@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from otagate.core.metric import Metric, reduced, usable
@@ -115,7 +116,8 @@ def judge_metric(rule: MetricRule, record: Record) -> Finding:
     if lacking:
         return lacking
     value = reduced(metric.candidate, rule.statistic)
-    return _against_limit(rule, metric, value) or _against_baseline(rule, metric, value) or _metric_held(rule, metric)
+    found = _against_limit(rule, metric, value) or _against_baseline(rule, metric, value) or _metric_held(rule, metric)
+    return replace(found, bounds=_bounds(rule, metric))
 
 
 def _bites(rule: MetricRule, metric: Metric) -> bool:
@@ -167,6 +169,16 @@ def _against_baseline(rule: MetricRule, metric: Metric, value: float) -> Finding
         f"{_number(base, metric)}, at most {rule.ratio:g} times allowed"
     )
     return _finding(rule, Mark.FAIL, Reason.RATIO_EXCEEDED, message, (), (ratio, rule.ratio, "×"))
+
+
+def _bounds(rule: MetricRule, metric: Metric) -> tuple[tuple[str, float], ...]:
+    bounds = [] if rule.limit is None else [("limit", float(rule.limit))]
+    if rule.ratio is not None and metric.baseline and all(usable(sample) for sample in metric.baseline):
+        base = reduced(metric.baseline, rule.statistic)
+        lower = metric.direction is Direction.LOWER
+        sign = "×" if lower else "÷"
+        bounds.append((f"baseline {sign} {rule.ratio:g}", base * rule.ratio if lower else base / rule.ratio))
+    return tuple((name, value) for name, value in bounds if math.isfinite(value))
 
 
 def _ratio(direction: Direction, value: float, base: float) -> float:
@@ -264,8 +276,9 @@ def _finding(
     rule: AnyRule, mark: Mark, reason: Reason, message: str, where: tuple[str, ...] = (), size: Size = _NO_SIZE
 ) -> Finding:
     measured, limit, unit = size
+    subject = rule.suite if isinstance(rule, CasesRule) else rule.metric if isinstance(rule, MetricRule) else ""
     return Finding(
-        rule.name, mark, reason, message, rule.impact, _plain(measured), _plain(limit), unit, where, rule.trial
+        rule.name, mark, reason, message, rule.impact, _plain(measured), _plain(limit), unit, where, rule.trial, subject
     )
 
 

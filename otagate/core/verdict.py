@@ -50,7 +50,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule found. `measured` against `limit` in `unit` where numbers decide; `where` names cases or fields."""
+    """What one rule found. `measured` against `limit` in `unit` where numbers decide; `where` names cases or fields.
+
+    `subject` is the suite or metric it is about; `bounds` are the values, in the metric's own unit, beyond which the
+    candidate's statistic fails, each with its name.
+    """
 
     rule: str
     mark: Mark
@@ -62,6 +66,8 @@ class Finding:
     unit: str = ""
     where: tuple[str, ...] = ()
     trial: bool = False
+    subject: str = ""
+    bounds: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

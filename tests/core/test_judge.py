@@ -104,6 +104,21 @@ def test_a_finding_that_is_no_pass_carries_its_numbers_too(name: str) -> None:
     assert told[rule] == pytest.approx(numbers) if None not in numbers else told[rule] == numbers
 
 
+def test_a_finding_says_what_it_is_about_and_where_its_statistic_would_fail() -> None:
+    told = {f.rule: (f.subject, dict(f.bounds)) for f in judge(SOUND.policy, SOUND.record).findings}
+    assert told["technical"] == ("technical", {})
+    assert told["crash"] == ("", {})
+    assert told["latency"] == ("summary-latency", {"limit": 100, "baseline × 1.5": 1.5 * 40.5})
+    assert told["throughput"] == ("stores-per-second", {"limit": 5, "baseline ÷ 2": 5})
+
+
+@pytest.mark.parametrize("name", ["too slow without a baseline is too slow", "a baseline not a number"])
+def test_without_a_usable_baseline_the_limit_alone_is_a_bound(name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    told = {f.rule: f.bounds for f in judge(case.policy, case.record).findings}
+    assert told["latency"] == (("limit", 100.0),)
+
+
 WHERE: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "many failures are counted and the first few named": ("technical", ("a", "b", "c", "d")),
     "a suite all skipped": ("dose", ("maximum", "dvh")),
