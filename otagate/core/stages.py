@@ -34,6 +34,12 @@ SWITCH, STEWARD = "switch", "steward"
 _UNPRIVILEGED = "65534:65534"
 _FIRST_FRONT = 20001
 
+
+def _in_memory(folder: str) -> str:
+    """A tmpfs that an unprivileged user may write to, whatever the image's own folder is like."""
+    return f"{folder}:mode=1777,nosuid,nodev"
+
+
 SecretOf = Callable[[str], bytes]
 
 
@@ -121,7 +127,7 @@ def steward_stage(platform: Platform, image: str) -> Stage:
         labels=labels,
         environment={"OTAGATE_TOPOLOGY": json.dumps(asdict(topology(platform)), sort_keys=True)},
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
-        tmpfs=("/tmp",),
+        tmpfs=(_in_memory("/tmp"),),  # noqa: S108
         read_only=True,
         user=_UNPRIVILEGED,
         cap_drop=("ALL",),
@@ -152,7 +158,7 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int]) 
         environment={"OTAGATE_SWITCH_CONFIG": haproxy_config(seen), "OTAGATE_SWITCH_LUA": flip_lua(seen)},
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
         ports=tuple(Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors),
-        tmpfs=("/conf",),
+        tmpfs=(_in_memory("/conf"),),
         read_only=True,
         user=_UNPRIVILEGED,
         cap_drop=("ALL",),
@@ -251,7 +257,7 @@ def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
                 "OTAGATE_SWITCH_LUA": flip_lua(seen),
                 "OTAGATE_SWITCH_MAP": map_text(place.colour, 1),
             },
-            tmpfs=("/conf", RUN_FOLDER),
+            tmpfs=(_in_memory("/conf"), _in_memory(RUN_FOLDER)),
             read_only=True,
             user=_UNPRIVILEGED,
             cap_drop=("ALL",),

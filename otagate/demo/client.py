@@ -20,6 +20,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
+from pynetdicom.association import Association
 
 TIMEOUT = 10.0
 STORES_PER_ASSOCIATION = 5
@@ -127,15 +128,19 @@ def dicom(host: str, port: int, rate: float, log: Log, objects: Objects, called:
         colour = COLOURS.get(colour, "")
         for _ in range(STORES_PER_ASSOCIATION):
             dataset, sent = fresh_object(), time.time()
-            status = association.send_c_store(dataset) if association.is_established else Dataset()
+            status = association.send_c_store(dataset) if _whole(association) else Dataset()
             came = f"0x{status.Status:04x}" if "Status" in status else "cut"
             # The association began when it did: that is when the switch chose a colour for it.
             log("store", sent, came, colour, build, str(dataset.SOPInstanceUID))
             if came == "0x0000":
                 objects.add(str(dataset.SOPInstanceUID))
-        whole = association.is_established
+        whole = _whole(association)
         association.release()
         log("association", began, "whole" if whole else "cut", colour, build)
+
+
+def _whole(association: Association) -> bool:
+    return bool(association.is_established)
 
 
 def main() -> None:
