@@ -288,13 +288,13 @@ def _run(command: Sequence[str], name: str, line: Line, stdin: str = "") -> None
         )
 
 
-def load_root(client: docker.DockerClient, root: Path, digest: str) -> str:
+def load_root(client: docker.DockerClient, root: Path, digest: str, tag: str = TAG) -> str:
     """Loads a root file system with a fixed configuration, so that the image's ID depends on its bytes alone."""
     with root.open("rb") as stream:
         layer = hashlib.file_digest(stream, "sha256").hexdigest()
     config = image_config(layer, digest)
     identity = hashlib.sha256(config).hexdigest()
-    manifest = [{"Config": f"{identity}.json", "RepoTags": [TAG], "Layers": ["layer.tar"]}]
+    manifest = [{"Config": f"{identity}.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
     packed = root.with_suffix(".image")
     with tarfile.open(packed, "w") as archive:
         _put(archive, f"{identity}.json", config)

@@ -65,7 +65,7 @@ def read_declaration(path: Path) -> Declaration:
     labels = {LABEL_PLATFORM: _platform(folder)}
     problems: list[Problem] = []
     images = [
-        Recipe(it.image, _inside(folder, it.context, f"images[{n}].context", path, problems), it.args, labels)
+        Recipe(it.image, _inside(folder, it.context, f"images.{n}.context", path, problems), it.args, labels)
         for n, it in enumerate(read.images)
     ]
     data = [
@@ -74,7 +74,7 @@ def read_declaration(path: Path) -> Declaration:
             it.version,
             it.sha256,
             tuple(it.take),
-            _inside(folder, it.into, f"data[{n}].into", path, problems),
+            _inside(folder, it.into, f"data.{n}.into", path, problems),
         )
         for n, it in enumerate(read.data)
     ]

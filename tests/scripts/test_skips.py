@@ -1,0 +1,45 @@
+"""The tests' own alarm: in CI nothing that did not run, or was let off, counts as a pass."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = {
+    "marked": "import pytest\n@pytest.mark.skip(reason='why not')\ndef test_it(): pass\n",
+    "inside": "import pytest\ndef test_it(): pytest.skip('why not')\n",
+    "module": "import pytest\npytest.importorskip('no_such_module_why_not')\n",
+    "expected": "import pytest\n@pytest.mark.xfail(reason='why not')\ndef test_it(): raise ValueError\n",
+}
+
+
+def run(folder: Path, text: str, *, ci: bool) -> subprocess.CompletedProcess[str]:
+    (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "test_it.py").write_text(text)
+    settings = {name: value for name, value in os.environ.items() if name != "CI"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", "test_it.py"]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        env={**settings, **({"CI": "true"} if ci else {})},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_ci_a_test_that_does_not_count_is_a_failure(tmp_path: Path, kind: str) -> None:
+    done = run(tmp_path, KINDS[kind], ci=True)
+    assert done.returncode != 0
+    assert "nothing is skipped in CI" in done.stdout
+    assert "why" in done.stdout
+
+
+def test_in_ci_an_honest_pass_is_a_pass(tmp_path: Path) -> None:
+    assert run(tmp_path, "def test_it(): pass\n", ci=True).returncode == 0
+
+
+def test_the_alarm_is_ours_and_not_pytests(tmp_path: Path) -> None:
+    """The control: without it, pytest itself lets a skip pass."""
+    assert run(tmp_path, KINDS["inside"], ci=False).returncode == 0
