@@ -13,12 +13,12 @@ check() {
 check ruff format --check --quiet .
 check ruff check --quiet .
 check mypy
-# A service's sources are modules of their own image: each tree is looked at as that image sees it.
-for tree in environments/*/services/*/ environments/*/suites/; do
-  [ -n "$(find "$tree" -name '*.py' -print -quit 2>/dev/null)" ] || continue
-  check mypy --explicit-package-bases "$tree"
+# A service's sources are modules of an image of their own: each tree is looked at as its image sees it.
+for tree in environments/*/services/*/; do
+  [ -n "$(find "$tree" -name '*.py' -print -quit)" ] || continue
+  MYPYPATH=$tree check mypy --explicit-package-bases "$tree"
 done
-check lint-imports --no-cache
+check lint-imports --no-cache --no-logo
 
 if [ "${#failed[@]}" -gt 0 ]; then
   printf 'failed: %s\n' "${failed[*]}" >&2
