@@ -16,7 +16,7 @@ check mypy
 # A service's sources are modules of an image of their own: each tree is looked at as its image sees it.
 for tree in environments/*/services/*/; do
   [ -n "$(find "$tree" -name '*.py' -print -quit)" ] || continue
-  MYPYPATH=$tree check mypy --explicit-package-bases "$tree"
+  MYPYPATH=$tree check mypy "$tree"
 done
 check lint-imports --no-cache --no-logo
 
