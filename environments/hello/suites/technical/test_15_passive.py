@@ -8,14 +8,14 @@ import time
 import pytest
 from conftest import Rows, Web
 
-QUIET = 1.3  # seconds: longer than the period of what an active build writes
+QUIET = 1.2  # seconds: longer than the period of what an active build writes
 COUNT = "SELECT (SELECT count(*) FROM tallies) + (SELECT count(*) FROM objects)"
 
 
 def _grows_within(rows: Rows, seconds: float) -> bool:
     before, until = rows.one(COUNT), time.monotonic() + seconds
     while time.monotonic() < until:
-        time.sleep(0.1)
+        time.sleep(0.25)
         if rows.one(COUNT) != before:
             return True
     return False

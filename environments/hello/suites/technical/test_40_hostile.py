@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import DICOM_PORT, HTTP_PORT, Dicom, Web, dose_grid, encoded, uid_of
-from pydicom import Dataset
 
 GRID = np.arange(2 * 3 * 4, dtype="<u4").reshape(2, 3, 4)
 
@@ -35,17 +34,11 @@ def _named_syntax(uid: str) -> bytes:
 
 
 def _nested() -> bytes:
-    inner = Dataset()
-    for _ in range(60):
-        outer = Dataset()
-        outer.ReferencedStudySequence = [inner]
-        outer["ReferencedStudySequence"].is_undefined_length = True
-        outer.ReferencedStudySequence[0].is_undefined_length_sequence_item = True
-        inner = outer
-    made = dose_grid(GRID, "1e-3")
-    made.ReferencedStudySequence = [inner]
-    made["ReferencedStudySequence"].is_undefined_length = True
-    return encoded(made)
+    opening = b"\x08\x00\x10\x11\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"  # a sequence, an item, endless
+    closing = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    body = encoded(dose_grid(GRID, "1e-3"))
+    first = body.index(b"\x08\x00\x16\x00")
+    return body[:first] + opening * 3000 + closing * 3000 + body[first:]
 
 
 HOSTILE: dict[str, Callable[[], bytes]] = {
@@ -64,7 +57,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "an endless scaling": lambda: _scaled(b"1e999"),
     "a scaling in words": lambda: _scaled(b"a lot"),
     "too few planes": lambda: _dose(GridFrameOffsetVector=[0.0]),
-    "sixty sequences deep": _nested,
+    "three thousand sequences deep": _nested,
 }
 
 

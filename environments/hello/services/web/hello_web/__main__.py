@@ -1,13 +1,15 @@
 """Starts the service: HTTP and DICOM in one process, until SIGTERM."""
 
+import os
 import signal
 import sys
 
-if __name__ == "__main__":  # before the heavy imports: the first process of a container ignores what it does not take
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if __name__ == "__main__":
+    # Before the heavy imports, because the first process of a container ignores a signal that it does not take; and
+    # again after the orderly end (the server raises the signal anew): no thread of a hostile peer may hold that up.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
 import logging
-import os
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +29,7 @@ from hello_web.tally import Tally
 from hello_web.traits import Traits, read_traits
 from hello_web.web import Web
 
-FINISH = 4.0  # seconds that open requests and associations get after SIGTERM
+FINISH = 3.0  # seconds that open requests and associations get after SIGTERM
 KEEP_ALIVE = 300  # seconds; longer than any proxy's, so that the proxy is the one that closes
 
 
@@ -61,6 +63,7 @@ def assemble(settings: Settings, traits: Traits) -> ASGIApp:
             if behind is not None:
                 await run_in_threadpool(behind.close)
             await run_in_threadpool(store.close)
+            logging.getLogger("hello").info("ended in order")
 
     return Web(settings.identity, objects, store, intake, tally, dicom).app(traits, lifespan)
 
@@ -85,7 +88,6 @@ def main() -> int:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=int(FINISH),
     )
-    log.info("ended in order")
     return 0
 
 

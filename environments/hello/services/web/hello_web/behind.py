@@ -24,7 +24,7 @@ class Behind:
     def close(self) -> None:
         """Writes what waits. Lasts as long as the store needs."""
         self._ended.set()
-        self._thread.join(timeout=8.0)
+        self._thread.join(timeout=5.0)
 
     def keep(self, entry: Entry) -> Kept:
         uid = entry.summary.sop_instance_uid

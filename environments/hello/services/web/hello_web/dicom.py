@@ -3,6 +3,7 @@
 import logging
 import socket
 import time
+from threading import Thread
 from typing import Any
 
 from pynetdicom import AE, AllStoragePresentationContexts, evt
@@ -50,13 +51,21 @@ class DicomServer:
         self._server = self._ae.start_server(("0.0.0.0", DICOM_PORT), block=False, evt_handlers=bound)
 
     def close(self, patience: float) -> None:
-        """Takes no new association at once, lets open ones finish for `patience` seconds, then aborts them."""
+        """Takes no new association at once, lets open ones finish for `patience` seconds, then aborts them.
+
+        Ends a second later at most, also when a peer keeps a connection open that never became an association.
+        """
         if self._server is None:
             return
         server, self._server = self._server, None
+        ending = Thread(target=self._end, args=(server, patience), name="dicom-end", daemon=True)
+        ending.start()
+        ending.join(timeout=patience + 1.0)
+
+    def _end(self, server: Any, patience: float) -> None:
         server.shutdown()
         until = time.monotonic() + patience
-        while self._ae.active_associations and time.monotonic() < until:
+        while any(open_.is_established for open_ in self._ae.active_associations) and time.monotonic() < until:
             time.sleep(0.05)
         self._ae.shutdown()
 

@@ -143,7 +143,7 @@ def curve(item: Dataset) -> Figures:
 
 def _decimals(item: Dataset) -> list[Any]:
     """As encoded where the library has not read them yet: it takes its time over thousands of decimals."""
-    raw = item.get_item(_DVH_DATA)
+    raw: Any = item.get_item(_DVH_DATA)
     return raw.value.split(b"\\") if isinstance(raw, RawDataElement) and raw.value else list(item.DVHData)
 
 

@@ -97,7 +97,7 @@ class Store:
         self._pool.open(wait=False)
 
     def close(self) -> None:
-        self._pool.close(timeout=2.0)
+        self._pool.close(timeout=1.0)
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection]:

@@ -42,7 +42,7 @@ class Tally:
     def close(self) -> None:
         self._ended = True
         self.passive()
-        self._thread.join(timeout=2.0)
+        self._thread.join(timeout=1.0)
 
     def _set(self, *, active: bool) -> None:
         with self._turn:
