@@ -49,6 +49,8 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
     from otagate.flows import environments
 
     with opened(where) as (platform, ports):
+        if not dry_run:
+            environments.renew_steward(platform, ports)
         wanted = environments.look_for_up(platform, ports)
         if dry_run:
             return planned(wanted.plan)

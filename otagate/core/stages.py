@@ -5,8 +5,8 @@ have a network each, joined by state and edge; each side of a mirror has one int
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 
 from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import (
@@ -24,15 +24,21 @@ from otagate.core.cloud import (
     Colour,
 )
 from otagate.core.container import Attachment, Container, File, Network, Port, Stage, Volume, VolumeMount
-from otagate.core.platform import Listener, Platform, Service, Tier
+from otagate.core.places import (
+    RUN_FOLDER,
+    STEWARD,
+    SWITCH,
+    Place,
+    production_networks,
+    shared_name,
+    steward_volume,
+)
+from otagate.core.platform import Platform, Service, Tier
 from otagate.core.release import Release
 from otagate.core.switch import flip_lua, haproxy_config, map_text
-from otagate.core.topology import Door, HookCall, Topology
+from otagate.core.topology import topology
 
-RUN_FOLDER = "/run/otagate"
-SWITCH, STEWARD = "switch", "steward"
 _UNPRIVILEGED = "65534:65534"
-_FIRST_FRONT = 20001
 
 
 def _in_memory(folder: str) -> str:
@@ -41,39 +47,6 @@ def _in_memory(folder: str) -> str:
 
 
 SecretOf = Callable[[str], bytes]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where one side of a platform stands: production's colour, or one side of the mirror in a colour's cloud."""
-
-    platform: str
-    binding: Binding
-    colour: Colour
-
-    @property
-    def prefix(self) -> str:
-        side = f"-{self.binding}" if self.binding.is_mirror else ""
-        return f"{self.platform}-{self.colour}{side}"
-
-    @property
-    def network(self) -> str:
-        return self.prefix
-
-    def container(self, service: str) -> str:
-        return f"{self.prefix}-{service}"
-
-
-def shared_name(platform: str, service: str) -> str:
-    return f"{platform}-{Cloud.SHARED}-{service}"
-
-
-def production_networks(platform: str) -> tuple[str, ...]:
-    return tuple(f"{platform}-{cloud}" for cloud in (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN))
-
-
-def steward_volume(platform: str) -> str:
-    return f"{platform}-{Cloud.SHARED}-{STEWARD}"
 
 
 # --- production -------------------------------------------------------------------------------------------------
@@ -141,7 +114,7 @@ def steward_stage(platform: Platform, image: str) -> Stage:
         networks=(),
         volumes=(Volume(steward_volume(name), labels),),
         containers=(_specified(container),),
-        replace=False,
+        replace=True,  # it may be renewed at any time: its journal stands in the volume, and traffic does not pass it
         deadline=platform.deadlines.up,
     )
 
@@ -242,6 +215,19 @@ def mirror_stage(
     )
 
 
+def together(name: str, cause: str, stages: Iterable[Stage]) -> Stage:
+    """Stages of one cloud as one, so that their containers start side by side."""
+    parts = list(stages)
+    return replace(
+        parts[0],
+        name=name,
+        cause=cause,
+        networks=tuple(n for part in parts for n in part.networks),
+        volumes=tuple(v for part in parts for v in part.volumes),
+        containers=tuple(c for part in parts for c in part.containers),
+    )
+
+
 def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
     seen = topology(platform, place)
     return _specified(
@@ -264,55 +250,6 @@ def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
             no_new_privileges=True,
             restart="unless-stopped",
         )
-    )
-
-
-# --- the switch's view ------------------------------------------------------------------------------------------
-
-
-def topology(platform: Platform, mirror: Place | None = None) -> Topology:
-    """Production's switch knows both colours; a mirror's own switch only the colour whose cloud it stands in."""
-    places = (mirror,) if mirror else tuple(Place(platform.name, Binding.PRODUCTION, colour) for colour in Colour)
-    switch = mirror.container(SWITCH) if mirror else shared_name(platform.name, SWITCH)
-    return Topology(
-        platform=platform.name,
-        switch=switch,
-        doors=tuple(
-            _door(platform, listener, places, _FIRST_FRONT + index)
-            for index, listener in enumerate(platform.listeners.values())
-        ),
-        hooks=tuple(
-            HookCall(
-                service=service.name,
-                name=hook.name.value,
-                hosts={place.colour.value: place.container(service.name) for place in places},
-                port=hook.port,
-                path=hook.path,
-                deadline=hook.deadline,
-            )
-            for service in platform.of_tier(Tier.RELEASE)
-            for hook in service.hooks
-        ),
-    )
-
-
-def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], front: int) -> Door:
-    coloured = platform.services[listener.service].tier is Tier.RELEASE
-    return Door(
-        name=listener.name,
-        protocol=listener.protocol,
-        front=front,
-        backs={
-            place.colour.value: place.container(listener.service)
-            if coloured or place.binding.is_mirror
-            else shared_name(platform.name, listener.service)
-            for place in places
-        },
-        port=listener.port,
-        probe=listener.probe,
-        called_ae=listener.called_ae,
-        idle_timeout=listener.idle_timeout,
-        coloured=coloured,
     )
 
 

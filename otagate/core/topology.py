@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otagate.core.platform import Protocol
+from otagate.core.cloud import Binding, Colour
+from otagate.core.places import SWITCH, Place, shared_name
+from otagate.core.platform import Listener, Platform, Protocol, Tier
+
+_FIRST_FRONT = 20001
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,49 @@ class Topology:
     switch: str
     doors: tuple[Door, ...]
     hooks: tuple[HookCall, ...] = ()
+
+
+def topology(platform: Platform, mirror: Place | None = None) -> Topology:
+    """Production's switch knows both colours; a mirror's own switch only the colour whose cloud it stands in."""
+    places = (mirror,) if mirror else tuple(Place(platform.name, Binding.PRODUCTION, colour) for colour in Colour)
+    switch = mirror.container(SWITCH) if mirror else shared_name(platform.name, SWITCH)
+    return Topology(
+        platform=platform.name,
+        switch=switch,
+        doors=tuple(
+            _door(platform, listener, places, _FIRST_FRONT + index)
+            for index, listener in enumerate(platform.listeners.values())
+        ),
+        hooks=tuple(
+            HookCall(
+                service=service.name,
+                name=hook.name.value,
+                hosts={place.colour.value: place.container(service.name) for place in places},
+                port=hook.port,
+                path=hook.path,
+                deadline=hook.deadline,
+            )
+            for service in platform.of_tier(Tier.RELEASE)
+            for hook in service.hooks
+        ),
+    )
+
+
+def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], front: int) -> Door:
+    coloured = platform.services[listener.service].tier is Tier.RELEASE
+    return Door(
+        name=listener.name,
+        protocol=listener.protocol,
+        front=front,
+        backs={
+            place.colour.value: place.container(listener.service)
+            if coloured or place.binding.is_mirror
+            else shared_name(platform.name, listener.service)
+            for place in places
+        },
+        port=listener.port,
+        probe=listener.probe,
+        called_ae=listener.called_ae,
+        idle_timeout=listener.idle_timeout,
+        coloured=coloured,
+    )

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
-from otagate.core.errors import Alarm, Fault, UsageError
+from otagate.core.errors import Alarm, Fault, SwitchFault, UsageError
 from otagate.core.mirror import Difference, ObservedCloud, against_definition
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Event
 from otagate.core.release import Release, release_of
+from otagate.core.stages import steward_stage
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.look import addresses, images_beside, live_builds, production_stages, serving
@@ -54,6 +55,18 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, ports.engine.images())
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     return Wanted(status, live, release, stages, clouds)
+
+
+def renew_steward(platform: Platform, ports: Ports) -> None:
+    """Replace a steward that was made from another otagate; its journal stays, and traffic does not pass it."""
+    try:
+        if ports.steward.present():
+            ports.steward.status()
+    except SwitchFault as fault:
+        if fault.code != "version":
+            raise
+        stage = steward_stage(platform, ports.engine.images().steward)
+        ports.provisioner.apply(platform.name, [stage], ports.vault.folder(f"up-{platform.name}"), ports.tell)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from otagate.core.errors import Alarm, UsageError
 from otagate.core.mirror import Difference, ObservedCloud, against_definition
 from otagate.core.platform import Platform, Tier
 from otagate.core.release import Release, release_of
-from otagate.core.stages import colour_stage, state_stage, steward_stage, switch_stage, topology
+from otagate.core.stages import colour_stage, state_stage, steward_stage, switch_stage
+from otagate.core.topology import topology
 from otagate.core.traffic import Status
 from otagate.ports import EdgeImages, Ports
 

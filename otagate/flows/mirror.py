@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from otagate.core.cloud import Binding
 from otagate.core.container import Stage
 from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, compare
+from otagate.core.places import Place
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform
 from otagate.core.release import Release
-from otagate.core.stages import Place, mirror_stage
+from otagate.core.stages import mirror_stage, together
 from otagate.flows.look import Production
 from otagate.ports import Ports
 
@@ -18,47 +19,47 @@ SIDES = (Binding.CANDIDATE, Binding.BASELINE)
 
 @dataclass(frozen=True)
 class Mirror:
-    """Both sides as they were raised, in the idle colour's cloud."""
+    """Both sides, raised together in the idle colour's cloud."""
 
     candidate: Place
     baseline: Place
-    stages: tuple[Stage, ...]
+    stage: Stage
 
     def place(self, binding: Binding) -> Place:
         return self.candidate if binding is Binding.CANDIDATE else self.baseline
 
     def containers(self, binding: Binding) -> tuple[str, ...]:
-        stage = self.stages[SIDES.index(binding)]
-        return tuple(container.name for container in stage.containers)
+        own = self.place(binding).container("")
+        return tuple(container.name for container in self.stage.containers if container.name.startswith(own))
 
 
 def plan_mirror(platform: Platform, production: Production, candidate: Release, ports: Ports, run: str) -> Mirror:
     """The candidate with a switch of its own, and the live release freshly started beside it."""
-    idle = production.live.other
-    places = {side: Place(platform.name, side, idle) for side in SIDES}
+    places = {side: Place(platform.name, side, production.live.other) for side in SIDES}
     releases = {Binding.CANDIDATE: candidate, Binding.BASELINE: production.release}
 
-    def stage(side: Binding) -> Stage:
+    def side(binding: Binding) -> Stage:
         def secret(name: str) -> bytes:
-            return ports.secrets.of(platform.name, side, name)
+            return ports.secrets.of(platform.name, binding, name)
 
         return mirror_stage(
-            platform, releases[side], production.images, places[side], secret, production.edge.switch, run
+            platform, releases[binding], production.images, places[binding], secret, production.edge.switch, run
         )
 
-    return Mirror(places[Binding.CANDIDATE], places[Binding.BASELINE], tuple(stage(side) for side in SIDES))
+    stage = together("mirror", "the build under test beside the live release, freshly started", map(side, SIDES))
+    return Mirror(places[Binding.CANDIDATE], places[Binding.BASELINE], stage)
 
 
 def plan_text(mirror: Mirror, observed: Sequence[ObservedCloud], suites: Sequence[str]) -> Plan:
     """What `test` and `mirror up` would do; nothing of production is touched."""
-    steps = steps_of(mirror.stages, observed)
+    steps = steps_of([mirror.stage], observed)
     runs = tuple(Step(Action.RUN, f"suite {name}", "evidence for the policy's rules") for name in suites)
     return Plan(f"mirror in the {mirror.candidate.colour} cloud", (*steps, *runs))
 
 
 def raise_mirror(platform: Platform, mirror: Mirror, ports: Ports, folder: str) -> tuple[str, ...]:
     """Names of what changed; a second raise of an unchanged mirror changes nothing."""
-    return ports.provisioner.apply(platform.name, mirror.stages, folder, ports.tell)
+    return ports.provisioner.apply(platform.name, [mirror.stage], folder, ports.tell)
 
 
 def compare_mirror(platform: Platform, production: Production, candidate: Release, ports: Ports) -> Comparison:

@@ -12,12 +12,13 @@ from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import EngineFault, Fault, Interrupted, Refused, UsageError
 from otagate.core.mirror import production_digest
+from otagate.core.places import Place
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform
 from otagate.core.preflight import Judged, Now, Objection, objections
 from otagate.core.promotion import Event, Phase
 from otagate.core.release import Release, release_of
-from otagate.core.stages import Place, colour_stage
+from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.look import Production, live_status, look_at_production, policy_digest, suite_digests
@@ -66,7 +67,7 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
     return Plan(
         f"promote release {candidate.release.short} of run {candidate.stored.header.run} to {candidate.to}",
         (
-            *(Step(Action.REMOVE, "preflight", o.message) for o in check(platform, candidate, ports)),
+            *(Step(Action.RUN, "preflight", f"would refuse: {o.message}") for o in check(platform, candidate, ports)),
             *steps_of([stage], clouds),
             Step(Action.RUN, "smoke", f"each listener of {candidate.to} must answer with the judged digests"),
             Step(Action.TURN, "switch", f"{candidate.production.live} → {candidate.to}, all listeners at once"),

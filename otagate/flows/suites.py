@@ -9,11 +9,12 @@ from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud
 from otagate.core.errors import UsageError
 from otagate.core.metric import Metric
+from otagate.core.places import SWITCH
 from otagate.core.platform import Platform, SuiteSpec
 from otagate.core.record import Picture
 from otagate.core.release import Release
-from otagate.core.stages import SWITCH, topology
 from otagate.core.suite import SuiteReport, without_evidence
+from otagate.core.topology import topology
 from otagate.flows.look import Production
 from otagate.flows.mirror import Mirror
 from otagate.ports import CrashWatch, Ports, SuiteResult, SuiteRun

@@ -2,16 +2,16 @@ import json
 
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_PLATFORM, LABEL_SPEC, Binding, Colour
 from otagate.core.container import Stage
+from otagate.core.places import Place
 from otagate.core.release import release_of
 from otagate.core.stages import (
-    Place,
     colour_stage,
     mirror_stage,
     state_stage,
     steward_stage,
     switch_stage,
-    topology,
 )
+from otagate.core.topology import topology
 from tests.core.platforms import build, platform
 
 IMAGES = {"store": "sha256:" + "5" * 64}

@@ -1,0 +1,41 @@
+"""Where a side of a platform stands, and what everything there is called."""
+
+from dataclasses import dataclass
+
+from otagate.core.cloud import Binding, Cloud, Colour
+
+RUN_FOLDER = "/run/otagate"
+SWITCH, STEWARD = "switch", "steward"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one side of a platform stands: production's colour, or one side of the mirror in a colour's cloud."""
+
+    platform: str
+    binding: Binding
+    colour: Colour
+
+    @property
+    def prefix(self) -> str:
+        side = f"-{self.binding}" if self.binding.is_mirror else ""
+        return f"{self.platform}-{self.colour}{side}"
+
+    @property
+    def network(self) -> str:
+        return self.prefix
+
+    def container(self, service: str) -> str:
+        return f"{self.prefix}-{service}"
+
+
+def shared_name(platform: str, service: str) -> str:
+    return f"{platform}-{Cloud.SHARED}-{service}"
+
+
+def production_networks(platform: str) -> tuple[str, ...]:
+    return tuple(f"{platform}-{cloud}" for cloud in (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN))
+
+
+def steward_volume(platform: str) -> str:
+    return f"{platform}-{Cloud.SHARED}-{STEWARD}"
