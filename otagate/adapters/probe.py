@@ -1,6 +1,7 @@
 """One question to an address, with a deadline: which build and colour answers there? Raises ProbeFault."""
 
 import socket
+import time
 from dataclasses import dataclass
 
 import requests
@@ -14,6 +15,7 @@ from otagate.core.topology import Door
 
 CALLING_AE = "OTAGATE"
 _VERIFICATION = "1.2.840.10008.1.1"
+_BODY = 65536  # bytes
 _INITIALS = {"b": Colour.BLUE, "g": Colour.GREEN}
 
 
@@ -45,6 +47,7 @@ def _http(host: str, port: int, path: str, deadline: float) -> Answer:
         try:
             with session.get(url, timeout=deadline, allow_redirects=False, stream=True) as answer:
                 code, headers = answer.status_code, answer.headers
+                _taken(answer, deadline)
         except requests.RequestException as error:
             raise ProbeFault(f"{url} does not answer: {_cause(error)}") from error
     if code != 200:
@@ -53,6 +56,15 @@ def _http(host: str, port: int, path: str, deadline: float) -> Answer:
     if not build or colour not in list(Colour):
         raise ProbeFault(f"{url} does not say its build and colour (headers X-Otagate-Build, X-Otagate-Colour)")
     return Answer(build, Colour(colour))
+
+
+def _taken(answer: requests.Response, deadline: float) -> None:
+    """Read a body of ordinary size to its end: closing before would look like a broken client to the service."""
+    until, size = time.monotonic() + deadline, 0
+    for part in answer.iter_content(8192):
+        size += len(part)
+        if size > _BODY or time.monotonic() > until:
+            return
 
 
 def _dicom(host: str, port: int, called: str, deadline: float) -> Answer:
@@ -100,6 +112,7 @@ def call(url: str, deadline: float) -> bool:
         try:
             with session.post(url, timeout=deadline, allow_redirects=False, stream=True) as answer:
                 code = answer.status_code
+                _taken(answer, deadline)
         except requests.ConnectTimeout as error:
             raise ProbeFault(f"{url} does not answer within {deadline:g} s") from error
         except requests.ConnectionError as error:

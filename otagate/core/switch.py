@@ -24,7 +24,6 @@ global
     noreuseport
     stats socket {SOCKET_PATH} mode 660 level admin
     stats timeout 10m
-    log stdout format raw daemon notice
     lua-load {LUA_PATH}
 
 resolvers engine
@@ -36,7 +35,6 @@ resolvers engine
     hold obsolete 1s
 
 defaults
-    log global
     timeout connect 2s
     timeout check 2s
     timeout client 60s
@@ -102,12 +100,12 @@ local function set(colour, epoch)
   core.set_map(PATH, "active", colour)
 end
 
+-- A server whose name was just found counts as UP before it was ever asked: its last check must have passed as well.
 local function serves(name)
-  local found = core.backends[name]
-  if found == nil then return false end
-  for _, server in pairs(found.servers) do
-    local state = server:get_stats().status or ""
-    if string.sub(state, 1, 2) == "UP" or state == "no check" then return true end
+  for _, server in pairs(core.backends[name].servers) do
+    local stats = server:get_stats()
+    local passed = string.sub(stats.check_status or "", -2) == "OK"
+    if string.sub(stats.status or "", 1, 2) == "UP" and passed then return true end
   end
   return false
 end
@@ -196,10 +194,12 @@ def read_show_map(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class BackendCount:
-    """What the switch counts of one backend since it started. `up`: a server that passes its checks; `sessions` open
-    now; `answers` HTTP answers or TCP sessions; `errors` answers of 5xx, failed connections and broken answers."""
+    """What the switch counts of one backend since it started. `up`: a server is used; `proven`: and its last check has
+    passed (a name just found is used before it was ever asked); `sessions` open now; `answers` HTTP answers or TCP
+    sessions; `errors` answers of 5xx, failed connections and broken answers."""
 
     up: bool
+    proven: bool
     sessions: int
     answers: int
     errors: int
@@ -210,21 +210,20 @@ def read_stat(text: str) -> dict[str, BackendCount]:
     if not text.startswith("# "):
         raise ValueError(f"no statistics: {text[:80]!r}")
     rows = list(csv.DictReader(text[2:].splitlines()))
-    up = {row["pxname"] for row in rows if _is_server(row) and _serves(row["status"])}
-    return {row["pxname"]: _count(row, row["pxname"] in up) for row in rows if row["svname"] == "BACKEND"}
+    servers = [row for row in rows if row["svname"] not in ("BACKEND", "FRONTEND")]
+    up = {row["pxname"] for row in servers if row["status"].startswith("UP")}
+    proven = {row["pxname"] for row in servers if row["pxname"] in up and row["check_status"].endswith("OK")}
+    return {
+        name: _count(row, name in up, name in proven)
+        for row in rows
+        if row["svname"] == "BACKEND" and (name := row["pxname"])
+    }
 
 
-def _is_server(row: Mapping[str, str]) -> bool:
-    return row["svname"] not in ("BACKEND", "FRONTEND")
-
-
-def _serves(status: str) -> bool:
-    return status.startswith("UP") or status == "no check"
-
-
-def _count(row: Mapping[str, str], up: bool) -> BackendCount:
+def _count(row: Mapping[str, str], up: bool, proven: bool) -> BackendCount:
     broken = int(row["econ"]) + int(row["eresp"])
+    sessions = int(row["scur"])
     if row["mode"] != "http":
-        return BackendCount(up, int(row["scur"]), int(row["stot"]), broken)
+        return BackendCount(up, proven, sessions, int(row["stot"]), broken)
     answers = sum(int(row[f"hrsp_{kind}"]) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
-    return BackendCount(up, int(row["scur"]), answers, int(row["hrsp_5xx"]) + broken)
+    return BackendCount(up, proven, sessions, answers, int(row["hrsp_5xx"]) + broken)

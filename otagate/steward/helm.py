@@ -88,7 +88,7 @@ class Helm:
 
     def _down(self, counts: Mapping[str, BackendCount], colour: Colour) -> list[str]:
         names = [backend(door.name, colour) for door in self.doors]
-        return [name for name in names if name not in counts or not counts[name].up]
+        return [name for name in names if name not in counts or not counts[name].proven]
 
     def through_front(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Every listener answers through the front door with the colour and a build of `builds`."""
@@ -107,6 +107,8 @@ class Helm:
         """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`."""
         with self.lock:
             self.prove(to, builds)
+            if came is not None and not self.agrees(came, self.book.account.live_epoch):
+                raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
             self._set(came, to)
             self.hand_over(came, to)
             if came is None:

@@ -1,6 +1,7 @@
 """The container's process: from its environment to a steward that serves, ended at once by SIGTERM."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -30,5 +31,5 @@ def serve(volume: Path, environment: Mapping[str, str]) -> int:
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
-    """As process 1 it would ignore SIGTERM. Nothing needs saying good-bye to: death is what the journal is for."""
-    raise SystemExit(0)
+    """As process 1 it would ignore SIGTERM. Nothing needs a farewell: sudden death is what the journal is made for."""
+    os._exit(0)

@@ -1,0 +1,71 @@
+"""A release service small enough to read: HTTP and DICOM with build and colour, hooks, and faults on demand.
+
+Runs alone in a container: standard library and pynetdicom. `POST /fault?share=N` makes every Nth answer a 500;
+`POST /sick` makes the health check fail; `GET /slow?s=N` answers after N seconds; `GET /active` tells its hooks' state.
+"""
+
+import json
+import os
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import Verification
+
+BUILD, COLOUR = os.environ["OTAGATE_BUILD"], os.environ["OTAGATE_COLOUR"]
+state = {"active": False, "fault": 0, "sick": False, "count": 0}
+lock = threading.Lock()
+
+
+class Web(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path)
+        if path.path == "/healthz":
+            self.say(503 if state["sick"] else 200, {"healthy": not state["sick"]})
+        elif path.path == "/active":
+            self.say(200, {"active": state["active"]})
+        else:
+            if path.path == "/slow":
+                time.sleep(float(parse_qs(path.query)["s"][0]))
+            self.say(500 if self.faulty() else 200, {"colour": COLOUR})
+
+    def do_POST(self) -> None:
+        path = urlsplit(self.path)
+        if path.path == "/hooks/activate":
+            state["active"] = True
+        elif path.path == "/hooks/passive":
+            state["active"] = False
+        elif path.path == "/fault":
+            state["fault"] = int(parse_qs(path.query)["share"][0])
+        elif path.path == "/sick":
+            state["sick"] = True
+        self.say(200, {})
+
+    def faulty(self) -> bool:
+        with lock:
+            state["count"] += 1
+            return bool(state["fault"]) and state["count"] % state["fault"] == 0
+
+    def say(self, code: int, body: dict[str, object]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("X-Otagate-Build", BUILD)
+        self.send_header("X-Otagate-Colour", COLOUR)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+
+entity = AE(ae_title="HELLO")
+entity.add_supported_context(Verification)
+entity.implementation_version_name = f"{COLOUR[0]}-{BUILD.removeprefix('sha256:')[:12]}"
+entity.start_server(("0.0.0.0", 11112), block=False, evt_handlers=[(evt.EVT_C_ECHO, lambda _: 0x0000)])
+ThreadingHTTPServer.handle_error = lambda *_: None  # type: ignore[method-assign,assignment] - a checker hangs up early
+ThreadingHTTPServer(("0.0.0.0", 8080), Web).serve_forever()

@@ -1,0 +1,255 @@
+"""Switch, steward and two tiny colours in the real engine, under a platform name of the test's own; all removed."""
+
+import contextlib
+import io
+import json
+import secrets
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import docker
+import requests
+from docker.models.containers import Container
+
+from otagate.adapters.images import edge_images
+from otagate.adapters.steward_client import StewardClient
+from otagate.core.canonical import digest_of, plain
+from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE, Colour
+from otagate.core.platform import Protocol
+from otagate.core.promotion import Event, Phase
+from otagate.core.switch import flip_lua, haproxy_config
+from otagate.core.topology import Door, HookCall, Topology
+from otagate.core.traffic import Claim, ColourView, Intent, Kind, PromotionView, Scope
+from otagate.core.watch import WatchPolicy
+from otagate.ports import Hold
+
+BUILDS = {Colour.BLUE: digest_of("blue"), Colour.GREEN: digest_of("green")}
+FRONTS = {"web": 20001, "dicom": 20002}
+WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
+FOLDER = "/srv"
+SERVICE = Path(__file__).with_name("colour_service.py")
+
+
+def topology_of(platform: str) -> Topology:
+    hosts = {colour.value: f"{platform}-{colour}-web" for colour in Colour}
+    return Topology(
+        platform=platform,
+        switch=f"{platform}-shared-switch",
+        doors=(
+            Door("web", Protocol.HTTP, FRONTS["web"], hosts, 8080, probe="/healthz", idle_timeout=60),
+            Door("dicom", Protocol.DICOM, FRONTS["dicom"], hosts, 11112, called_ae="HELLO", idle_timeout=3600),
+        ),
+        hooks=tuple(HookCall("web", n, hosts, 8080, f"/hooks/{n}", 5.0) for n in ("activate", "passive")),
+    )
+
+
+def claim_of(by: str, scope: Scope = Scope.PLATFORM) -> Claim:
+    return Claim(scope, by, f"{by}@here:1", f"otagate promote by {by}", "a test")
+
+
+@dataclass
+class Edge:
+    """`raise_` makes networks, volume, steward and switch; colours come one by one."""
+
+    client: docker.DockerClient
+    platform: str = field(default_factory=lambda: f"t-steward-{secrets.token_hex(3)}")
+
+    def raise_(self) -> None:
+        self.images = edge_images(self.client)
+        labels = {LABEL_PLATFORM: self.platform}
+        self.client.networks.create(self.platform, labels=labels)
+        self.client.volumes.create(self.volume, labels=labels)
+        self.run_steward()
+        self.run_switch()
+
+    @property
+    def volume(self) -> str:
+        return f"{self.platform}-shared-steward"
+
+    def run_steward(self) -> None:
+        topology = json.dumps(plain(topology_of(self.platform)))
+        self._edge("steward", self.images.steward, {"OTAGATE_TOPOLOGY": topology}, {})
+
+    def run_switch(self) -> None:
+        topology = topology_of(self.platform)
+        environment = {"OTAGATE_SWITCH_CONFIG": haproxy_config(topology), "OTAGATE_SWITCH_LUA": flip_lua(topology)}
+        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in FRONTS.values()}
+        self._edge("switch", self.images.switch, environment, ports)
+
+    def _edge(self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, object]) -> None:
+        self.client.containers.run(
+            image,
+            name=f"{self.platform}-shared-{service}",
+            detach=True,
+            network=self.platform,
+            environment=dict(environment),
+            labels={LABEL_PLATFORM: self.platform, LABEL_SERVICE: service},
+            volumes={self.volume: {"bind": "/run/otagate", "mode": "rw"}},
+            ports=dict(ports),
+            tmpfs={"/conf": ""},
+            read_only=True,
+            user="65534:65534",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            restart_policy={"Name": "unless-stopped"},
+        )
+
+    def run_colour(self, colour: Colour, build: str = "") -> None:
+        made = self.client.containers.create(
+            self.images.steward,
+            name=f"{self.platform}-{colour}-web",
+            entrypoint=["python", f"{FOLDER}/colour_service.py"],
+            command=[],
+            network=self.platform,
+            environment={"OTAGATE_BUILD": build or BUILDS[colour], "OTAGATE_COLOUR": colour.value},
+            labels={LABEL_PLATFORM: self.platform, LABEL_SERVICE: "web"},
+            restart_policy={"Name": "unless-stopped"},
+            stop_signal="SIGKILL",
+        )
+        made.put_archive(FOLDER, _packed("colour_service.py", SERVICE.read_bytes()))
+        made.start()
+
+    def container(self, name: str) -> Container:
+        return self.client.containers.get(f"{self.platform}-{name}")
+
+    def steward(self) -> StewardClient:
+        return StewardClient(self.client, self.platform, self.images.source)
+
+    def address(self, listener: str) -> tuple[str, int]:
+        until = time.monotonic() + 10
+        while True:
+            switch = self.container("shared-switch")
+            published = switch.ports.get(f"{FRONTS[listener]}/tcp")
+            if published:
+                return "127.0.0.1", int(published[0]["HostPort"])
+            assert time.monotonic() < until, "the switch publishes no port"
+            time.sleep(0.05)
+
+    def url(self, path: str = "/") -> str:
+        return "http://{}:{}{}".format(*self.address("web"), path)
+
+    def colour_now(self) -> str:
+        return requests.get(self.url(), timeout=5).headers["X-Otagate-Colour"]
+
+    def poke(self, colour: Colour, path: str) -> dict[str, object]:
+        """Ask a colour itself, from inside its container."""
+        method = "GET" if path == "/active" else "POST"
+        code = (
+            "import urllib.request as u;"
+            f"print(u.urlopen(u.Request('http://127.0.0.1:8080{path}', method='{method}'), timeout=5).read().decode())"
+        )
+        status, output = self.container(f"{colour}-web").exec_run(["python", "-c", code])
+        assert status == 0, output
+        return dict(json.loads(output))
+
+    # --- promotions ---
+
+    def intent(self, kind: Kind, to: Colour, name: str, watch: WatchPolicy = WATCH) -> Intent:
+        return Intent(name, kind, "run-1", digest_of([name, to]), {"web": BUILDS[to]}, to, "alice", watch, drain=5.0)
+
+    def genesis(self) -> PromotionView:
+        steward = self.steward()
+        self.run_colour(Colour.BLUE)
+        with steward.lease(claim_of("alice"), 0) as hold:
+            hold.begin(self.intent(Kind.GENESIS, Colour.BLUE, "g-1", WatchPolicy(lasts=0.0, every=0.1)))
+            hold.report(Event.OK, "nothing is live")
+            hold.report(Event.OK, "deployed")
+            self.await_colour(hold, Colour.BLUE)
+            hold.report(Event.OK, "smoked")
+        return self.end_of("g-1")
+
+    def await_colour(self, hold: Hold, colour: Colour) -> Mapping[str, str]:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                return hold.probe(colour)
+            except Exception:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+    def to_flip(self, hold: Hold, intent: Intent) -> Phase:
+        """Through the command line's own phases, up to and including the report that starts the flip."""
+        hold.begin(intent)
+        hold.report(Event.OK, "every condition holds")
+        hold.report(Event.OK, "deployed")
+        self.await_colour(hold, intent.to)
+        return hold.report(Event.OK, "smoked")
+
+    def end_of(self, promotion: str) -> PromotionView:
+        for _ in self.steward().follow(promotion):
+            pass
+        view = self.steward().status().promotion
+        assert view is not None
+        return view
+
+    def promote(
+        self, to: Colour, name: str, watch: WatchPolicy = WATCH, *, intent: Intent | None = None
+    ) -> PromotionView:
+        with self.steward().lease(claim_of("alice"), 0) as hold:
+            self.to_flip(hold, intent or self.intent(Kind.PROMOTE, to, name, watch))
+        return self.end_of(name)
+
+    def going_back(self, intent: Intent, warm: ColourView) -> Intent:
+        return replace(intent, release=warm.release, builds=warm.builds, run="")
+
+    def phase(self) -> Phase:
+        view = self.steward().status().promotion
+        assert view is not None
+        return view.phase
+
+    # --- waiting ---
+
+    def renew(self, colour: Colour) -> None:
+        """A colour's container made anew, as a promotion's deploying would."""
+        for container in self.client.containers.list(all=True, filters={"name": f"^/{self.platform}-{colour}-web$"}):
+            container.remove(force=True)
+        self.run_colour(colour)
+
+    def await_up(self, colour: Colour) -> None:
+        names = [f"{listener}_{colour}" for listener in FRONTS]
+        assert self.eventually(lambda: all(self.steward().status().switch.up[name] for name in names))
+        time.sleep(1.2)  # a name just found counts as up before its first check
+
+    def haproxy(self, command: str) -> str:
+        """A command for the switch's socket, past the steward."""
+        code = f"from otagate.adapters.haproxy import HAProxy; print(HAProxy().ask({command!r}))"
+        status, output = self.container("shared-steward").exec_run(["python", "-c", code])
+        assert status == 0, output
+        return str(output.decode().strip())
+
+    def eventually(self, holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(Exception):
+                if holds():
+                    return True
+            time.sleep(0.1)
+        return False
+
+    def beside(self, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
+    def remove(self) -> None:
+        chosen = {"label": f"{LABEL_PLATFORM}={self.platform}"}
+        for container in self.client.containers.list(all=True, filters=chosen):
+            container.remove(force=True, v=True)
+        for network in self.client.networks.list(filters=chosen):
+            network.remove()
+        for volume in self.client.volumes.list(filters=chosen):
+            volume.remove()
+
+
+def _packed(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o644
+        archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
