@@ -16,6 +16,7 @@ from typing import Any
 import docker
 from docker.errors import DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
+from docker.types import LogConfig
 
 from otagate.adapters.suite_talk import Talk
 from otagate.adapters.suite_tree import archive, read_tree, tree_digest
@@ -174,6 +175,7 @@ class _Place:
             read_only=True,
             tmpfs={"/tmp": "rw,nosuid,nodev,size=512m,mode=1777"},  # noqa: S108
             stdin_open=True,
+            log_config=LogConfig(type=LogConfig.types.NONE),  # all of it is read here; a flood must not fill the disk
             network=run.networks[0] if run.networks else None,
             network_mode=None if run.networks else "none",
         )
@@ -239,5 +241,6 @@ class _Child:
             return None
 
     def kill(self) -> None:
+        self.close()  # first: an engine whose reader has stopped reading waits for it before it lets a container go
         with contextlib.suppress(DockerException, OSError):  # the removal that follows says what is left
             self._container.kill()

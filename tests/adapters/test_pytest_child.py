@@ -10,42 +10,18 @@ from typing import Any
 
 import pytest
 
-from otagate.core.cloud import Cloud
 from otagate.core.errors import Refused
 from otagate.core.suite import Outcome
-from otagate.ports import Progress, SuiteResult, SuiteRun
+from otagate.ports import Progress, SuiteResult
 from tests.adapters.hostile_suites import GOOD_AND_BAD, HOSTILE, LINE, Hostile
 from tests.adapters.local_suites import LocalSuites
+from tests.suite_folders import suite_run, write
 
 Try = Callable[..., SuiteResult]
 
 
 def no_answer(what: str, args: Mapping[str, Any]) -> Any:
     raise Refused(f"no {what} of {args['service']} here")
-
-
-def write(folder: Path, files: Mapping[str, str]) -> Path:
-    for path, text in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    return folder
-
-
-def suite_run(folder: Path, output: Path) -> SuiteRun:
-    return SuiteRun(
-        platform="t-suite",
-        run="run-1",
-        suite="technical",
-        image="",
-        cloud=Cloud.BLUE,
-        networks=(),
-        environment={},
-        secrets={},
-        folder=str(folder),
-        deadline=30.0,
-        output=str(output),
-    )
 
 
 @pytest.fixture

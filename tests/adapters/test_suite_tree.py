@@ -3,25 +3,17 @@
 import io
 import os
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from otagate.adapters.suite_tree import archive, read_tree, tree_digest
 from otagate.core.errors import UsageError
+from tests.suite_folders import write
 
 
 def digest(folder: Path) -> str:
     return tree_digest(read_tree(str(folder)))
-
-
-def write(folder: Path, files: Mapping[str, str]) -> Path:
-    for path, text in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    return folder
 
 
 @pytest.fixture
