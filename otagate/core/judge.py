@@ -8,6 +8,7 @@ from otagate.core.impact import Impact
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy
 from otagate.core.record import Record
 from otagate.core.rules import (
+    case_names,
     claimed,
     incoherences,
     judge_cases,
@@ -113,7 +114,12 @@ def _unclaimed(policy: Policy, record: Record) -> _Gap | None:
             loose.append(f"suite {printable(name)} ({flaws[0] if flaws else 'empty'})")
     if not loose:
         return None
-    return RUN, Reason.CASE_UNCLAIMED, f"no rule judges {counted(len(loose), 'case')}: {first_few(loose)}", tuple(loose)
+    return (
+        RUN,
+        Reason.CASE_UNCLAIMED,
+        f"no rule judges {counted(len(loose), 'case')}: {case_names(loose)}",
+        tuple(loose),
+    )
 
 
 def _crashes_unjudged(policy: Policy, record: Record) -> _Gap | None:

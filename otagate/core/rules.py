@@ -29,7 +29,7 @@ def judge_cases(rule: CasesRule, policy: Policy, record: Record) -> Finding:
     mine = claimed(rule, policy, report)
     bad = _ids(mine, *BAD)
     if bad:
-        message = f"{len(bad)} of {counted(len(mine), 'case')} failed: {first_few(bad)}"
+        message = f"{len(bad)} of {counted(len(mine), 'case')} failed: {case_names(bad)}"
         return _finding(rule, Mark.FAIL, Reason.CASE_FAILED, message, bad, (len(bad), 0, "cases"))
     return _doubt(rule, report, mine) or _enough(rule, mine)
 
@@ -52,14 +52,14 @@ def _doubt(rule: CasesRule, report: SuiteReport, mine: Sequence[Case]) -> Findin
     crashed = _ids(mine, Outcome.CRASHED)
     if crashed:
         message = f"a crash left {counted(len(crashed), 'case')} without evidence (see the crash rule): "
-        return _unknown(rule, Reason.CASE_CRASHED, message + first_few(crashed), crashed)
+        return _unknown(rule, Reason.CASE_CRASHED, message + case_names(crashed), crashed)
     flaws = incoherences(rule.suite, report)
     if flaws:
         message = f"the report of suite {printable(rule.suite)} cannot be believed: {first_few(flaws, 5, 200)}"
         return _unknown(rule, Reason.SUITE_INCOHERENT, message)
     missing = _ids(mine, Outcome.MISSING)
     if missing:
-        message = f"{counted(len(missing), 'case')} collected but never reported: {first_few(missing)}"
+        message = f"{counted(len(missing), 'case')} collected but never reported: {case_names(missing)}"
         return _unknown(rule, Reason.CASE_MISSING, message, missing)
     return None
 
@@ -69,7 +69,7 @@ def _enough(rule: CasesRule, mine: Sequence[Case]) -> Finding:
     borne = {name for case in mine if case.outcome is Outcome.PASSED for name in case.requirements}
     needed = max(rule.minimum, 1)
     if not passed:
-        why = f"all {len(idle)} skipped or expected to fail: {first_few(idle)}" if idle else "no case to run"
+        why = f"all {len(idle)} skipped or expected to fail: {case_names(idle)}" if idle else "no case to run"
         return _unknown(rule, Reason.NOTHING_RAN, f"nothing ran ({why})", idle, (0, needed, "cases"))
     bare = [name for name in rule.requirements if name not in borne]
     if bare:
@@ -77,7 +77,7 @@ def _enough(rule: CasesRule, mine: Sequence[Case]) -> Finding:
     if len(idle) > rule.skipped:
         message = f"{counted(len(idle), 'case')} skipped or expected to fail, at most {rule.skipped} may be: "
         size = (len(idle), rule.skipped, "cases")
-        return _unknown(rule, Reason.CASE_SKIPPED, message + first_few(idle), idle, size)
+        return _unknown(rule, Reason.CASE_SKIPPED, message + case_names(idle), idle, size)
     size = (len(passed), needed, "cases")
     if len(passed) < needed:
         message = f"only {counted(len(passed), 'case')} passed, at least {needed} must"
@@ -254,6 +254,11 @@ def judge_drift(rule: DriftRule, record: Record) -> Finding:
 
 def _ids(cases: Sequence[Case], *outcomes: Outcome) -> tuple[str, ...]:
     return tuple(case.id for case in cases if case.outcome in outcomes)
+
+
+def case_names(ids: Sequence[str]) -> str:
+    """The first few cases by the name that their author gave them; `where` keeps the whole ids."""
+    return first_few([name.partition("::")[2] or name for name in ids])
 
 
 def _worse(direction: Direction, value: float, limit: float) -> bool:

@@ -1,0 +1,35 @@
+"""A run's report in each form that somebody reads: people a page, CI servers JUnit XML, pull requests Markdown."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from otagate.core.record import PromotionRecord
+from otagate.ports import StoredRun
+
+
+class Render(Protocol):
+    """A form of the report: its content and the name of its file."""
+
+    def __call__(self, run: StoredRun, promotion: PromotionRecord | None = None) -> tuple[bytes, str]: ...
+
+
+# Each form is imported when it is asked for: templates and XML are of no use to the other commands.
+def _html(run: StoredRun, promotion: PromotionRecord | None = None) -> tuple[bytes, str]:
+    from otagate.report.html import page
+
+    return page(run, promotion).encode(), "report.html"
+
+
+def _junit(run: StoredRun, promotion: PromotionRecord | None = None) -> tuple[bytes, str]:  # noqa: ARG001 - alike
+    from otagate.report.junit import document
+
+    return document(run).encode(), "junit.xml"
+
+
+def _markdown(run: StoredRun, promotion: PromotionRecord | None = None) -> tuple[bytes, str]:
+    from otagate.report.markdown import summary
+
+    return summary(run, promotion).encode(), "summary.md"
+
+
+FORMATS: Mapping[str, Render] = {"html": _html, "junit": _junit, "markdown": _markdown}

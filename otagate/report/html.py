@@ -1,0 +1,140 @@
+"""The page: one file that asks nothing of the network and runs no script, the verdict and its reason first."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from otagate.core.impact import Impact
+from otagate.core.judge import Decision, Mark
+from otagate.core.metric import Metric, quantile, usable
+from otagate.core.mirror import Difference, Explanation
+from otagate.core.record import Picture, PromotionRecord
+from otagate.core.suite import Case, Outcome
+from otagate.core.text import counted, printable, printable_lines
+from otagate.ports import StoredRun
+from otagate.report import words
+from otagate.report.measured import bounds_of, metric_picture
+from otagate.report.timeline import suites_picture
+from otagate.report.turned import drain_picture, watch_pictures
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MEDIA = frozenset({"image/png", "image/svg+xml"})
+_MOST_ROWS = 500
+_LARGEST_PICTURE = 4 * 1024 * 1024
+
+SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
+_MARK_OF = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
+
+
+def page(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
+    """The whole page as text."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_cleaned,
+    )
+    environment.filters |= {
+        "name": lambda text: printable(str(text), 160),
+        "moment": words.moment,
+        "span": words.span,
+        "size": words.size,
+        "counted": counted,
+    }
+    style = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    return environment.get_template("page.html.j2").render(_view(run, promotion), style=style)
+
+
+def _cleaned(value: Any) -> Any:
+    """Every text on the page, whoever wrote it, without characters that hide or reorder what is read."""
+    return printable_lines(value, 40_000) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any]:
+    record, verdict = run.record, run.verdict
+    cases = [(name, case) for name, report in record.suites.items() for case in report.cases]
+    return {
+        "run": run,
+        "header": run.header,
+        "word": words.VERDICTS[verdict.decision],
+        "mark_of": _MARK_OF[verdict.decision].value,
+        "signs": {mark.value: sign for mark, sign in SIGNS.items()},
+        "because": words.because(run),
+        "headline": words.headline(run),
+        "next_step": words.next_step(run),
+        "tested": words.tested(run),
+        "findings": words.decisive_first(verdict.findings),
+        "impacts": Impact,
+        "metrics": [_metric(metric, run) for metric in record.metrics.values()],
+        "suites": record.suites,
+        "timeline": suites_picture(record.suites, record.crashes or ()),
+        "troubled": [pair for pair in cases if pair[1].outcome is not Outcome.PASSED][:_MOST_ROWS],
+        "cases": cases[:_MOST_ROWS],
+        "cases_left": max(len(cases) - _MOST_ROWS, 0),
+        "outcome_marks": words.OUTCOME_MARKS,
+        "took": _took,
+        "passed": lambda report: report.count(Outcome.PASSED),
+        "crashes": record.crashes,
+        "comparison": record.comparison,
+        "differences": _differences(record.comparison.differences) if record.comparison else (),
+        "pictures": [_picture(picture) for picture in run.pictures],
+        "promotion": _promotion(promotion) if promotion else None,
+    }
+
+
+def _took(case: Case) -> str:
+    return words.span(case.ended - case.started)
+
+
+def _metric(metric: Metric, run: StoredRun) -> Mapping[str, Any]:
+    sides = (("candidate", metric.candidate), ("baseline", metric.baseline))
+    findings = [finding for finding in run.verdict.findings if finding.subject == metric.name]
+    return {
+        "metric": metric,
+        "picture": metric_picture(metric, bounds_of(metric.name, findings)),
+        "sides": [(side, _statistics(samples)) for side, samples in sides],
+        "findings": findings,
+    }
+
+
+def _statistics(samples: Sequence[float]) -> Mapping[str, float | int | None]:
+    kept = [sample for sample in samples if usable(sample)]
+    shares = {"min": 0.0, "p50": 0.5, "p95": 0.95, "max": 1.0}
+    values = {name: quantile(kept, share) if kept else None for name, share in shares.items()}
+    return {"count": len(kept), "odd": len(samples) - len(kept), **values}
+
+
+def _differences(differences: Sequence[Difference]) -> list[Difference]:
+    order = {Explanation.DRIFT: 0, Explanation.ALLOWED: 1, Explanation.BUILD: 2}
+    return sorted(differences, key=lambda d: (order[d.explanation], d.service, d.field))[:_MOST_ROWS]
+
+
+def _picture(picture: Picture) -> Mapping[str, str]:
+    """A picture as part of the page; an SVG is shown as an image, in which no script runs."""
+    left_out = ""
+    if picture.media not in _MEDIA:
+        left_out = f"its kind, {printable(picture.media, 60)}, is not shown"
+    elif len(picture.content) > _LARGEST_PICTURE:
+        left_out = f"its {len(picture.content) // 1024:,} KiB are too much for this page"
+    data = "" if left_out else f"data:{picture.media};base64,{base64.b64encode(picture.content).decode()}"
+    return {"title": picture.title, "data": data, "left_out": left_out}
+
+
+def _promotion(promotion: PromotionRecord) -> Mapping[str, Any]:
+    return {
+        "view": promotion.view,
+        "events": promotion.events[:_MOST_ROWS],
+        "figures": {name: _figure(value) for name, value in promotion.figures.items()},
+        "watch": watch_pictures(promotion.events),
+        "drain": drain_picture(promotion.events),
+    }
+
+
+def _figure(value: float | str) -> str:
+    return printable(value, 60) if isinstance(value, str) else words.size(value, "")

@@ -1,0 +1,132 @@
+"""A summary for a pull request or a CI job: what decided first, bounded in size, with names that cannot inject."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from otagate.core.judge import Finding, Mark
+from otagate.core.mirror import Difference
+from otagate.core.record import PromotionRecord
+from otagate.core.suite import Case, Outcome
+from otagate.core.text import printable
+from otagate.ports import StoredRun
+from otagate.report.words import (
+    OUTCOME_MARKS,
+    VERDICTS,
+    because,
+    decisive_first,
+    headline,
+    moment,
+    next_step,
+    size,
+    tested,
+)
+
+LARGEST = 64 * 1024  # bytes
+_SIGNS = {Mark.PASS: "✅", Mark.FAIL: "❌", Mark.UNKNOWN: "❔"}
+_WORDS = {Mark.PASS: "held", Mark.FAIL: "failed", Mark.UNKNOWN: "unknown"}
+
+# What begins markup anywhere in a line is escaped. What does so only where a line begins (#, -, +, =, 1.) need not
+# be: text from outside never stands there.
+_LIVE = re.compile(r"[\\`*_{}\[\]<>|~&$]")
+# Mentions and addresses are made into links after that, from the text itself: a space of no width parts them.
+_LINKED = re.compile(r"@|:(?=//)|www\.", re.IGNORECASE)
+
+
+def summary(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
+    """The summary in at most 64 KiB of UTF-8; what does not fit is counted."""
+    blocks = [_verdict(run), _rules(run.verdict.findings)]
+    if promotion:
+        blocks.append(_promotion(promotion))
+    cases = [case for report in run.record.suites.values() for case in report.cases]
+    blocks.append(_listed("Cases that did not pass", [_case(c) for c in cases if c.outcome is not Outcome.PASSED], 25))
+    drift = run.record.comparison.drift if run.record.comparison else ()
+    blocks.append(_listed("Unexplained differences", [_difference(d) for d in drift], 25))
+    blocks.append(_names(run))
+    return _bounded(block for block in blocks if block)
+
+
+def plain(text: str, limit: int = 160) -> str:
+    """Text that stays text, on one line."""
+    return _LINKED.sub(lambda found: f"{found[0]}\u200b", _LIVE.sub(r"\\\g<0>", printable(text, limit)))
+
+
+def _verdict(run: StoredRun) -> str:
+    decisive = headline(run)
+    mark = decisive.mark if decisive else Mark.PASS
+    lines = [
+        f"## {_SIGNS[mark]} {VERDICTS[run.verdict.decision]}: {plain(run.header.platform)}",
+        "",
+        f"**Because** {plain(because(run), 600)}",
+    ]
+    if decisive:
+        lines += ["", f"**{decisive.impact}**: {decisive.impact.meaning}."]
+    for build, base in tested(run):
+        against = f", against {plain(base.reference)} (`{_code(base.short)}`)" if base else ""
+        lines += ["", f"Build {plain(build.reference)} (`{_code(build.short)}`){against}."]
+    return "\n".join([*lines, "", f"Next: `{_code(next_step(run))}`"])
+
+
+def _rules(findings: Sequence[Finding]) -> str:
+    rows = [
+        f"| {_SIGNS[f.mark]} {_WORDS[f.mark]} | {plain(f.rule, 60)}{' (trial)' if f.trial else ''} | {f.impact} "
+        f"| {plain(f.message, 300)} | {plain(size(f.measured, f.unit))} | {plain(size(f.limit, f.unit))} |"
+        for f in decisive_first(findings)
+    ]
+    left = len(rows) - 60
+    table = ["| | rule | impact | why | measured | limit |", "|---|---|---|---|---:|---:|", *rows[:60]]
+    return "\n".join([*table, *(["", f"and {left} more"] if left > 0 else [])])
+
+
+def _promotion(promotion: PromotionRecord) -> str:
+    view = promotion.view
+    lines = [f"### Promotion to {view.intent.to}: {view.phase}", ""]
+    lines += [f"- reason: {plain(view.reason, 300)}"] if view.reason else []
+    lines += [f"- {plain(name, 60)}: {plain(_figure(value), 60)}" for name, value in promotion.figures.items()]
+    return "\n".join([*lines, *(f"- left undone: {plain(debt, 300)}" for debt in view.debts)])
+
+
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else size(value, "")
+
+
+def _case(case: Case) -> str:
+    told = f": {plain(case.message, 200)}" if case.message else ""
+    return f"- {_SIGNS[OUTCOME_MARKS[case.outcome]]} {case.outcome} {plain(case.id)}{told}"
+
+
+def _difference(difference: Difference) -> str:
+    was, now = (plain(value or "absent", 60) for value in (difference.production, difference.mirror))
+    return f"- {plain(difference.service, 60)} {plain(difference.field, 80)}: {was} in production, {now} in the mirror"
+
+
+def _listed(title: str, lines: Sequence[str], most: int) -> str:
+    if not lines:
+        return ""
+    more = [f"- and {len(lines) - most} more"] if len(lines) > most else []
+    return "\n".join([f"### {title}", "", *lines[:most], *more])
+
+
+def _names(run: StoredRun) -> str:
+    header = run.header
+    when = f"{moment(run.ended)}, stands until {moment(run.expires)}"
+    names = f"Release `{_code(header.release)}`, policy `{_code(header.policy_digest)}`."
+    return f"Run `{_code(header.run)}` by {plain(header.by)}, {when}.\n{names}"
+
+
+def _code(text: str) -> str:
+    """For a code span, in which nothing but a backtick is alive."""
+    return printable(text, 160).replace("`", "'")
+
+
+def _bounded(blocks: Iterable[str]) -> str:
+    """As many whole lines as fit: the decisive ones come first, so what is lost weighs least."""
+    lines = "\n\n".join(blocks).split("\n")
+    room = LARGEST - 200
+    kept = 0
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        kept += 1
+    left = len(lines) - kept
+    return "\n".join([*lines[:kept], *(["", f"and {left} more lines in the run’s record"] if left else [])]) + "\n"
