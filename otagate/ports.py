@@ -12,7 +12,7 @@ from otagate.core.judge import Verdict
 from otagate.core.metric import Metric
 from otagate.core.mirror import ObservedCloud
 from otagate.core.promotion import Event, Phase
-from otagate.core.record import Picture, Record, RunHeader
+from otagate.core.record import Picture, PromotionRecord, Record, RunHeader
 from otagate.core.suite import Crash, SuiteReport
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 
@@ -218,7 +218,11 @@ class Store(Protocol):
     def runs(self, platform: str) -> tuple[str, ...]:
         """Ids, newest first."""
 
-    def save_promotion(self, platform: str, view: PromotionView) -> None: ...
+    def save_promotion(self, platform: str, record: PromotionRecord) -> None:
+        """Again with more of the same promotion replaces what was kept."""
+
+    def promotion_of(self, platform: str, run: str) -> PromotionRecord | None:
+        """The newest promotion of a run's release; None if it was never promoted."""
 
 
 class Vault(Protocol):

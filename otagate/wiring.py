@@ -3,7 +3,6 @@
 import getpass
 import os
 import secrets
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
-from otagate.core.cloud import Cloud
+from otagate.core.cloud import Binding, Cloud
 from otagate.core.diagnosis import Check
 from otagate.core.errors import ConfigError, OtagateError, UsageError
 from otagate.core.platform import Platform, SecretKind, SecretSource
@@ -141,7 +140,8 @@ def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> 
 
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"one of: {', '.join(FORMATS)}")
-    content, name = FORMATS[form](stored)
+    promotion = ports.store.promotion_of(stored.header.platform, stored.header.run)
+    content, name = FORMATS[form](stored, promotion)
     if to is None:
         return ports.vault.write(stored.header.run, name, content)
     try:
@@ -149,6 +149,26 @@ def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> 
     except OSError as error:
         raise UsageError(f"{to} cannot be written: {error.strerror}", hint="name another file by --to") from None
     return to
+
+
+@contextmanager
+def stage_for_demo(*, keep: bool) -> Iterator[tuple[Path, str, Path, dict[str, str]]]:
+    """A platform's folder and name, a home of its own below ours, and the environment for its commands.
+
+    At the end everything that bears the platform's label is removed, also after a failure, unless `keep`.
+    """
+    from otagate.adapters.engine.docker_engine import DockerEngine
+    from otagate.adapters.images import edge_images
+
+    name = f"demo-{secrets.token_hex(3)}"
+    root = home() / "demo" / name
+    root.mkdir(parents=True, mode=0o700)
+    try:
+        yield root / name, name, root, {**os.environ, "OTAGATE_HOME": str(root)}
+    finally:
+        if not keep:
+            with DockerEngine({}, edge_images, platform=name) as engine:
+                engine.remove(name, list(Binding), state=True, tell=lambda _: None)
 
 
 def keep_traceback(text: str) -> str:

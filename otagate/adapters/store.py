@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from otagate.adapters.migrations.rows import column, dumped, loaded, part_rows, promotion_row, run_row
 from otagate.core.errors import Fault, StoreFault, UsageError
+from otagate.core.record import PromotionRecord
 from otagate.core.text import printable
-from otagate.core.traffic import PromotionView
 from otagate.ports import StoredRun
 
 # SQLAlchemy, Alembic and pydantic cost most of a second: they are imported where first needed, so that a command
@@ -81,22 +81,31 @@ class SqlStore:
             of_platform = runs.select().where(runs.c.platform == column(platform)).order_by(runs.c.seq.desc())
             return tuple(connection.scalars(of_platform.with_only_columns(runs.c.run)))
 
-    def save_promotion(self, platform: str, view: PromotionView) -> None:
+    def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         """Record a promotion as last told; a later telling takes its place."""
         from otagate.adapters.migrations.tables import promotions
 
-        key = {"platform": column(platform), "promotion": column(view.intent.promotion)}
-        values = promotion_row(view) | {"body": dumped(view)}
+        key = {"platform": column(platform), "promotion": column(record.view.intent.promotion)}
+        values = promotion_row(record.view) | {"body": dumped(record)}
         with self._connection(writes=True) as connection:
             if not connection.execute(promotions.update().filter_by(**key).values(values)).rowcount:
                 connection.execute(promotions.insert().values(key | values))
+
+    def promotion_of(self, platform: str, run: str) -> PromotionRecord | None:
+        """The newest promotion of a run's release."""
+        from otagate.adapters.migrations.tables import promotions as table
+
+        newest = table.select().where(table.c.platform == column(platform), table.c.run == column(run))
+        with self._connection(writes=False) as connection:
+            body = connection.scalar(newest.order_by(table.c.seq.desc()).limit(1).with_only_columns(table.c.body))
+        return None if body is None else loaded(PromotionRecord, f"the promotion of run {run}", body)
 
     def _load(self, platform: str, run: str) -> StoredRun:
         from otagate.adapters.migrations.tables import runs
 
         with self._connection(writes=False) as connection:
             one = runs.select().where(runs.c.platform == column(platform), runs.c.run == run)
-            return loaded(run, connection.scalar(one.with_only_columns(runs.c.body)))
+            return loaded(StoredRun, f"run {run}", connection.scalar(one.with_only_columns(runs.c.body)))
 
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator["Connection"]:

@@ -7,6 +7,7 @@ from otagate.cli.result import Result
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
 from otagate.core.plan import Plan
+from otagate.core.platform import Tier
 from otagate.core.traffic import Scope
 
 
@@ -64,10 +65,10 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
             f"{platform.name}: {len(raised.changed)} changed" if raised.changed else f"{platform.name}: nothing changed"
         )
         if raised.genesis:
-            head += f"; genesis by {claim.by}, unproven: {raised.genesis.phase}"
+            head += f"; genesis by {claim.by}, unproven: {raised.genesis.view.phase}"
         data = {"changed": list(raised.changed), "listeners": {n: {"address": a} for n, a in shown.addresses.items()}}
-        code = ending(raised.genesis) if raised.genesis else Exit.DONE
-        service = next(iter(platform.services))
+        code = ending(raised.genesis.view) if raised.genesis else Exit.DONE
+        service = platform.of_tier(Tier.RELEASE)[0].name
         return Result(code, data, "\n".join([head, *where_it_is]), next=f"otagate test {service}=IMAGE")
 
 

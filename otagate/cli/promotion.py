@@ -1,7 +1,7 @@
 """Bodies of the commands about what is live: promote, rollback, status, recover."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otagate import wiring
 from otagate.cli.platforms import planned
@@ -12,6 +12,12 @@ from otagate.core.mirror import ObservedContainer
 from otagate.core.promotion import Phase
 from otagate.core.traffic import PromotionView, Scope, Status
 
+if TYPE_CHECKING:
+    from otagate.flows.promote import Attempt
+
+# The steward's word for a flip that the switch acknowledged and that was read back.
+TURNED = "turned"
+
 
 def promote(run: str, where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import promote as flow
@@ -21,7 +27,7 @@ def promote(run: str, where: str | None, *, by: str | None, dry_run: bool, wait:
             return planned(flow.plan_promotion(platform, flow.look_for_promotion(platform, run, ports), ports))
         claim = wiring.claim(Scope.PLATFORM, by, f"otagate promote {run}", f"promote run {run}")
         attempt = flow.promote(platform, run, ports, claim, wait=wiring.duration(wait))
-        ports.store.save_promotion(platform.name, attempt.view)
+        ports.store.save_promotion(platform.name, attempt.record)
         return _came_to(attempt)
 
 
@@ -33,7 +39,7 @@ def rollback(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> 
             return planned(flow.plan_rollback(platform, ports))
         claim = wiring.claim(Scope.PLATFORM, by, "otagate rollback", "back to the warm colour")
         attempt = flow.rollback(platform, ports, claim, wait=wiring.duration(wait))
-        ports.store.save_promotion(platform.name, attempt.view)
+        ports.store.save_promotion(platform.name, attempt.record)
         return _came_to(attempt)
 
 
@@ -46,12 +52,13 @@ def recover(where: str | None, *, by: str | None, wait: str) -> Result:
         if done.before is None or done.after is None:
             return Result(Exit.DONE, {"recovered": None}, "nothing was unfinished")
         ports.store.save_promotion(platform.name, done.after)
+        view = done.after.view
         text = (
             f"found {done.before.intent.kind} {done.before.intent.promotion} cut off while {done.before.phase}; "
-            f"now {done.after.phase}"
+            f"now {view.phase}"
         )
-        stranded = done.after.phase is Phase.STRANDED
-        return Result(Exit.STRANDED if stranded else Exit.DONE, _promotion(done.after), text, next="otagate status")
+        stranded = view.phase is Phase.STRANDED
+        return Result(Exit.STRANDED if stranded else Exit.DONE, _promotion(view), text, next="otagate status")
 
 
 def status(where: str | None) -> Result:
@@ -90,18 +97,22 @@ def ending(view: PromotionView) -> Exit:
             return Exit.FAULT
 
 
-def _came_to(attempt: Any) -> Result:
-    view: PromotionView = attempt.view
+def _came_to(attempt: "Attempt") -> Result:
+    view = attempt.record.view
     intent = view.intent
     lines = [f"{view.phase.upper()}  {intent.kind} {intent.promotion} to {intent.to}"]
     if view.reason:
         lines.append(f"  {view.reason}")
     lines.extend(f"  owed: {debt}" for debt in view.debts)
+    data = _promotion(view)
+    data["promotion"]["flips"] = [
+        {"at": e.at, "to": e.data["to"]} for e in attempt.record.events if e.data.get("stage") == TURNED
+    ]
     if not attempt.objections:
-        return Result(ending(view), _promotion(view), "\n".join(lines), next="otagate status")
+        return Result(ending(view), data, "\n".join(lines), next="otagate status")
     alarm = any(o.alarm for o in attempt.objections)
     errors = [{"code": o.code, "message": o.message, "hint": o.hint, "at": ""} for o in attempt.objections]
-    return Result(Exit.ALARM if alarm else Exit.REFUSED, _promotion(view), lines[0], errors=errors)
+    return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=errors)
 
 
 def _promotion(view: PromotionView) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from otagate.core.mirror import Difference, ObservedCloud, against_definition
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Event
+from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.stages import steward_stage
-from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
+from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.look import addresses, images_beside, live_builds, production_stages, serving
 from otagate.flows.promote import discard, follow, smoke
@@ -74,7 +75,7 @@ class Raised:
     """`genesis` is the first release's promotion, if this made it."""
 
     changed: tuple[str, ...]
-    genesis: PromotionView | None
+    genesis: PromotionRecord | None
 
 
 def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: float) -> Raised:

@@ -17,9 +17,10 @@ from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform
 from otagate.core.preflight import Judged, Now, Objection, objections
 from otagate.core.promotion import Event, Phase
+from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.stages import colour_stage
-from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
+from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status, StewardEvent
 from otagate.core.watch import WatchPolicy
 from otagate.flows.look import Production, live_status, look_at_production, policy_digest, suite_digests
 from otagate.ports import Hold, Ports, Progress, StoredRun
@@ -27,9 +28,9 @@ from otagate.ports import Hold, Ports, Progress, StoredRun
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a promotion came to. `objections` are why preflight said no; `view` is the steward's last word."""
+    """What a promotion came to, as the steward tells it; `objections` are why preflight said no."""
 
-    view: PromotionView
+    record: PromotionRecord
     objections: tuple[Objection, ...] = ()
 
 
@@ -129,7 +130,7 @@ def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: f
         against = check(platform, candidate, ports)
         if against:
             hold.report(Event.REFUSED, "; ".join(o.message for o in against))
-            return Attempt(_view(ports), against)
+            return Attempt(PromotionRecord(_view(ports)), against)
         steps = {
             Phase.DEPLOYING: lambda: _deploy(platform, candidate, ports, hold),
             Phase.SMOKING: lambda: smoke(candidate.to, candidate.release.builds, hold),
@@ -280,16 +281,18 @@ def discard(platform: Platform, colour: Colour, ports: Ports, hold: Hold) -> Non
     ports.engine.remove_colour(platform.name, colour, ports.tell)
 
 
-def follow(promotion: str, ports: Ports) -> PromotionView:
+def follow(promotion: str, ports: Ports) -> PromotionRecord:
     """The steward's own telling until the promotion ends or halts; an interrupt only stops the following."""
+    events: list[StewardEvent] = []
     try:
         for event in ports.steward.follow(promotion):
+            events.append(event)
             ports.tell(Progress(str(event.phase), str(event.happening), event.message))
     except KeyboardInterrupt:
         raise Interrupted(
             "no longer following: the steward goes on by itself", hint="otagate status says how it ends"
         ) from None
-    return _view(ports)
+    return PromotionRecord(_view(ports), tuple(events))
 
 
 def _view(ports: Ports) -> PromotionView:

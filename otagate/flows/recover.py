@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
+from otagate.core.record import PromotionRecord
 from otagate.core.traffic import Claim, Kind, PromotionView
 from otagate.flows.look import live_status
 from otagate.flows.promote import discard, follow
@@ -15,14 +16,14 @@ class Recovery:
     """`before`: what was found unfinished (None: nothing); `after`: what became of it."""
 
     before: PromotionView | None
-    after: PromotionView | None
+    after: PromotionRecord | None
 
 
 def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
     """Idempotent: where nothing is unfinished it changes nothing. Raises Busy while somebody still works on it."""
     before = live_status(platform, ports).promotion
     if before is None or before.phase.ended:
-        return Recovery(None, before)
+        return Recovery(None, None)
     view = ports.steward.recover(claim)
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold:

@@ -20,6 +20,7 @@ from otagate.adapters.migrations.tables import HEAD, metadata
 from otagate.adapters.store import SqlStore, sqlite_url
 from otagate.core.errors import Exit, StoreFault, UsageError
 from otagate.core.promotion import Phase
+from otagate.core.record import PromotionRecord
 from tests.samples import promotion, stored
 
 
@@ -51,8 +52,8 @@ def change(file: Path, statement: str, *values: str) -> None:
 
 def test_results_and_updates_can_be_asked_for_in_sql(file: Path) -> None:
     at(file).save_run(stored("one"))
-    at(file).save_promotion("hello", promotion(Phase.WATCHING))
-    at(file).save_promotion("hello", promotion(Phase.ROLLED_BACK))
+    at(file).save_promotion("hello", PromotionRecord(promotion(Phase.WATCHING)))
+    at(file).save_promotion("hello", PromotionRecord(promotion(Phase.ROLLED_BACK)))
     assert rows(file, "SELECT platform, run, decision, by FROM runs") == [("hello", "one", "refuse", "ada")]
     assert rows(file, "SELECT outcome, count(*) FROM cases GROUP BY outcome ORDER BY outcome") == [
         ("crashed", 1),

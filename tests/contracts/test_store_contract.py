@@ -10,6 +10,7 @@ import pytest
 from otagate.adapters.store import SqlStore, sqlite_url
 from otagate.core.errors import StoreFault, UsageError
 from otagate.core.promotion import Phase
+from otagate.core.record import PromotionRecord
 from otagate.ports import Store
 from tests.fakes.store import FakeStore
 from tests.samples import promotion, stored
@@ -82,5 +83,14 @@ def test_platforms_do_not_see_each_others_runs(store: Store) -> None:
 
 
 def test_a_promotion_may_be_told_again_as_it_goes_on(store: Store) -> None:
-    store.save_promotion("hello", promotion(Phase.WATCHING))
-    store.save_promotion("hello", promotion(Phase.ROLLED_BACK))
+    store.save_promotion("hello", PromotionRecord(promotion(Phase.WATCHING, run="one")))
+    store.save_promotion("hello", PromotionRecord(promotion(Phase.ROLLED_BACK, run="one"), figures={"failed": 0}))
+    kept = store.promotion_of("hello", "one")
+    assert kept is not None
+    assert (kept.view.phase, dict(kept.figures)) == (Phase.ROLLED_BACK, {"failed": 0})
+
+
+def test_a_run_that_was_never_promoted_has_no_promotion(store: Store) -> None:
+    store.save_promotion("hello", PromotionRecord(promotion(run="one")))
+    assert store.promotion_of("hello", "two") is None
+    assert store.promotion_of("clinic", "one") is None

@@ -1,7 +1,7 @@
 """ports.Store in memory."""
 
 from otagate.core.errors import StoreFault, UsageError
-from otagate.core.traffic import PromotionView
+from otagate.core.record import PromotionRecord
 from otagate.ports import StoredRun
 
 
@@ -10,7 +10,7 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.saved: dict[str, dict[str, StoredRun]] = {}
-        self.promotions: dict[tuple[str, str], PromotionView] = {}
+        self.promotions: dict[tuple[str, str], PromotionRecord] = {}
         self.full = False
 
     def save_run(self, run: StoredRun) -> None:
@@ -31,9 +31,13 @@ class FakeStore:
     def runs(self, platform: str) -> tuple[str, ...]:
         return tuple(reversed(self.saved.get(platform, {})))
 
-    def save_promotion(self, platform: str, view: PromotionView) -> None:
+    def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         self._grow()
-        self.promotions[platform, view.intent.promotion] = view
+        self.promotions[platform, record.view.intent.promotion] = record
+
+    def promotion_of(self, platform: str, run: str) -> PromotionRecord | None:
+        mine = [r for (p, _), r in self.promotions.items() if p == platform and r.view.intent.run == run]
+        return mine[-1] if mine else None
 
     def _grow(self) -> None:
         if self.full:

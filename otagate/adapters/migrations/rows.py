@@ -2,12 +2,13 @@
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from otagate.core.build import Build
 from otagate.core.errors import StoreFault
 from otagate.core.judge import Finding
 from otagate.core.metric import Metric
+from otagate.core.record import PromotionRecord
 from otagate.core.suite import Case
 from otagate.core.traffic import PromotionView
 from otagate.ports import StoredRun
@@ -16,23 +17,25 @@ from otagate.ports import StoredRun
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+T = TypeVar("T", StoredRun, PromotionRecord)
 
-def dumped(value: StoredRun | PromotionView) -> str:
+
+def dumped(value: StoredRun | PromotionRecord) -> str:
     """JSON for the body, in which NaN and infinity stand as words."""
     # Half a surrogate pair, as a log in a strange encoding may hold, has no bytes: "?" in its place keeps the run.
     content = _adapter(type(value)).dump_python({"body": value}, mode="json")
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
 
 
-def loaded(run: str, body: str | None) -> StoredRun:
-    """The run that `dumped` made `body` of; StoreFault if it is not whole."""
+def loaded(kind: type[T], name: str, body: str | None) -> T:
+    """What `dumped` made `body` of; StoreFault, which names it, if it is not whole."""
     from pydantic import ValidationError
 
     try:
-        value: StoredRun = _adapter(StoredRun).validate_json(body or "")["body"]
+        value: T = _adapter(kind).validate_json(body or "")["body"]
     except ValidationError as error:
         raise StoreFault(
-            f"the record of run {run} cannot be read: {error.error_count()} of its parts are not as they should be",
+            f"the record of {name} cannot be read: {error.error_count()} of its parts are not as they should be",
             code="store-corrupt",
             hint="restore the store from a backup, or run the gate again",
         ) from error
