@@ -217,7 +217,7 @@ class Raising:
                 self._await(wanted)
                 if not running:
                     self.api.start(present["Id"])
-                self._healthy(name, present["Id"])
+                self._healthy(name, present["Id"], 0.0 if running else SETTLE)
             return not running
         if self.check:
             return True
@@ -227,7 +227,7 @@ class Raising:
         put_files(self.api, container, wanted["files"])
         self._await(wanted)
         self.api.start(container)
-        self._healthy(name, container)
+        self._healthy(name, container, SETTLE)
         return True
 
     def _outdated(self, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -254,7 +254,7 @@ class Raising:
                 self._check_time(wanted["name"], f"waits for {before}")
         self._check_time(wanted["name"])
 
-    def _healthy(self, name: str, container: str) -> None:
+    def _healthy(self, name: str, container: str, settle: float) -> None:
         began = time.time()
         restarts = None
         while True:
@@ -264,7 +264,7 @@ class Raising:
             if not state["Running"] or seen["RestartCount"] > restarts:
                 raise StageFault(f"container {name} {ending(state)}", name, self._log(name))
             health = (state.get("Health") or {}).get("Status", "none")
-            if health == "healthy" or (health == "none" and time.time() - began >= SETTLE and not state["Paused"]):
+            if health == "healthy" or (health == "none" and time.time() - began >= settle and not state["Paused"]):
                 return
             self._check_time(name, f"is {'paused' if state['Paused'] else health}{last_check(state)}")
             time.sleep(POLL)

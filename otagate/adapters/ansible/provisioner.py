@@ -7,13 +7,14 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -35,7 +36,9 @@ from otagate.ports import Tell
 LOCAL_ENGINE = "unix:///var/run/docker.sock"
 GRACE = 3.0  # seconds after a stage's deadline in which the playbook may still say itself what was late
 _START = 30.0  # seconds that Ansible may take to begin
-_PASSED_ON = ("HOME", "TMPDIR", "LANG", "SSH_AUTH_SOCK", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
+_PASSED_ON = ("HOME", "LANG", "SSH_AUTH_SOCK", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
+_HANG_UP = 2.0  # seconds for a closed stream to be noticed
+_SHOWN = 10  # lines of Ansible's output in a message
 _EVENTS = ("create", "start", "die", "health_status")
 _HINT = "mend the cause and run the same command again: what is up already is kept"
 
@@ -72,8 +75,8 @@ class AnsibleProvisioner:
             try:
                 late = self._run(private, playbooks, platform, follow)
             finally:
-                _keep_output(private, Path(folder), follow, redact)
-        _judge(follow, late, redact)
+                text = _keep_output(private, Path(folder), follow, redact)
+        _judge(follow, late, text, redact)
         return tuple(follow.changed)
 
     def _engine(self, cloud: Cloud) -> str:
@@ -90,7 +93,8 @@ class AnsibleProvisioner:
                     "vars": {"otagate_cloud": stage.cloud.value, "otagate_specification": str(path)},
                 }
             )
-        (private / "project").mkdir(mode=0o700)
+        for folder in ("project", "tmp"):
+            (private / folder).mkdir(mode=0o700)
         _write_private(private / "project" / "site.yml", json.dumps(plays).encode())
         hosts = {cloud.value: _LOCAL for cloud in Cloud}
         _write_private(private / "inventory.yml", json.dumps({"all": {"hosts": hosts}}).encode())
@@ -151,19 +155,23 @@ def find_playbooks() -> Path:
 def _environment(private: Path, playbooks: Path, mark: str) -> dict[str, str]:
     """Only what Ansible needs: secrets may stand in the environment of otagate."""
     own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    binaries = Path(sys.executable).parent
     return own | {
-        "PATH": f"{binaries}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "PATH": _search_path(),
         "PYTHONPATH": str(Path(otagate.__file__).parent.parent),
         "PYTHONUNBUFFERED": "1",
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"),
+        "TMPDIR": str(private / "tmp"),
         "ANSIBLE_HOME": str(private / "home"),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_REMOTE_TEMP": str(private / "tmp"),
         "ANSIBLE_NOCOLOR": "1",
         MARK: mark,
     }
+
+
+def _search_path() -> str:
+    return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @contextmanager
@@ -210,30 +218,43 @@ def _read(stdout: IO[bytes], inbox: "queue.SimpleQueue[_Letter]") -> None:
 @contextmanager
 def _engine_events(urls: Sequence[str], platform: str, inbox: "queue.SimpleQueue[_Letter]") -> Iterator[None]:
     """Container events of the platform, for live progress; that an engine is dead is the playbook's to report."""
-    streams = []
-    for url in urls:
-        with suppress(DockerException, requests.RequestException):
-            client = docker.DockerClient(base_url=url, timeout=10, use_ssh_client=url.startswith("ssh://"))
-            filters = {"type": "container", "event": list(_EVENTS), "label": f"{LABEL_PLATFORM}={platform}"}
-            stream = client.events(decode=True, filters=filters)
-            streams.append((client, stream))
-            threading.Thread(target=_forward, args=(stream, inbox), daemon=True).start()
+    filters = {"type": "container", "event": list(_EVENTS), "label": f"{LABEL_PLATFORM}={platform}"}
+    with ExitStack() as open_streams:
+        for url in urls:
+            with suppress(DockerException, requests.RequestException, OSError):
+                open_streams.enter_context(_forwarded(url, filters, inbox))
+        yield
+
+
+@contextmanager
+def _forwarded(url: str, filters: Mapping[str, Any], inbox: "queue.SimpleQueue[_Letter]") -> Iterator[None]:
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knock:  # the library would leave its own socket open
+            knock.connect(url.removeprefix("unix://"))
+    settings = dict(os.environ) if url.startswith("tcp://") else {}  # TLS settings concern TCP alone
+    settings["DOCKER_HOST"] = url
+    client = docker.from_env(timeout=10, environment=settings, use_ssh_client=url.startswith("ssh://"))
+    stream: Any = client.events(decode=True, filters=dict(filters))
+
+    def forward() -> None:
+        with suppress(Exception):  # closed under our hands: only progress is lost
+            for event in stream:
+                inbox.put(_Letter(event, of_engine=True))
+
+    thread = threading.Thread(target=forward, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        for client, stream in streams:
-            with suppress(DockerException, OSError, AttributeError):
-                stream.close()
-            client.close()
+        with suppress(Exception):  # not every transport can be closed while a thread reads
+            stream.close()
+        thread.join(_HANG_UP)
+        stream._response.close()
+        client.close()
 
 
-def _forward(stream: Any, inbox: "queue.SimpleQueue[_Letter]") -> None:
-    with suppress(Exception):  # closed under our hands: only progress is lost
-        for event in stream:
-            inbox.put(_Letter(event, of_engine=True))
-
-
-def _keep_output(private: Path, folder: Path, follow: Follow, redact: Redactor) -> None:
+def _keep_output(private: Path, folder: Path, follow: Follow, redact: Redactor) -> str:
+    """Write each stage's output, without secrets; answers all of it."""
     texts = {number: "\n".join(lines) for number, lines in follow.output.items()}
     if not texts:
         raw = [private / "artifacts" / "run" / "stdout", private / "stderr"]
@@ -242,9 +263,10 @@ def _keep_output(private: Path, folder: Path, follow: Follow, redact: Redactor) 
     for number, text in texts.items():
         name = re.sub(r"[^a-z0-9]+", "-", follow.stages[min(number, len(follow.stages) - 1)].name.lower()).strip("-")
         _write_private(folder / f"ansible-{name}.log", (redact(text) + "\n").encode())
+    return "\n".join(texts.values())
 
 
-def _judge(follow: Follow, late: str, redact: Redactor) -> None:
+def _judge(follow: Follow, late: str, text: str, redact: Redactor) -> None:
     """ProvisionFault unless every stage said that it is up and Ansible ended well."""
     broken = follow.broken
     if broken is not None:
@@ -261,8 +283,9 @@ def _judge(follow: Follow, late: str, redact: Redactor) -> None:
     if rc == 127:
         raise ProvisionFault("ansible-playbook could not be run (127)", code="no-ansible", hint="otagate doctor")
     if rc != 0 or follow.finished != len(follow.stages):
+        said = redact("\n".join(text.splitlines()[-_SHOWN:]))
         raise ProvisionFault(
-            f"Ansible ended ({rc}) with {follow.finished} of {len(follow.stages)} stages up; see its output",
+            f"Ansible ended ({rc}) with {follow.finished} of {len(follow.stages)} stages up\nits last lines:\n{said}",
             hint="does the inventory name the hosts blue, green and shared? otagate check",
         )
 

@@ -1,6 +1,7 @@
 """One client per engine, a time limit on every call, and faults in otagate's words."""
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -44,6 +45,7 @@ class Engines:
         settings = dict(os.environ) if url.startswith("tcp://") else {}  # TLS settings concern TCP alone
         settings["DOCKER_HOST"] = url
         with asking(url):
+            _knock(url, self.timeout)
             return docker.from_env(
                 timeout=self.timeout,  # type: ignore[arg-type]  # a fraction of a second is as good
                 environment=settings,
@@ -68,6 +70,14 @@ class Engines:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+
+
+def _knock(url: str, timeout: float) -> None:
+    """OSError at once if nobody listens at a local socket; the library would leave a socket of its own open."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(timeout)
+            door.connect(url.removeprefix("unix://"))
 
 
 @contextmanager

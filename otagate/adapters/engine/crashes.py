@@ -22,6 +22,7 @@ from otagate.core.suite import Crash
 OUT_OF_MEMORY = "out of memory"
 _SAME = 5.0  # seconds within which an end belongs to the lack of memory before it
 _BLUR = 0.1  # seconds by which two clocks may be apart after they were compared
+_HANG_UP = 2.0  # seconds for a closed stream to be noticed
 _LOG_LINES = 20
 
 
@@ -46,8 +47,12 @@ class EngineCrashWatch:
         self._ears = [_Ear(engines, url, filters) for url in engines.clouds()]
 
     def __enter__(self) -> Self:
-        for ear in self._ears:
-            ear.open()
+        try:
+            for ear in self._ears:
+                ear.open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -94,6 +99,7 @@ class _Ear:
         self._closed = False
         self._guard = threading.Lock()
         self._heard: dict[tuple[int, str, str], None] = {}  # what was already counted, to join it with a later replay
+        self._thread = threading.Thread(target=self._listen, daemon=True)
         self._crashes: list[Crash] = []
         self._expected: list[_Expected] = []
 
@@ -105,12 +111,17 @@ class _Ear:
             self._ahead = 0.0 if asked <= said <= now else said - (asked + now) / 2
             self._since = self.now()
             self._stream = self._client.events(decode=True, filters=self._filters)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread.start()
 
     def close(self) -> None:
-        self._closed = True
-        with suppress(DockerException, OSError, AttributeError):
-            self._stream.close()
+        """What was heard stays; later `seen` adds nothing."""
+        if self._stream is not None and not self._closed:
+            self._broken = self._broken or not self._catch_up()
+            self._closed = True
+            with suppress(Exception):  # not every transport can be closed while a thread reads
+                self._stream.close()
+            self._thread.join(_HANG_UP)
+            self._stream._response.close()
         if self._client is not None:
             self._client.close()
 
@@ -151,8 +162,11 @@ class _Ear:
         try:
             # The stubs know whole seconds alone; the engine takes fractions.
             said = client.api.events(since=self._since, until=self.now(), filters=self._filters, decode=True)  # type: ignore[call-overload]
-            for event in said:
-                self._hear(event)
+            try:
+                for event in said:
+                    self._hear(event)
+            finally:
+                said._response.close()
         except (DockerException, requests.RequestException, OSError, EngineFault):
             return False
         return True
