@@ -2,12 +2,13 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from otagate.core.cloud import Binding
-from otagate.core.errors import StoreFault
+from otagate.core.errors import StoreFault, UsageError
 
 Read = Callable[[], bytes]
 
@@ -23,22 +24,25 @@ class KeptSecrets:
         """StoreFault where a made one cannot be kept; what `outside` raises where production's cannot be read."""
         if binding is Binding.PRODUCTION and name in self._outside:
             return self._outside[name]()
-        return self._made(self._folder(platform) / binding.value / name)
+        return self._made(self._folder(platform) / binding.value / _plain(name))
 
     def forget(self, platform: str) -> None:
         """Remove what was made for the platform, production's too."""
         folder = self._folder(platform)
-        for path in sorted(folder.rglob("*"), reverse=True):
-            path.unlink() if path.is_file() else path.rmdir()
-        with suppress(FileNotFoundError):
-            folder.rmdir()
+        try:
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        except OSError as error:
+            hint = f"remove {folder} by hand"
+            raise StoreFault(f"the secrets of {platform} cannot be removed: {error.strerror}", hint=hint) from error
 
     def _folder(self, platform: str) -> Path:
-        return self._platforms / platform / "secrets"
+        return self._platforms / _plain(platform) / "secrets"
 
     def _made(self, path: Path) -> bytes:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (path.parent.parent, path.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with suppress(FileExistsError):
                 _write_once(path, secrets.token_urlsafe(24).encode())
             content = path.read_bytes()
@@ -50,8 +54,15 @@ class KeptSecrets:
         return content
 
 
+def _plain(name: str) -> str:
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise UsageError(f"{name!r} is no plain name", code="bad-name", hint="names hold no slash")
+    return name
+
+
 def _write_once(path: Path, content: bytes) -> None:
-    """Whole or not at all, and never over another's: a link fails where the name is taken."""
+    """Whole or not at all, and never over another's: a link fails where the name is taken. On the disk, name too:
+    a state service keeps the first one for ever."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -60,5 +71,10 @@ def _write_once(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.link(scratch, path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     finally:
         scratch.unlink(missing_ok=True)
