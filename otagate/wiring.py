@@ -5,10 +5,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
@@ -18,9 +18,6 @@ from otagate.core.errors import ConfigError, OtagateError, UsageError
 from otagate.core.platform import Platform, SecretKind, SecretSource
 from otagate.core.traffic import Claim, Scope
 from otagate.ports import Ports, StoredRun, Tell
-
-if TYPE_CHECKING:
-    from otagate.demo.story import Ending
 
 
 def home() -> Path:
@@ -169,6 +166,19 @@ def stage_for_demo(*, keep: bool) -> Iterator[tuple[Path, str, Path, dict[str, s
         if not keep:
             with DockerEngine({}, edge_images, platform=name) as engine:
                 engine.remove(name, list(Binding), state=True, tell=lambda _: None)
+
+
+def write_demo_report(root: Path, platform: str, run: str, figures: Mapping[str, str]) -> str:
+    """The page of a run that the demo promoted, with what its client counted beside the promotion."""
+    from otagate.adapters.store import SqlStore, sqlite_url
+    from otagate.adapters.vault import FolderVault
+    from otagate.report import FORMATS
+
+    store = SqlStore(sqlite_url(str(root)))
+    promotion = store.promotion_of(platform, run)
+    counted = None if promotion is None else replace(promotion, figures=figures)
+    content, name = FORMATS["html"](store.run(platform, run), counted)
+    return FolderVault(str(root)).write(run, name, content)
 
 
 def keep_traceback(text: str) -> str:

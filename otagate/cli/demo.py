@@ -6,7 +6,9 @@ from pathlib import Path
 from otagate import wiring
 from otagate.cli.result import Result
 from otagate.core.errors import Exit, UsageError
+from otagate.core.promotion import Phase
 from otagate.demo import story as stories
+from otagate.demo.expected import HELLO
 
 
 def demo(*, fast: bool, keep: bool) -> Result:
@@ -19,12 +21,14 @@ def demo(*, fast: bool, keep: bool) -> Result:
     with wiring.stage_for_demo(keep=keep) as (folder, platform, home, environment):
         story = stories.Story(folder, platform, home, environment, _say)
         ending = stories.tell(story)
-        page = wiring.write_demo_page(home, ending)
+        promoted = next(e.image for e in HELLO if e.promotion is Phase.ROLLED_BACK)
+        figures = {name.strip(): value for name, value in stories.lines_of(ending.account, ending.missing)}
+        page = wiring.write_demo_report(home, platform, ending.runs[promoted], figures)
     text = _ending(ending, page)
     data = {
         "seconds": round(ending.seconds, 1),
         "verdicts": dict(ending.verdicts),
-        "account": {name.strip(): value for name, value in stories.lines_of(ending.account, ending.missing)},
+        "account": figures,
         "steps": [{"title": title, "seconds": round(seconds, 1)} for title, seconds in ending.steps],
         "surprises": list(ending.surprises),
         "report": page,

@@ -59,14 +59,22 @@ class Story:
         self.took.append((title, seconds))
         self.say(f"    {seconds:.1f} s")
 
-    def otagate(self, *words: str, expected: Sequence[int] = (0,)) -> dict[str, Any]:
+    def command(self, *words: str) -> list[str]:
+        """What is run for `otagate WORDS`: the same program, its result as JSON."""
+        where = [] if words[0] == "init" else ["-p", str(self.folder)]
+        return [sys.executable, "-m", "otagate", *words, *where, "--output", "json"]
+
+    def otagate(self, *words: str, expected: Sequence[int] = (0,), quiet: bool = False) -> dict[str, Any]:
         """Run one command; answers its JSON envelope. Surprise where its exit status is not among `expected`."""
-        self.say(f"    $ otagate {' '.join(words)}")
-        command = [sys.executable, "-m", "otagate", *words, "--output", "json"]
-        if words[0] != "init":
-            command += ["-p", str(self.folder)]
+        if not quiet:
+            self.say(f"    $ otagate {' '.join(words)}")
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, env=dict(self.environment), timeout=COMMAND_SECONDS, check=False
+            self.command(*words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
+            env=dict(self.environment),
+            timeout=COMMAND_SECONDS,
+            check=False,
         )
         try:
             envelope: dict[str, Any] = json.loads(done.stdout)
@@ -86,14 +94,14 @@ class Story:
 
 @dataclass(frozen=True)
 class Ending:
-    """What the story came to. `reports` maps image to the page of its run; `flips` as the steward acknowledged them."""
+    """What the story came to. `runs` maps image to the run that judged it; `flips` as the steward acknowledged them."""
 
     account: Account
     missing: int
     surprises: tuple[str, ...]
     seconds: float
     steps: tuple[tuple[str, float], ...]
-    reports: Mapping[str, str]
+    runs: Mapping[str, str]
     verdicts: Mapping[str, str]
     flips: tuple[Flip, ...]
 
@@ -109,28 +117,55 @@ def tell(story: Story) -> Ending:
         story.otagate("check")
     with story.step("production: the first release goes live, unproven"):
         listeners = story.otagate("up", "--by", "demo")["data"]["listeners"]
-    reports: dict[str, str] = {}
-    verdicts: dict[str, str] = {}
-    flips: list[Flip] = []
+    told = Told()
     log = story.home / "client.jsonl"
     with _client(story, listeners, log) as client:
-        for expectation in HELLO:
-            with story.step(f"{expectation.image}: {expectation.does}"):
-                run = judged(story, expectation, reports, verdicts)
-            if expectation.promotion is not None and run:
-                with story.step(f"{expectation.image} goes live under load"):
-                    flips.extend(promoted(story, expectation, run))
+        _builds(story, told)
         with story.step("the client has asked enough"):
             _enough(story, log, client)
     with story.step("what the client lost"):
-        counted = account(_read(log), flips, first="blue")
+        counted = account(_read(log), told.flips, first="blue")
         missing = _missing(counted.kept, listeners["web"]["address"])
         _weigh(story, counted, missing)
     seconds = time.monotonic() - story.began
-    return Ending(counted, missing, tuple(story.surprises), seconds, tuple(story.took), reports, verdicts, tuple(flips))
+    return Ending(
+        counted,
+        missing,
+        tuple(story.surprises),
+        seconds,
+        tuple(story.took),
+        told.runs,
+        told.verdicts,
+        tuple(told.flips),
+    )
 
 
-def judged(story: Story, expected: Expectation, reports: dict[str, str], verdicts: dict[str, str]) -> str:
+@dataclass
+class Told:
+    """What the steps found, by image."""
+
+    runs: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    flips: list[Flip] = field(default_factory=list)
+
+
+def _builds(story: Story, told: Told) -> None:
+    """Judge every build; while a promotion is watched the steward needs nobody, and the next builds are judged."""
+    watched: Promotion | None = None
+    for expected in HELLO:
+        if watched and expected.promotion is not None:
+            _ended(story, watched, told)
+            watched = None
+        with story.step(f"{expected.image}: {expected.does}"):
+            approved = judged(story, expected, told)
+        if expected.promotion is not None and approved:
+            with story.step(f"{expected.image} goes live under load"):
+                watched = promoting(story, expected, told.runs[expected.image])
+    if watched:
+        _ended(story, watched, told)
+
+
+def judged(story: Story, expected: Expectation, told: Told) -> bool:
     """Test one build and hold its verdict, and the rule and reason that gave it, against what they must be."""
     envelope = story.otagate("test", f"web={expected.image}", "--by", "demo", expected=(0, 1, 3))
     data = envelope["data"]
@@ -138,30 +173,60 @@ def judged(story: Story, expected: Expectation, reports: dict[str, str], verdict
     wanted = [(expected.rule, expected.reason)] if expected.rule else []
     came = f"{data['verdict']}" + (f" by {', '.join(f'{r} ({c})' for r, c in failed)}" if failed else "")
     story.say(f"    {came}")
-    verdicts[expected.image], reports[expected.image] = came, data["report"]
-    story.check(
-        envelope["exit"] == expected.exit and data["verdict"] == expected.decision and failed == wanted,
-        f"{expected.image} came to {came} (exit {envelope['exit']}); it must be {expected.decision} "
-        f"by {wanted or 'no rule'} (exit {int(expected.exit)})",
-    )
-    if envelope["exit"] != expected.exit:
+    told.verdicts[expected.image], told.runs[expected.image] = came, data["run"]
+    held = envelope["exit"] == expected.exit and data["verdict"] == expected.decision and failed == wanted
+    must = f"{expected.decision} by {wanted[0] if wanted else 'no rule'} (exit {int(expected.exit)})"
+    story.check(held, f"{expected.image} came to {came} (exit {envelope['exit']}); it must be {must}")
+    if not held:
         for finding in envelope["findings"]:
             if finding["mark"] != "pass":
                 story.say(f"      {finding['mark']} {finding['rule']}: {finding['message']}")
-    return str(data["run"]) if data["verdict"] == "approve" else ""
+    return bool(data["verdict"] == "approve")
 
 
-def promoted(story: Story, expected: Expectation, run: str) -> list[Flip]:
-    """Promote and hold the ending against what it must be; answers the flips with their acknowledgements."""
-    envelope = story.otagate("promote", run, "--by", "demo", expected=(0, 1, 4, 5, 6, 8))
-    promotion = envelope["data"].get("promotion", {})
-    phase, flips = promotion.get("phase", "none"), promotion.get("flips", [])
-    story.say(f"    {phase} (exit {envelope['exit']})")
-    story.check(
-        phase == expected.promotion and envelope["exit"] == expected.promotion_exit,
-        f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {promotion.get('reason', '')}",
-    )
-    return [Flip(flip["at"], flip["to"]) for flip in flips]
+@dataclass(frozen=True)
+class Promotion:
+    """A running `otagate promote`; its talk goes to `log`."""
+
+    expected: Expectation
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+
+def promoting(story: Story, expected: Expectation, run: str) -> Promotion:
+    """Start the promotion and wait until its release is live and watched, or it has ended before."""
+    log = story.home / f"promote-{run}.log"
+    words = ["promote", run, "--by", "demo"]
+    story.say(f"    $ otagate {' '.join(words)}")
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            story.command(*words), stdout=subprocess.PIPE, stderr=stderr, env=dict(story.environment)
+        )
+    until = time.monotonic() + COMMAND_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        phase = story.otagate("status", quiet=True, expected=(0, 8))["data"]["promotion"]["phase"]
+        if phase in ("watching", "finalizing", "rolling-back"):
+            break
+        time.sleep(0.5)
+    return Promotion(expected, process, log)
+
+
+def _ended(story: Story, promotion: Promotion, told: Told) -> None:
+    """Wait for the promotion's end and hold it against what it must be."""
+    expected = promotion.expected
+    with story.step(f"the promotion of {expected.image} ends"):
+        out, _ = promotion.process.communicate(timeout=COMMAND_SECONDS)
+        for line in promotion.log.read_text().splitlines():
+            story.say(f"      {line}")
+        envelope = json.loads(out)
+        came = envelope["data"].get("promotion", {})
+        phase = came.get("phase", "none")
+        told.flips.extend(Flip(flip["at"], flip["to"]) for flip in came.get("flips", []))
+        story.say(f"    {phase} (exit {envelope['exit']})")
+        story.check(
+            phase == expected.promotion and envelope["exit"] == expected.promotion_exit,
+            f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {came.get('reason', '')}",
+        )
 
 
 @contextmanager
