@@ -42,7 +42,7 @@ class Matches:
 
     def fits(self, value: str) -> bool:
         """Whether all of `value` matches and is not too long."""
-        return len(value) <= self.most and re.fullmatch(self.pattern, value) is not None
+        return len(value) <= self.most and re.fullmatch(self.pattern, value, re.ASCII) is not None
 
     def check(self, value: str) -> str:
         """Answers `value`, or raises the error that names it."""

@@ -10,11 +10,11 @@ from pydantic_core import PydanticCustomError
 from otagate.config.tree import shown
 
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:ms|[dhms]))+")
+_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:ms|[dhms]))+", re.ASCII)
 _PART = re.compile(r"([\d.]+)(ms|[dhms])")
-_SIZE = re.compile(r"(\d{1,12})(b|kb?|mb?|gb?)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,12})(b|kb?|mb?|gb?)", re.IGNORECASE | re.ASCII)
 _BYTES = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%", re.ASCII)
 _LONGEST = 366 * 86400.0
 
 

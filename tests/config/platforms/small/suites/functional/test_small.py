@@ -2,4 +2,4 @@
 
 
 def test_one_is_one() -> None:
-    assert 1 == int("1")
+    assert int("1") == 1

@@ -1,0 +1,1 @@
+collect_ignore = ["platforms"]  # suites of platforms that are read here, not tests of otagate
