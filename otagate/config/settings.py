@@ -116,7 +116,9 @@ class MetricEntry(RuleEntry):
 
     kind: Literal["metric"] = Field(description="`metric`: judges a measured figure")
     metric: Words = Field(description="the metric's name in the suites")
-    statistic: Literal["p50", "p95", "max", "min", "mean"] = Field(default="p50", description="`p50`, `p95`, `max`, `min` or `mean`, default `p50`")
+    statistic: Literal["p50", "p95", "max", "min", "mean"] = Field(
+        default="p50", description="`p50`, `p95`, `max`, `min` or `mean`, default `p50`"
+    )
     limit: float | None = Field(default=None, description="absolute, in the metric's unit; this or ratio, or both")
     ratio: Annotated[float, AfterValidator(between(0.01, 1000, "from 0.01 to 1000"))] | None = Field(
         default=None, description="how much worse than the baseline it may be, as a factor"
