@@ -11,10 +11,9 @@ from pynetdicom.association import Association
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
+from otagate.core.switch import CALLING_AE, VERIFICATION
 from otagate.core.topology import Door
 
-CALLING_AE = "OTAGATE"
-_VERIFICATION = "1.2.840.10008.1.1"
 _BODY = 65536  # bytes
 _INITIALS = {"b": Colour.BLUE, "g": Colour.GREEN}
 
@@ -72,7 +71,7 @@ def _dicom(host: str, port: int, called: str, deadline: float) -> Answer:
     where = f"dicom://{host}:{port}"
     entity = ApplicationEntity(ae_title=CALLING_AE)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = deadline
-    entity.add_requested_context(_VERIFICATION)
+    entity.add_requested_context(VERIFICATION)
     association = entity.associate(host, port, ae_title=called or "ANY-SCP")
     if not association.is_established:
         state = "rejects the association" if association.is_rejected else "does not answer"

@@ -74,12 +74,48 @@ def _sides(door: Door) -> dict[str, str]:
 
 
 def _back(door: Door, side: str, host: str, mode: str, idle: str) -> str:
-    lines = [f"backend {backend(door.name, side)}", f"    mode {mode}", f"    timeout server {idle}"]
+    lines = [f"backend {backend(door.name, side)}", f"    mode {mode}", f"    timeout server {idle}", *_check(door)]
     if mode == "http":
         lines.append(f"    timeout tunnel {idle}")
-        if door.probe:
-            lines += [f"    option httpchk GET {door.probe}", "    http-check expect status 200"]
     return "\n".join([*lines, f"    server s1 {host}:{door.port}", ""])
+
+
+def _check(door: Door) -> list[str]:
+    """How the switch asks whether a server works, beyond that its port is open."""
+    match door.protocol:
+        case Protocol.HTTP if door.probe:
+            return [f"    option httpchk GET {door.probe}", "    http-check expect status 200"]
+        case Protocol.DICOM:
+            return [
+                "    option tcp-check",
+                "    tcp-check connect",
+                f"    tcp-check send-binary {associate_request(door.called_ae).hex()}",
+                "    tcp-check expect rbinary ^0[23]",  # accepted or rejected: it answers
+                f"    tcp-check send-binary {_ABORT.hex()}",
+            ]
+        case _:
+            return []
+
+
+CALLING_AE = "OTAGATE"
+VERIFICATION = "1.2.840.10008.1.1"
+_ABORT = bytes.fromhex("07000000000400000000")
+_CONTEXT, _IMPLICIT_LITTLE = "1.2.840.10008.3.1.1.1", "1.2.840.10008.1.2"
+_OURSELVES = "2.25.397168387663841071066879616139392375"  # an implementation class of our own
+
+
+def associate_request(called: str) -> bytes:
+    """An A-ASSOCIATE-RQ (PS3.8 §9.3.2) that proposes verification alone, from CALLING_AE to `called`."""
+    syntaxes = _item(0x30, VERIFICATION.encode()) + _item(0x40, _IMPLICIT_LITTLE.encode())
+    user = _item(0x51, (16384).to_bytes(4, "big")) + _item(0x52, _OURSELVES.encode())
+    items = _item(0x10, _CONTEXT.encode()) + _item(0x20, b"\x01\0\0\0" + syntaxes) + _item(0x50, user)
+    titles = (called or "ANY-SCP").ljust(16).encode() + CALLING_AE.ljust(16).encode()
+    body = b"\0\x01\0\0" + titles + bytes(32) + items
+    return b"\x01\0" + len(body).to_bytes(4, "big") + body
+
+
+def _item(kind: int, content: bytes) -> bytes:
+    return bytes([kind, 0]) + len(content).to_bytes(2, "big") + content
 
 
 _LUA = """\

@@ -112,8 +112,14 @@ class Course:
             if isinstance(seen, Back):
                 return Event.REFUSED, seen.message
             if isinstance(seen, Enough):
-                return Event.OK, f"watched: {seen.answers} answers, nothing against it"
+                return self._still_there(view, seen)
             self._clock.sleep(view.intent.watch.every)
+
+    def _still_there(self, view: PromotionView, seen: Enough) -> tuple[Event, str]:
+        """A watch over a colour from which somebody else took the traffic has watched nothing."""
+        if not self._helm.agrees(view.intent.to, self._book.account.live_epoch):
+            return Event.FAULT, "journal, map file and switch did not agree at the end of the watch"
+        return Event.OK, f"watched: {seen.answers} answers, nothing against it"
 
     def _tell(self, lookout: Lookout, drain: Drain) -> None:
         """Lines for those who follow; a full disk silences them, it does not end the watch."""

@@ -6,8 +6,9 @@ prove the target → intent (journal) → map file → run time → read back �
 """
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
@@ -35,7 +36,8 @@ class Patience:
 
 @dataclass(frozen=True)
 class Helm:
-    """The only one who writes the map and turns the switch. `lock` is held for the length of a turn."""
+    """The only one who writes the map and turns the switch. `lock` is held for the length of a turn, and for that of
+    each call of a hook; `turning` is set while map file, run time and journal differ on purpose."""
 
     topology: Topology
     book: Book
@@ -44,7 +46,8 @@ class Helm:
     services: Services
     clock: Clock
     patience: Patience
-    lock: threading.RLock
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    turning: threading.Event = field(default_factory=threading.Event)
 
     @property
     def doors(self) -> tuple[Door, ...]:
@@ -103,9 +106,18 @@ class Helm:
 
     # --- turn ---
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self.lock:
+            self.turning.set()
+            try:
+                yield
+            finally:
+                self.turning.clear()
+
     def turn(self, came: Colour | None, to: Colour, builds: Mapping[str, str]) -> None:
         """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`."""
-        with self.lock:
+        with self._turn():
             self.prove(to, builds)
             if came is not None and not self.agrees(came, self.book.account.live_epoch):
                 raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
@@ -143,7 +155,7 @@ class Helm:
     def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
         """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned.
         Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then."""
-        with self.lock:
+        with self._turn():
             self.prove(warm, builds)
             if self.map_file.read()[0] is warm:
                 self.settle()
@@ -197,7 +209,7 @@ class Helm:
 
         Raises SwitchFault if the file cannot be read, the journal never meant it, or the switch does not take it over.
         """
-        with self.lock:
+        with self._turn():
             colour, epoch = self.map_file.read()
             account = self.book.account
             known = (account.live, account.live_epoch) == (colour, epoch)
@@ -250,31 +262,38 @@ class Helm:
                 raise ProbeFault(f"{hook.service} of {to} is not there to be activated")
 
     def hush(self, colour: Colour) -> str:
-        """Make a colour passive as far as it listens; answers what went wrong, "" if nothing did."""
-        wrong = []
-        for hook in self._hooks(PASSIVE):
-            try:
-                self._call(hook, colour)
-            except Fault as fault:
-                wrong.append(fault.message)
-        return "; ".join(wrong)
+        """Make a colour passive as far as it is there; answers what went wrong, "" if nothing did."""
+        return self._each(PASSIVE, lambda: colour)
 
     def rouse(self, colour: Colour) -> str:
         """Activate a colour; answers what went wrong, "" if nothing did."""
+        return self._each(ACTIVATE, lambda: colour)
+
+    def keep(self, most: float) -> str:
+        """Tell the idle colour again to be passive and the live one to be active, at most `most` seconds each."""
+        idle = self._each(PASSIVE, lambda: self.book.account.live and self.book.account.live.other, most)
+        live = self._each(ACTIVATE, lambda: self.book.account.live, most)
+        return "; ".join(filter(None, (idle, live)))
+
+    def _each(self, name: str, whom: Callable[[], Colour | None], most: float = float("inf")) -> str:
+        """Who is meant is asked under the lock, hook by hook: a turn may have come in between."""
         wrong = []
-        for hook in self._hooks(ACTIVATE):
-            try:
-                if not self._call(hook, colour):
-                    wrong.append(f"{hook.service} of {colour} is not there")
-            except Fault as fault:
-                wrong.append(fault.message)
+        for hook in self._hooks(name):
+            with self.lock:
+                colour = whom()
+                try:
+                    if colour is not None and not self._call(hook, colour, most) and name == ACTIVATE:
+                        wrong.append(f"{hook.service} of {colour} is not there")
+                except Fault as fault:
+                    wrong.append(fault.message)
         return "; ".join(wrong)
 
     def _hooks(self, name: str) -> tuple[HookCall, ...]:
         return tuple(hook for hook in self.topology.hooks if hook.name == name)
 
-    def _call(self, hook: HookCall, colour: Colour) -> bool:
-        return self.services.call(f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}", hook.deadline)
+    def _call(self, hook: HookCall, colour: Colour, most: float = float("inf")) -> bool:
+        url = f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}"
+        return self.services.call(url, min(hook.deadline, most))
 
 
 def _is_one_of(build: str, builds: Mapping[str, str]) -> bool:

@@ -12,6 +12,7 @@ from otagate.steward.helm import Helm
 from otagate.steward.outlook import Outlook
 
 EVERY = 2.0
+MOST = 1.0  # seconds for one hook
 log = logging.getLogger(__name__)
 
 
@@ -37,20 +38,12 @@ class Keeper:
                 log.exception("a round of the keeper broke")
 
     def round(self) -> None:
-        """One look. While a turn is being made it stays out of the way."""
-        if not self._helm.lock.acquire(blocking=False):
-            return
-        try:
-            self._keep_hooks()
-        finally:
-            self._helm.lock.release()
+        self._keep_hooks()
         self._note()
 
     def _keep_hooks(self) -> None:
-        live = self._helm.book.account.live
-        if live is None:
-            return
-        wrong = "; ".join(filter(None, (self._helm.hush(live.other), self._helm.rouse(live))))
+        """Each call short, for a service that hangs must not hold up a turn."""
+        wrong = self._helm.keep(MOST)
         if wrong != self._wrong:
             log.warning("hooks: %s", wrong or "all answer again")
         self._wrong = wrong

@@ -51,9 +51,8 @@ class Outlook:
         return SwitchView(file_colour, file_epoch, run_colour, run_epoch, up)
 
     def _disagreements(self, account: Account, file: Told, run: Told) -> tuple[str, ...]:
-        if not self.helm.lock.acquire(blocking=False):
-            return ()  # a turn is being made: for its length they differ on purpose
-        self.helm.lock.release()
+        if self.helm.turning.is_set():
+            return ()  # for the length of a turn they differ on purpose
         journal = (account.live, account.live_epoch) if account.live is not None else None
         found = []
         if isinstance(file, SwitchFault):

@@ -17,6 +17,7 @@ from typing import Any
 
 from otagate.adapters.haproxy import HAProxy
 from otagate.core.errors import Fault, OtagateError, SwitchFault
+from otagate.core.promotion import Phase
 from otagate.core.topology import Topology
 from otagate.core.wire import typed
 from otagate.steward.book import MAP, Book
@@ -78,7 +79,6 @@ class Office:
             services=self._services,
             clock=self._clock,
             patience=self._patience,
-            lock=threading.RLock(),
         )
         leases, course = Leases(book), Course(helm, book, self._clock)
         outlook = Outlook(self.source, helm, leases.holders)
@@ -92,8 +92,10 @@ class Office:
 def _resume(helm: Helm, course: Course, keeper: Keeper, clock: Clock) -> None:
     """What a steward does first: make the switch say what the file says, then go on with what was cut off."""
     while True:
+        view = helm.book.account.unfinished
+        moving = view is not None and view.phase in (Phase.FLIPPING, Phase.ROLLING_BACK)  # these look for themselves
         try:
-            if helm.map_file.exists():
+            if helm.map_file.exists() and not moving:
                 helm.settle()
         except Fault as fault:
             log.warning("at the start: %s", fault.message)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 import docker
 import requests
@@ -30,6 +31,7 @@ from otagate.ports import Hold
 BUILDS = {Colour.BLUE: digest_of("blue"), Colour.GREEN: digest_of("green")}
 FRONTS = {"web": 20001, "dicom": 20002}
 WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
+ALWAYS: Any = {"Name": "unless-stopped"}
 FOLDER = "/srv"
 SERVICE = Path(__file__).with_name("colour_service.py")
 
@@ -80,23 +82,25 @@ class Edge:
         ports = {f"{front}/tcp": ("127.0.0.1", None) for front in FRONTS.values()}
         self._edge("switch", self.images.switch, environment, ports)
 
-    def _edge(self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, object]) -> None:
-        self.client.containers.run(
+    def _edge(
+        self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, tuple[str, None]]
+    ) -> None:
+        made = self.client.containers.create(
             image,
             name=f"{self.platform}-shared-{service}",
-            detach=True,
             network=self.platform,
             environment=dict(environment),
             labels={LABEL_PLATFORM: self.platform, LABEL_SERVICE: service},
             volumes={self.volume: {"bind": "/run/otagate", "mode": "rw"}},
-            ports=dict(ports),
+            ports=cast(Any, dict(ports)),  # None: the engine chooses the port
             tmpfs={"/conf": ""},
             read_only=True,
             user="65534:65534",
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
-            restart_policy={"Name": "unless-stopped"},
+            restart_policy=ALWAYS,
         )
+        made.start()
 
     def run_colour(self, colour: Colour, build: str = "") -> None:
         made = self.client.containers.create(
@@ -107,7 +111,7 @@ class Edge:
             network=self.platform,
             environment={"OTAGATE_BUILD": build or BUILDS[colour], "OTAGATE_COLOUR": colour.value},
             labels={LABEL_PLATFORM: self.platform, LABEL_SERVICE: "web"},
-            restart_policy={"Name": "unless-stopped"},
+            restart_policy=ALWAYS,
             stop_signal="SIGKILL",
         )
         made.put_archive(FOLDER, _packed("colour_service.py", SERVICE.read_bytes()))
@@ -142,9 +146,7 @@ class Edge:
             "import urllib.request as u;"
             f"print(u.urlopen(u.Request('http://127.0.0.1:8080{path}', method='{method}'), timeout=5).read().decode())"
         )
-        status, output = self.container(f"{colour}-web").exec_run(["python", "-c", code])
-        assert status == 0, output
-        return dict(json.loads(output))
+        return dict(json.loads(self._python(f"{colour}-web", code)))
 
     # --- promotions ---
 
@@ -218,9 +220,13 @@ class Edge:
     def haproxy(self, command: str) -> str:
         """A command for the switch's socket, past the steward."""
         code = f"from otagate.adapters.haproxy import HAProxy; print(HAProxy().ask({command!r}))"
-        status, output = self.container("shared-steward").exec_run(["python", "-c", code])
+        return self._python("shared-steward", code)
+
+    def _python(self, name: str, code: str) -> str:
+        status, output = self.container(name).exec_run(["python", "-c", code])
+        assert isinstance(output, bytes)
         assert status == 0, output
-        return str(output.decode().strip())
+        return output.decode().strip()
 
     def eventually(self, holds: Callable[[], bool], seconds: float = 10.0) -> bool:
         until = time.monotonic() + seconds
@@ -237,7 +243,7 @@ class Edge:
         return thread
 
     def remove(self) -> None:
-        chosen = {"label": f"{LABEL_PLATFORM}={self.platform}"}
+        chosen: Any = {"label": f"{LABEL_PLATFORM}={self.platform}"}
         for container in self.client.containers.list(all=True, filters=chosen):
             container.remove(force=True, v=True)
         for network in self.client.networks.list(filters=chosen):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pynetdicom import AE
-from pynetdicom.sop_class import Verification
+
+VERIFICATION = "1.2.840.10008.1.1"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Load:
 
     def _echo(self) -> tuple[int, str]:
         entity = AE(ae_title="LOAD")
-        entity.add_requested_context(Verification)
+        entity.add_requested_context(VERIFICATION)
         host, port = self.dicom
         association = entity.associate(host, port, ae_title="HELLO")
         if not association.is_established:
