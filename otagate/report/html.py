@@ -24,6 +24,7 @@ from otagate.report.turned import drain_picture, watch_pictures
 _TEMPLATES = Path(__file__).parent / "templates"
 _MEDIA = frozenset({"image/png", "image/svg+xml"})
 _MOST_ROWS = 500
+_MOST_TOLD = 100  # cases whose whole story is on the page
 _LARGEST_PICTURE = 4 * 1024 * 1024
 
 SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
@@ -53,12 +54,13 @@ def page(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
 
 def _cleaned(value: Any) -> Any:
     """Every text on the page, whoever wrote it, without characters that hide or reorder what is read."""
-    return printable_lines(value, 40_000) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return printable_lines(value, 8_000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any]:
     record, verdict = run.record, run.verdict
-    cases = [(name, case) for name, report in record.suites.items() for case in report.cases]
+    cases = [case for report in record.suites.values() for case in report.cases]
+    troubled = [case for case in cases if case.outcome is not Outcome.PASSED]
     return {
         "run": run,
         "header": run.header,
@@ -67,14 +69,15 @@ def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any
         "signs": {mark.value: sign for mark, sign in SIGNS.items()},
         "because": words.because(run),
         "headline": words.headline(run),
-        "next_step": words.next_step(run),
+        "next_step": words.next_step(run, promotion),
         "tested": words.tested(run),
-        "findings": words.decisive_first(verdict.findings),
+        "findings": [(finding, words.limit(finding, run)) for finding in words.decisive_first(verdict.findings)],
         "impacts": Impact,
         "metrics": [_metric(metric, run) for metric in record.metrics.values()],
         "suites": record.suites,
         "timeline": suites_picture(record.suites, record.crashes or ()),
-        "troubled": [pair for pair in cases if pair[1].outcome is not Outcome.PASSED][:_MOST_ROWS],
+        "troubled": troubled[:_MOST_TOLD],
+        "troubled_left": max(len(troubled) - _MOST_TOLD, 0),
         "cases": cases[:_MOST_ROWS],
         "cases_left": max(len(cases) - _MOST_ROWS, 0),
         "outcome_marks": words.OUTCOME_MARKS,
@@ -98,7 +101,7 @@ def _metric(metric: Metric, run: StoredRun) -> Mapping[str, Any]:
     return {
         "metric": metric,
         "picture": metric_picture(metric, bounds_of(metric.name, findings)),
-        "sides": [(side, _statistics(samples)) for side, samples in sides],
+        "sides": [(side, _statistics(samples)) for side, samples in sides if samples],
         "findings": findings,
     }
 
@@ -129,6 +132,7 @@ def _picture(picture: Picture) -> Mapping[str, str]:
 def _promotion(promotion: PromotionRecord) -> Mapping[str, Any]:
     return {
         "view": promotion.view,
+        "mark": words.ENDS.get(promotion.view.phase, Mark.UNKNOWN).value,
         "events": promotion.events[:_MOST_ROWS],
         "figures": {name: _figure(value) for name, value in promotion.figures.items()},
         "watch": watch_pictures(promotion.events),

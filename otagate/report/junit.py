@@ -11,7 +11,7 @@ from otagate.core.judge import Finding, Mark
 from otagate.core.suite import Case, Outcome, SuiteReport
 from otagate.core.text import printable, printable_lines
 from otagate.ports import StoredRun
-from otagate.report.words import because, decisive_first, size
+from otagate.report.words import because, decisive_first, known, size
 
 POLICY_SUITE = "otagate.policy"
 _DETAIL = 16_000
@@ -119,5 +119,5 @@ def _describe(case: Any, facts: Iterable[tuple[str, str]]) -> None:
 
 def _dated(suite: Any, run: StoredRun) -> None:
     started = run.header.started
-    if 0 <= started < 2**37:
+    if known(started):
         suite.timestamp = datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from otagate.core.judge import Finding, Mark
+from otagate.core.judge import Mark
 from otagate.core.mirror import Difference
 from otagate.core.record import PromotionRecord
 from otagate.core.suite import Case, Outcome
@@ -15,6 +15,7 @@ from otagate.report.words import (
     because,
     decisive_first,
     headline,
+    limit,
     moment,
     next_step,
     size,
@@ -34,7 +35,7 @@ _LINKED = re.compile(r"@|:(?=//)|www\.", re.IGNORECASE)
 
 def summary(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
     """The summary in at most 64 KiB of UTF-8; what does not fit is counted."""
-    blocks = [_verdict(run), _rules(run.verdict.findings)]
+    blocks = [_verdict(run, promotion), _rules(run)]
     if promotion:
         blocks.append(_promotion(promotion))
     cases = [case for report in run.record.suites.values() for case in report.cases]
@@ -50,7 +51,7 @@ def plain(text: str, limit: int = 160) -> str:
     return _LINKED.sub(lambda found: f"{found[0]}\u200b", _LIVE.sub(r"\\\g<0>", printable(text, limit)))
 
 
-def _verdict(run: StoredRun) -> str:
+def _verdict(run: StoredRun, promotion: PromotionRecord | None) -> str:
     decisive = headline(run)
     mark = decisive.mark if decisive else Mark.PASS
     lines = [
@@ -63,14 +64,14 @@ def _verdict(run: StoredRun) -> str:
     for build, base in tested(run):
         against = f", against {plain(base.reference)} (`{_code(base.short)}`)" if base else ""
         lines += ["", f"Build {plain(build.reference)} (`{_code(build.short)}`){against}."]
-    return "\n".join([*lines, "", f"Next: `{_code(next_step(run))}`"])
+    return "\n".join([*lines, "", f"Next: `{_code(next_step(run, promotion))}`"])
 
 
-def _rules(findings: Sequence[Finding]) -> str:
+def _rules(run: StoredRun) -> str:
     rows = [
         f"| {_SIGNS[f.mark]} {_WORDS[f.mark]} | {plain(f.rule, 60)}{' (trial)' if f.trial else ''} | {f.impact} "
-        f"| {plain(f.message, 300)} | {plain(size(f.measured, f.unit))} | {plain(size(f.limit, f.unit))} |"
-        for f in decisive_first(findings)
+        f"| {plain(f.message, 300)} | {plain(size(f.measured, f.unit))} | {plain(limit(f, run))} |"
+        for f in decisive_first(run.verdict.findings)
     ]
     left = len(rows) - 60
     table = ["| | rule | impact | why | measured | limit |", "|---|---|---|---|---:|---:|", *rows[:60]]

@@ -22,7 +22,10 @@ def metric_picture(metric: Metric, bounds: Sequence[tuple[str, float]]) -> Marku
         return Markup("")
     scale = _scale(shown, bounds)
     bottom = _TOP + _STRIP * len(shown)
-    parts = axis(scale, _TOP, bottom, [(value, size(value, metric.unit)) for value in ticks(scale)])
+    places = ticks(scale)
+    # The unit once, at the last mark: six times it would not fit on a phone.
+    labels = [(value, size(value, metric.unit if value == places[-1] else "")) for value in places]
+    parts = axis(scale, _TOP, bottom, labels)
     for place, (side, samples) in enumerate(shown):
         parts += _strip(side, samples, scale, _TOP + _STRIP * place, metric.unit)
     parts += _bounds(bounds, scale, bottom, metric.unit)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Happening, StewardEvent
 from otagate.report.svg import Scale, axis, curve, picture, stretched, tag, ticks
-from otagate.report.words import size, span
+from otagate.report.words import known, size, span
 
 _TOP, _HEIGHT = 26.0, 96.0
 Points = list[tuple[float, float]]
@@ -18,7 +18,7 @@ Points = list[tuple[float, float]]
 
 def watch_pictures(events: Sequence[StewardEvent]) -> list[tuple[str, Markup]]:
     """Answers and errors per second from line to line of the watch; empty with fewer than two lines."""
-    lines = [event for event in events if event.happening is Happening.WATCH and math.isfinite(event.at)]
+    lines = [event for event in events if event.happening is Happening.WATCH and known(event.at)]
     counted = [(event.at, _number(event.data, "answers"), _number(event.data, "errors")) for event in lines]
     answers: Points = []
     errors: Points = []
@@ -34,14 +34,14 @@ def watch_pictures(events: Sequence[StewardEvent]) -> list[tuple[str, Markup]]:
 
 def drain_picture(events: Sequence[StewardEvent]) -> Markup:
     """Sessions left on the old colour, all doors together; empty if none was ever told."""
-    lines = [event for event in events if event.happening is Happening.DRAIN and math.isfinite(event.at)]
+    lines = [event for event in events if event.happening is Happening.DRAIN and known(event.at)]
     points = [(event.at, _total(event.data.get("left"))) for event in lines]
     return _picture("Sessions left on the old colour", points, (), "drain", stepped=True) if points else Markup("")
 
 
 def _turns(events: Sequence[StewardEvent]) -> tuple[tuple[float, str], ...]:
     """When the promotion went back, if it did."""
-    back = [event.at for event in events if event.phase is Phase.ROLLING_BACK and math.isfinite(event.at)]
+    back = [event.at for event in events if event.phase is Phase.ROLLING_BACK and known(event.at)]
     return ((min(back), "going back"),) if back else ()
 
 

@@ -5,13 +5,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from otagate.core.build import Build
-from otagate.core.judge import Decision, Finding, Mark
+from otagate.core.judge import Decision, Finding, Mark, Reason
+from otagate.core.policy import Direction
+from otagate.core.promotion import Phase
+from otagate.core.record import PromotionRecord
 from otagate.core.suite import Outcome
 from otagate.core.text import counted, printable
 from otagate.ports import StoredRun
 
 VERDICTS = {Decision.APPROVE: "Approved", Decision.REFUSE: "Refused", Decision.INCONCLUSIVE: "Inconclusive"}
 _WEIGHT = {Mark.FAIL: 0, Mark.UNKNOWN: 1, Mark.PASS: 2}
+
+# How an end of a promotion reads beside the verdict; one that has no end yet is unknown.
+ENDS = {Phase.PROMOTED: Mark.PASS, Phase.ROLLED_BACK: Mark.FAIL, Phase.ABANDONED: Mark.FAIL, Phase.STRANDED: Mark.FAIL}
 
 _ONE = {"cases": "case", "samples": "sample", "crashes": "crash", "differences": "difference"}
 
@@ -50,8 +56,10 @@ def because(run: StoredRun) -> str:
     return f"{printable(finding.rule)}: {printable(finding.message, 400)}{more}"
 
 
-def next_step(run: StoredRun) -> str:
+def next_step(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
     """What to type next."""
+    if promotion is not None:
+        return "otagate status" if promotion.view.phase.ended else "otagate recover"
     if run.verdict.decision is Decision.APPROVE:
         return f"otagate promote {run.header.run}"
     return f"otagate verdict {run.header.run}"
@@ -76,9 +84,29 @@ def size(value: float | None, unit: str) -> str:
     return f"{text} {printable(unit, 20)}".rstrip()
 
 
+# Where the number must be reached rather than kept below.
+_AT_LEAST = frozenset({Reason.TOO_FEW_CASES, Reason.TOO_FEW_SAMPLES, Reason.NOTHING_RAN, Reason.LOW_FIDELITY})
+
+
+def limit(finding: Finding, run: StoredRun) -> str:
+    """A finding's limit with the side on which it lies: `≤ 2,000 ms`, `≥ 8 cases`."""
+    if finding.limit is None:
+        return "–"
+    metric = run.record.metrics.get(finding.subject)
+    higher = metric is not None and metric.direction is Direction.HIGHER and finding.unit == metric.unit
+    held_cases = finding.reason is Reason.HELD and finding.unit == "cases"
+    sign = "≥" if finding.reason in _AT_LEAST or held_cases or higher else "≤"
+    return f"{sign} {size(finding.limit, finding.unit)}"
+
+
+def known(at: float) -> bool:
+    """Whether a time, in seconds since the epoch, is one that a clock can have shown."""
+    return 0 <= at < 2**37
+
+
 def moment(at: float, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
     """Seconds since the epoch as a date and time in UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime(form) if 0 <= at < 2**37 else "at a time unknown"
+    return datetime.fromtimestamp(at, UTC).strftime(form) if known(at) else "at a time unknown"
 
 
 def span(seconds: float) -> str:
