@@ -18,8 +18,11 @@ _OWN_TARGETS = ("/run/otagate", "/run/secrets", "/proc", "/sys", "/dev")
 
 def check_services(compose: ComposeFile, document: Document, folder: Path) -> None:
     """Report what is wrong with the services to `document`."""
-    if document.at(("services",)) == {}:
-        document.complain(("services",), "no service is declared", "declare at least one release-tier service")
+    raw = document.at(("services",))
+    tiers = [service.facts.tier for service in compose.services.values()]
+    if isinstance(raw, dict) and len(tiers) == len(raw) and "release" not in tiers:
+        hint = "declare at least one service with x-otagate: {tier: release, …}"
+        document.complain(("services",), "no release-tier service is declared: nothing could be promoted", hint)
     for name, service in compose.services.items():
         place: Place = ("services", name)
         _names(name, document, place)

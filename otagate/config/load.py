@@ -50,7 +50,7 @@ def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Platform:
 def _document(folder: Path, name: str, settle: Settle) -> Document:
     label = _named(folder, name)
     try:
-        content = read_whole(within(folder, name), MOST_BYTES + 1)
+        content = read_whole(within(folder, name), MOST_BYTES)
     except Flaw as flaw:
         return Document(
             label, Broken(), {}, {}, [Problem(Position(label, 1, 1), "", f"{name} {flaw.message}", flaw.hint)]
@@ -63,7 +63,7 @@ def _named(folder: Path, name: str) -> str:
     path = folder / name
     try:
         return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
+    except (OSError, ValueError):  # not below it, or the working directory is gone
         return str(path)
 
 

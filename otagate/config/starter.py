@@ -56,6 +56,8 @@ def platform_name(folder: str) -> str:
 
 def _copy(source: Path, to: Path) -> None:
     shutil.copytree(source, to, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    for path in (to, *to.rglob("*")):  # an installation may be read-only; the new platform is its owner's
+        path.chmod(path.stat().st_mode | 0o200)
 
 
 def _rename(settings: Path, name: str) -> None:

@@ -35,7 +35,8 @@ write instead. Annotated examples with every key: `otagate/config/reference.yaml
   `0755`, `12:30`, `2026-01-01`, `.nan`) are refused; put such text in quotes. Aliases work, up to 100. A file has at
   most 256 KiB and 20 levels.
 - Nothing is filled in: `${NAME}` and `{{ … }}` are refused. In `compose.yaml` a dollar sign is written `$$`.
-- Paths stay inside the platform's folder, also through links. Only a secret's `file` may lie elsewhere.
+- Paths stay inside the platform's folder, also through links. Only a secret's `file` may lie elsewhere. A secret's file
+  or variable is handed to the containers that name it: read that section of a platform that others wrote.
 - Impact: `K0` a wrong treatment may go unseen, `K1` treatment stands still, `K2` today's fraction is in danger, `K3`
   next sessions are late, `K4` administrative.
 """

@@ -132,6 +132,20 @@ def test_the_slowest_file_that_is_read_at_all_is_read_in_time(tmp_path: Path) ->
         assert time.monotonic() - began < LONGEST
 
 
+def test_a_platform_without_anything_to_promote_is_refused(tmp_path: Path) -> None:
+    hooks = original("compose")[original("compose").index("      hooks:") : original("compose").index("  store:\n")]
+    compose = original("compose").replace(hooks, "").replace("tier: release", "tier: state")
+    assert "no release-tier service is declared" in only_problem(small_in(tmp_path, compose=compose))
+
+
+def test_a_working_directory_that_is_gone_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = small_in(tmp_path, compose="")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert only_problem(folder).startswith(str(folder))
+
+
 def test_a_suite_that_links_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     folder = small_in(tmp_path)
     (folder / "suites/technical/data").symlink_to("/etc")

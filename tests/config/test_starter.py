@@ -1,6 +1,7 @@
 """`otagate init`: a platform that loads, and nothing overwritten."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,19 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         init(tmp_path / "clinic")
     assert caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_installation_gives_a_platform_that_can_be_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "otagate"
+    starter = package / "environments" / "hello"
+    shutil.copytree(SMALL, starter)
+    for path in (*starter.rglob("*"), starter):
+        path.chmod(path.stat().st_mode & ~0o222)
+    monkeypatch.setattr(otagate, "__file__", str(package / "__init__.py"))
+    files = init(tmp_path / "clinic")
+    assert all(path.stat().st_mode & 0o200 for path in (*files, tmp_path / "clinic", tmp_path / "clinic" / "suites"))
 
 
 def test_it_works_from_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
