@@ -14,7 +14,7 @@ from tests.config.platform_copies import SMALL, original, problems_of
 
 STEMS = ("compose", "otagate", "inventory")
 QUICK = settings(
-    max_examples=60, deadline=5000, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, deadline=5000, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 # fmt: off
