@@ -1,5 +1,6 @@
 """Stages of tiny containers on the real engine, under a platform name that no other test has."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from typing import Any
 
 import docker
 
+from otagate.adapters.ansible.provisioner import LOCAL_ENGINE
+from otagate.adapters.ansible.specification import specification
 from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import (
     LABEL_BINDING,
@@ -23,6 +26,7 @@ from otagate.core.cloud import (
 from otagate.core.container import Attachment, Container, Network, Stage, Volume
 from otagate.core.platform import Healthcheck
 from otagate.ports import Progress
+from playbooks.action_plugins.otagate_stage import Raising, look
 
 BASE = "otagate/base:13"
 AT_ONCE = Healthcheck(("CMD", "true"), 0.5, 2.0, 3, 0.0)
@@ -85,6 +89,20 @@ class Scene:
         self.told.append(progress)
 
 
+def raise_stage(client: docker.DockerClient, platform: str, stage: Stage, *, check: bool = False) -> tuple[str, ...]:
+    """By the action plugin alone, in a tenth of the time that Ansible takes. StageFault as it raises it."""
+    wanted = json.loads(specification(platform, LOCAL_ENGINE, stage))
+    looked = look(client.api, wanted)
+    if not check:
+        for network in looked["networks"]:
+            client.api.create_network(network["name"], internal=network["internal"], labels=network["labels"])
+        for volume in looked["volumes"]:
+            client.api.create_volume(volume["name"], labels=volume["labels"])
+    raised = Raising(client.api, wanted, looked["until"], check).run()
+    made = [entry["name"] for entry in (*looked["networks"], *looked["volumes"])]
+    return (*made, *raised["changed_names"])
+
+
 @contextmanager
 def scene(client: docker.DockerClient) -> Iterator[Scene]:
     """A scene; whatever bears its platform's label is gone afterwards."""
@@ -93,7 +111,7 @@ def scene(client: docker.DockerClient) -> Iterator[Scene]:
     try:
         yield stage
     finally:
-        of_it = {"label": f"{LABEL_PLATFORM}={stage.platform}"}
+        of_it: dict[str, str | list[str] | bool] = {"label": f"{LABEL_PLATFORM}={stage.platform}"}
         for container in client.containers.list(all=True, filters=of_it, ignore_removed=True):
             container.remove(force=True, v=True)
         for network in client.networks.list(filters=of_it):

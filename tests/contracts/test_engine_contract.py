@@ -1,0 +1,300 @@
+"""What every Engine keeps to."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import docker
+import pytest
+
+from otagate.adapters.engine.docker_engine import DockerEngine
+from otagate.core.cloud import LABEL_SERVICE, LABEL_SPEC, Binding, Cloud, Colour
+from otagate.core.container import Container, File, Port, Stage, VolumeMount
+from otagate.core.errors import EngineFault, UsageError
+from otagate.core.mirror import ObservedContainer, against_definition, compare, production_digest
+from otagate.ports import Engine
+from tests.fakes.engine import FakeEngine
+from tests.fakes.provisioner import FakeProvisioner
+from tests.fakes.world import EDGE, World
+from tests.playbooks.scenery import AT_ONCE, BASE, NEVER, Scene, raise_stage, scene
+
+IMAGE, SICK = "sha256:" + "1" * 64, "sha256:" + "e" * 64
+
+
+@dataclass
+class Bench:
+    """An engine and the world that it looks at. `crash` ends a container unasked, `sick` gives one that never heals."""
+
+    engine: Engine
+    scene: Scene
+    up: Callable[[Stage], object]
+    crash: Callable[[str], None]
+    sick_image: str
+
+    def raise_(self, *containers: Container, binding: Binding = Binding.PRODUCTION) -> Stage:
+        prefix = f"{self.scene.platform}-"
+        volumes = {m.volume.removeprefix(prefix) for c in containers for m in c.mounts}
+        stage = self.scene.stage(
+            *containers, binding=binding, volumes=tuple(self.scene.volume(v, binding) for v in volumes)
+        )
+        self.up(stage)
+        return stage
+
+    def seen(self, *bindings: Binding) -> dict[str, ObservedContainer]:
+        clouds = self.engine.observe(self.scene.platform, bindings or (Binding.PRODUCTION,))
+        return {c.service: c for cloud in clouds for c in cloud.containers}
+
+    def names(self) -> set[str]:
+        clouds = self.engine.observe(self.scene.platform, list(Binding))
+        return {c.name for cloud in clouds for c in cloud.containers}
+
+
+@pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.docker)])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    if request.param == "fake":
+        world = World(images={BASE: IMAGE}, sick={SICK})
+        stage = Scene("t-prov-fake", IMAGE)
+        provisioner = FakeProvisioner(world)
+
+        def up(wanted: Stage) -> object:
+            return provisioner.apply(stage.platform, [wanted], "/nowhere", stage.tell)
+
+        yield Bench(FakeEngine(world), stage, up, lambda name: world.end(name, "killed by signal 9"), SICK)
+        return
+    client: docker.DockerClient = request.getfixturevalue("engine")
+    with scene(client) as stage, DockerEngine({}, lambda _: EDGE, platform=stage.platform) as engine:
+        yield Bench(
+            engine,
+            stage,
+            lambda wanted: raise_stage(client, stage.platform, wanted),
+            lambda name: client.containers.get(name).kill(),
+            stage.image,
+        )
+
+
+def test_a_reference_means_one_digest(bench: Bench) -> None:
+    build = bench.engine.resolve("web", BASE)
+
+    assert build.service == "web"
+    assert build.reference == BASE
+    assert build.digest == bench.scene.image
+    assert bench.engine.resolve("web", build.digest).digest == build.digest
+
+
+def test_an_image_that_is_nowhere_is_the_callers_mistake(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="t-prov/none:1") as caught:
+        bench.engine.resolve("web", "t-prov/none:1")
+    assert caught.value.code == "no-image"
+
+
+def test_what_was_raised_is_what_is_observed(bench: Bench) -> None:
+    scene = bench.scene
+    files = (File("/etc/t/peers", b"one", 0o444), File("/run/secrets/pw", b"two", 0o444, secret=True))
+    web = scene.container("web", files=files, memory=64 << 20, cpus=0.5, healthcheck=AT_ONCE, environment={"A": "b"})
+    stage = bench.raise_(web)
+
+    clouds = bench.engine.observe(scene.platform, [Binding.PRODUCTION])
+    seen = bench.seen()["web"]
+
+    assert [cloud.cloud for cloud in clouds] == ["blue", "green", "shared"]
+    assert all(cloud.facts["engine.version"] for cloud in clouds)
+    assert (seen.name, seen.image, seen.running, seen.health) == (web.name, scene.image, True, "healthy")
+    assert (seen.cloud, seen.binding, seen.labels[LABEL_SPEC]) == ("blue", "production", web.labels[LABEL_SPEC])
+    assert seen.addresses[scene.network()].count(".") == 3
+    assert seen.fields["limit.memory"] == str(64 << 20)
+    assert seen.fields["secret./run/secrets/pw"] == "present"
+    assert seen.fields["network.colour"] == "web"
+    assert "b" not in (seen.fields["env.A"], "")
+    assert against_definition([stage], clouds) == ()
+
+
+def test_only_the_bindings_asked_for_are_answered(bench: Bench) -> None:
+    bench.raise_(bench.scene.container("web"))
+    bench.raise_(bench.scene.container("web", binding=Binding.CANDIDATE), binding=Binding.CANDIDATE)
+
+    assert [c.binding for c in bench.seen().values()] == ["production"]
+    assert [c.binding for c in bench.seen(Binding.CANDIDATE).values()] == ["candidate"]
+    assert len(bench.names()) == 2
+
+
+def test_the_digest_of_production_outlives_a_second_look_and_tells_a_change(bench: Bench) -> None:
+    scene = bench.scene
+    bench.raise_(scene.container("web"))
+    first = production_digest(bench.engine.observe(scene.platform, [Binding.PRODUCTION]))
+
+    assert production_digest(bench.engine.observe(scene.platform, [Binding.PRODUCTION])) == first
+    bench.raise_(scene.container("web", environment={"A": "b"}))
+    assert production_digest(bench.engine.observe(scene.platform, [Binding.PRODUCTION])) != first
+
+
+def test_production_and_mirror_of_one_definition_do_not_drift(bench: Bench) -> None:
+    """Names, networks, volumes, colours and addresses differ by their making; none of that is drift."""
+    scene = bench.scene
+
+    def web(binding: Binding, volume: str) -> Container:
+        return scene.container(
+            "web",
+            binding=binding,
+            tier="release",
+            environment={"OTAGATE_COLOUR": "blue", "OTAGATE_BUILD": scene.image},
+            mounts=(VolumeMount(f"{scene.platform}-{volume}", "/data"),),
+        )
+
+    bench.raise_(web(Binding.PRODUCTION, "data"))
+    bench.raise_(web(Binding.CANDIDATE, "blue-candidate-data"), binding=Binding.CANDIDATE)
+    production, mirror = bench.seen(), bench.seen(Binding.CANDIDATE)
+
+    found = compare(list(production.values()), list(mirror.values()), [], {"web": scene.image})
+
+    assert found.compared > 10
+    assert found.drift == ()
+    assert found.fidelity == 1.0
+
+
+def test_waiting_ends_when_all_are_healthy(bench: Bench) -> None:
+    names = [bench.scene.name(service) for service in ("web", "store")]
+    bench.raise_(bench.scene.container("web", healthcheck=AT_ONCE), bench.scene.container("store"))
+
+    bench.engine.wait_healthy(names, 10.0, bench.scene.tell)
+
+    assert bench.scene.told[-1].done == 2
+
+
+def test_waiting_names_who_is_not_healthy(bench: Bench) -> None:
+    sick = bench.scene.container("web", image=bench.sick_image, healthcheck=NEVER)
+    with pytest.raises(Exception, match="web"):
+        bench.up(replace(bench.scene.stage(sick), deadline=1.0))
+
+    with pytest.raises(EngineFault, match="web") as caught:
+        bench.engine.wait_healthy([sick.name], 0.5, bench.scene.tell)
+    assert caught.value.at == sick.name
+
+
+def test_a_container_that_nobody_has_is_a_fault(bench: Bench) -> None:
+    for ask in (
+        lambda: bench.engine.wait_healthy(["t-prov-none"], 0.5, bench.scene.tell),
+        lambda: bench.engine.log_tail("t-prov-none", 5),
+        lambda: bench.engine.restart("t-prov-none", 5.0),
+    ):
+        with pytest.raises(EngineFault, match="t-prov-none"):
+            ask()
+
+
+def test_a_crash_is_seen_and_an_end_that_was_asked_for_is_not(bench: Bench) -> None:
+    scene, side = bench.scene, Binding.CANDIDATE
+    web, store = scene.container("web", binding=side), scene.container("store", binding=side)
+    bench.raise_(web, store, binding=side)
+
+    with bench.engine.watch_crashes(scene.platform, side) as watch:
+        assert watch.seen() == ()
+        with watch.expect(web.name):
+            bench.engine.restart(web.name, 10.0)
+        with watch.expect(web.name):
+            bench.engine.kill(web.name, 10.0)
+        assert watch.seen() == ()
+        bench.crash(store.name)
+        seen = watch.seen()
+
+    assert seen is not None
+    assert [(c.service, c.container, c.reason) for c in seen] == [("store", store.name, "killed by signal 9")]
+
+
+def test_a_crash_beside_an_expected_end_is_seen(bench: Bench) -> None:
+    """The control: to expect one container's end hides no other's."""
+    scene, side = bench.scene, Binding.CANDIDATE
+    web, store = scene.container("web", binding=side), scene.container("store", binding=side)
+    bench.raise_(web, store, binding=side)
+
+    with bench.engine.watch_crashes(scene.platform, side) as watch, watch.expect(web.name):
+        bench.crash(store.name)
+        assert [c.container for c in watch.seen() or ()] == [store.name]
+
+
+def test_crashes_of_another_binding_are_not_this_ones(bench: Bench) -> None:
+    web = bench.scene.container("web")
+    bench.raise_(web)
+    with bench.engine.watch_crashes(bench.scene.platform, Binding.CANDIDATE) as watch:
+        bench.crash(web.name)
+        assert watch.seen() == ()
+
+
+def test_only_a_mirrors_containers_are_started_again(bench: Bench) -> None:
+    web = bench.scene.container("web")
+    bench.raise_(web)
+    for again in (bench.engine.restart, bench.engine.kill):
+        with pytest.raises(UsageError, match="not a mirror's"):
+            again(web.name, 5.0)
+
+
+def test_started_again_is_running_since_later(bench: Bench) -> None:
+    side = Binding.BASELINE
+    web = bench.scene.container("web", binding=side)
+    bench.raise_(web, binding=side)
+    before = bench.seen(side)["web"]
+    time.sleep(0.01)
+
+    bench.engine.kill(web.name, 10.0)
+
+    after = bench.seen(side)["web"]
+    assert after.running
+    assert after.id == before.id
+    assert after.started_at >= before.started_at
+
+
+def test_removal_keeps_the_state_of_production_unless_told(bench: Bench) -> None:
+    scene = bench.scene
+    store = scene.container("store", mounts=(VolumeMount(f"{scene.platform}-data", "/data"),))
+    bench.raise_(store)
+
+    gone = bench.engine.remove(scene.platform, [Binding.PRODUCTION], state=False, tell=scene.tell)
+    assert set(gone) == {store.name, scene.network()}
+    assert bench.names() == set()
+
+    gone = bench.engine.remove(scene.platform, [Binding.PRODUCTION], state=True, tell=scene.tell)
+    assert gone == (f"{scene.platform}-data",)
+    assert bench.engine.remove(scene.platform, [Binding.PRODUCTION], state=True, tell=scene.tell) == ()
+
+
+def test_removal_of_a_mirror_leaves_production_whole(bench: Bench) -> None:
+    scene, side = bench.scene, Binding.CANDIDATE
+    bench.raise_(scene.container("store", mounts=(VolumeMount(f"{scene.platform}-data", "/data"),)))
+    mount = VolumeMount(f"{scene.platform}-blue-candidate-data", "/data")
+    bench.raise_(scene.container("store", binding=side, mounts=(mount,)), binding=side)
+
+    gone = bench.engine.remove(scene.platform, [Binding.CANDIDATE, Binding.BASELINE], state=True, tell=scene.tell)
+
+    assert set(gone) == {scene.name("store", side), scene.network(side), mount.volume}
+    assert bench.names() == {scene.name("store")}
+    assert bench.seen()["store"].running
+
+
+def test_removal_of_a_colour_takes_its_release_alone(bench: Bench) -> None:
+    scene = bench.scene
+    bench.raise_(scene.container("web", tier="release"), scene.container("store", tier="state"))
+
+    assert bench.engine.remove_colour(scene.platform, Colour.GREEN, scene.tell) == ()
+    assert bench.engine.remove_colour(scene.platform, Colour.BLUE, scene.tell) == (scene.name("web"),)
+    assert bench.names() == {scene.name("store")}
+
+
+def test_the_switchs_ports_are_known_and_taken(bench: Bench) -> None:
+    scene = bench.scene
+    assert bench.engine.published(scene.platform) == {}
+    port = bench.engine.free_port("127.0.0.1")
+    switch = scene.container("switch", ports=(Port("127.0.0.1", port, 20001),))
+    assert switch.labels[LABEL_SERVICE] == "switch"
+
+    bench.raise_(switch)
+
+    assert bench.engine.published(scene.platform) == {20001: ("127.0.0.1", port)}
+    assert bench.engine.port_taken("127.0.0.1", port)
+    assert not bench.engine.port_taken("127.0.0.1", bench.engine.free_port("127.0.0.1") + 1)
+
+
+def test_every_engines_clock_is_a_time(bench: Bench) -> None:
+    for cloud in Cloud:
+        assert bench.engine.clock(cloud) > 1_700_000_000
+
+
+def test_the_edges_images_are_those_that_were_built(bench: Bench) -> None:
+    assert bench.engine.images() == EDGE
