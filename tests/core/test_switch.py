@@ -1,0 +1,233 @@
+"""The switch as text: what is written must be what is read, and nothing odd is ever taken for a colour."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pynetdicom.pdu import A_ASSOCIATE_RQ
+
+from otagate.core.cloud import Colour
+from otagate.core.platform import Protocol
+from otagate.core.switch import (
+    BackendCount,
+    associate_request,
+    flip_lua,
+    haproxy_config,
+    map_text,
+    read_entries,
+    read_map,
+    read_show_map,
+    read_stat,
+)
+from otagate.core.topology import Door, Topology
+
+HOSTS = {"blue": "t-blue-web", "green": "t-green-web"}
+WEB = Door("web", Protocol.HTTP, 20001, HOSTS, 8080, probe="/healthz", idle_timeout=60)
+DICOM = Door("dicom", Protocol.DICOM, 20002, HOSTS, 11112, called_ae="HELLO", idle_timeout=14400)
+HL7 = Door("hl7", Protocol.TCP, 20003, HOSTS, 2575, idle_timeout=86400)
+ARCHIVE = Door("archive", Protocol.TCP, 20004, {"blue": "t-store", "green": "t-store"}, 104, coloured=False)
+
+
+def topology(*doors: Door) -> Topology:
+    return Topology("t", "t-shared-switch", doors)
+
+
+def section(config: str, head: str) -> list[str]:
+    """The lines of one section, stripped."""
+    (part,) = [p for p in config.split("\n\n") if p.strip().startswith(head + "\n")]
+    return [line.strip() for line in part.strip().splitlines()[1:]]
+
+
+def test_every_coloured_door_looks_up_the_one_entry() -> None:
+    config = haproxy_config(topology(WEB, DICOM, HL7))
+    lookups = [line.strip() for line in config.splitlines() if "use_backend" in line]
+    assert lookups == [f"use_backend {d}_%[str(active),map(/run/otagate/active.map)]" for d in ("web", "dicom", "hl7")]
+
+
+def test_no_coloured_door_has_anything_to_fall_back_to() -> None:
+    config = haproxy_config(topology(WEB, DICOM, HL7))
+    assert "default_backend" not in config
+    assert "active.map," not in config
+
+
+def test_an_uncoloured_door_has_a_key_of_its_own_and_one_back() -> None:
+    config = haproxy_config(topology(WEB, ARCHIVE))
+    front = section(config, "frontend archive")
+    assert "use_backend archive_%[str(door.archive),map(/run/otagate/active.map,standing)]" in front
+    assert "server s1 t-store:104" in section(config, "backend archive_standing")
+    assert '"archive"' not in flip_lua(topology(WEB, ARCHIVE)), "a flip must not wait for the archive"
+
+
+def test_an_http_door_is_asked_for_its_probe() -> None:
+    back = section(haproxy_config(topology(WEB)), "backend web_green")
+    assert back == [
+        "mode http",
+        "timeout server 60000ms",
+        "option httpchk GET /healthz",
+        "http-check expect status 200",
+        "timeout tunnel 60000ms",
+        "server s1 t-green-web:8080",
+    ]
+
+
+def test_a_dicom_door_is_asked_by_an_association_and_may_idle_for_hours() -> None:
+    config = haproxy_config(topology(DICOM))
+    back = section(config, "backend dicom_blue")
+    assert "option tcp-check" in back
+    assert f"tcp-check send-binary {associate_request('HELLO').hex()}" in back
+    assert "timeout server 14400000ms" in back
+    assert "timeout client 14400000ms" in section(config, "frontend dicom")
+
+
+def test_the_association_is_one_that_a_dicom_library_reads() -> None:
+    pdu = A_ASSOCIATE_RQ()
+    pdu.decode(associate_request("HELLO"))
+    assert (pdu.called_ae_title, pdu.calling_ae_title) == ("HELLO", "OTAGATE")
+    (context,) = pdu.presentation_context
+    assert context.abstract_syntax == "1.2.840.10008.1.1"
+    assert context.transfer_syntax == ["1.2.840.10008.1.2"]
+    assert pdu.user_information is not None
+    assert pdu.user_information.maximum_length == 16384
+    assert pdu.encode() == associate_request("HELLO")
+
+
+def test_a_mirrors_switch_knows_one_colour_only() -> None:
+    alone = Door("web", Protocol.HTTP, 20001, {"green": "m-web"}, 8080, probe="/healthz")
+    config = haproxy_config(topology(alone))
+    assert "backend web_green" in config
+    assert "web_blue" not in config
+
+
+def test_a_second_switch_on_the_same_ports_must_fail() -> None:
+    assert "    noreuseport" in haproxy_config(topology(WEB)).splitlines()
+
+
+def test_the_command_knows_every_coloured_door() -> None:
+    assert 'local DOORS = { "web", "dicom" }' in flip_lua(topology(WEB, DICOM))
+
+
+@given(st.sampled_from(list(Colour)), st.integers(0, 10**15))
+def test_a_map_is_read_as_it_was_written(colour: Colour, epoch: int) -> None:
+    assert read_map(map_text(colour, epoch)) == (colour, epoch)
+
+
+@given(st.sampled_from(list(Colour)), st.integers(0, 10**6), st.data())
+def test_a_map_cut_short_anywhere_is_refused(colour: Colour, epoch: int, data: st.DataObject) -> None:
+    whole = map_text(colour, epoch)
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    with pytest.raises(ValueError, match=r"map|entry|epoch|Colour"):
+        read_map(whole[:cut])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "\n\n",
+        "active blue\n",
+        "epoch 1\n",
+        "active blue\nepoch 1",
+        "active red\nepoch 1\n",
+        "active \nepoch 1\n",
+        "active blue\nactive green\n",
+        "epoch 1\nepoch 2\n",
+        "active blue\nepoch 1\nactive green\n",
+        "active blue\nepoch 1\n\n",
+        "active blue\nepoch -1\n",
+        "active blue\nepoch 01\n",
+        "active blue\nepoch 1.0\n",
+        "active blue\nepoch ١\n",
+        "active blue \nepoch 1\n",
+        "active  blue\nepoch 1\n",
+        "ACTIVE blue\nepoch 1\n",
+        "# note\nactive blue\n",
+        "\x00\x00\x00\n\x00\n",
+    ],
+)
+def test_anything_else_is_no_map(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_map(text)
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_taken_for_a_map_unless_it_is_one(text: str) -> None:
+    try:
+        colour, epoch = read_map(text)
+    except ValueError:
+        return
+    assert map_text(colour, epoch) == text
+
+
+def test_show_map_is_read_and_a_double_key_refused() -> None:
+    text = "0x55 active green\n0x56 epoch 7\n"
+    assert read_entries(read_show_map(text)) == (Colour.GREEN, 7)
+    for odd in ("0x55 active green\n0x57 active blue\n0x56 epoch 7\n", "entry not found.\n", "0x55 active\n"):
+        with pytest.raises(ValueError, match="no map entry"):
+            read_show_map(odd)
+    with pytest.raises(ValueError, match="lacks a colour"):
+        read_entries(read_show_map("\n"))
+
+
+HEAD = (
+    "pxname,svname,scur,stot,econ,eresp,status,check_status,mode,"
+    "hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other"
+)
+
+
+def stat(*rows: str) -> str:
+    return "# " + "\n".join([HEAD, *rows]) + "\n"
+
+
+def test_statistics_are_read_per_backend() -> None:
+    text = stat(
+        "web,FRONTEND,9,99,,,OPEN,,http,0,0,0,0,0,0",
+        "web_blue,s1,2,50,1,2,UP,L7OK,http,0,40,3,4,5,1",
+        "web_blue,BACKEND,2,50,1,2,UP,,http,0,40,3,4,5,1",
+        "dicom_blue,s1,1,12,0,1,UP,* L4OK,tcp,,,,,,",
+        "dicom_blue,BACKEND,1,12,0,1,UP,,tcp,,,,,,",
+    )
+    assert read_stat(text) == {
+        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8),
+        "dicom_blue": BackendCount(up=True, proven=True, sessions=1, answers=12, errors=1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "check", "up", "proven"),
+    [
+        ("UP", "L7OK", True, True),
+        ("UP 1/2", "L4TOUT", True, False),
+        ("UP", "INI", True, False),
+        ("DOWN", "L7STS", False, False),
+        ("DOWN 1/2", "L7OK", False, False),
+        ("MAINT (resolution)", "", False, False),
+        ("NOLB", "L7OK", False, False),
+        ("no check", "", False, False),
+    ],
+)
+def test_a_server_is_proven_only_if_its_last_check_passed(status: str, check: str, up: bool, proven: bool) -> None:
+    text = stat(
+        f"web_blue,s1,0,0,0,0,{status},{check},http,0,0,0,0,0,0", "web_blue,BACKEND,0,0,0,0,UP,,http,0,0,0,0,0,0"
+    )
+    count = read_stat(text)["web_blue"]
+    assert (count.up, count.proven) == (up, proven)
+
+
+@pytest.mark.parametrize("text", ["", "Unknown command: 'show stat'\n", "pxname,svname\n"])
+def test_what_is_no_statistics_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no statistics"):
+        read_stat(text)
+
+
+def test_statistics_with_a_hole_are_refused() -> None:
+    with pytest.raises((ValueError, KeyError)):
+        read_stat(stat("web_blue,BACKEND,,0,0,0,UP,,http,0,0,0,0,0,0"))
+    with pytest.raises((ValueError, KeyError)):
+        read_stat("# pxname,svname\nweb_blue,BACKEND\n")
+
+
+def test_the_configuration_has_no_line_that_is_too_long_for_the_switch() -> None:
+    longest = max(len(line) for line in io.StringIO(haproxy_config(topology(WEB, DICOM, HL7, ARCHIVE))))
+    assert longest < 2048

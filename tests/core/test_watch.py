@@ -1,0 +1,189 @@
+"""The watch: every way back, and no way to "enough" without having seen."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otagate.core.watch import Back, Enough, GoOn, Sample, Tally, WatchPolicy, look_on, tally
+
+POLICY = WatchPolicy(lasts=10.0, every=0.5, window=3.0, error_share=0.02, minimum=20, blind=4, unhealthy=3)
+FLIP = 100.0
+
+
+def looks(count: int, *, answers: int = 0, errors: int = 0, up: bool = True, start: float = FLIP) -> list[Sample]:
+    """Looks every half second, each with so many more answers and errors."""
+    return [Sample(start + i * 0.5, up, i * answers, i * errors) for i in range(count)]
+
+
+def blind(at: float) -> Sample:
+    return Sample(at, None, None, None)
+
+
+def judged(
+    samples: Sequence[Sample], policy: WatchPolicy = POLICY, *, now: float | None = None
+) -> GoOn | Enough | Back:
+    at = now if now is not None else samples[-1].at
+    return look_on(policy, samples, flipped_at=FLIP, now=at)
+
+
+def test_a_busy_healthy_colour_is_enough_when_the_time_is_over() -> None:
+    assert judged(looks(21, answers=50)) == Enough(1000)
+
+
+def test_before_the_time_is_over_it_goes_on_and_says_how_long() -> None:
+    assert judged(looks(11, answers=50)) == GoOn(5.0)
+
+
+def test_a_quiet_clinic_is_enough_on_healthy_looks_alone() -> None:
+    assert judged(looks(21)) == Enough(0)
+
+
+@pytest.mark.parametrize("samples", [[], [blind(FLIP + i) for i in range(2)], looks(2, start=FLIP)])
+def test_a_watch_that_saw_nothing_is_back_at_the_latest_a_window_after_its_time(samples: list[Sample]) -> None:
+    assert judged(samples, now=FLIP + 12.9) == GoOn(0.0)
+    verdict = judged(samples, now=FLIP + 13.0)
+    assert isinstance(verdict, Back)
+    assert verdict.reason == "nothing-seen"
+
+
+def test_old_health_is_no_health() -> None:
+    verdict = judged(looks(5), now=FLIP + 13.0)
+    assert isinstance(verdict, Back)
+    assert verdict.reason == "nothing-seen"
+
+
+def test_a_zero_length_watch_still_needs_its_healthy_looks() -> None:
+    at_once = replace(POLICY, lasts=0.0)
+    assert judged(looks(2), at_once) == GoOn(0.0)
+    assert judged(looks(3), at_once) == Enough(0)
+
+
+def test_looks_before_the_flip_do_not_count() -> None:
+    before = looks(21, answers=50, errors=50, start=FLIP - 20)
+    assert isinstance(judged([*before, *looks(21)]), Enough)
+
+
+def test_errors_above_the_share_in_the_window_are_back_at_once() -> None:
+    verdict = judged([*looks(4, answers=50), Sample(FLIP + 2.0, True, 200, 5)])
+    assert verdict == Back("errors", "5 errors in 200 answers of the last 3 s", 0.025, 0.02)
+
+
+def test_errors_at_the_share_are_within_it() -> None:
+    assert isinstance(judged([*looks(4, answers=50), Sample(FLIP + 2.0, True, 200, 4)]), GoOn)
+
+
+def test_the_window_does_not_let_a_good_hour_hide_a_bad_moment() -> None:
+    long = replace(POLICY, lasts=1000.0)
+    good = looks(1000, answers=50)
+    last = good[-1]
+    bad = Sample(last.at + 0.5, True, (last.answers or 0) + 50, 10)
+    verdict = judged([*good, bad], long)
+    assert isinstance(verdict, Back)
+    assert verdict.message == "10 errors in 300 answers of the last 3 s"
+
+
+def test_thin_traffic_is_judged_over_the_whole_watch() -> None:
+    long = replace(POLICY, lasts=1000.0)
+    verdict = judged(looks(41, answers=1), long)
+    assert isinstance(verdict, GoOn)
+    thin = [Sample(FLIP + i, True, i, i // 5) for i in range(26)]
+    verdict = judged(thin, long)
+    assert verdict == Back("errors", "5 errors in 25 answers of the watch", 0.2, 0.02)
+
+
+def test_few_answers_do_not_count_before_the_end_and_do_at_the_end() -> None:
+    few = [Sample(FLIP + i * 0.5, True, min(i, 5), min(i, 1)) for i in range(21)]
+    assert isinstance(judged(few[:20]), GoOn)
+    verdict = judged(few)
+    assert isinstance(verdict, Back)
+    assert verdict.message == "1 errors in 5 answers of the watch"
+
+
+def test_errors_without_any_answer_are_all_errors() -> None:
+    verdict = judged([*looks(3), Sample(FLIP + 1.5, True, 0, 20)])
+    assert isinstance(verdict, Back)
+    assert verdict.measured == 1.0
+
+
+def test_down_so_many_looks_in_a_row_is_back() -> None:
+    down = [*looks(5), *looks(3, up=False, start=FLIP + 2.5)]
+    assert judged(down) == Back("unhealthy", "down at 3 looks in a row", 3, 3)
+    assert isinstance(judged(down[:-1]), GoOn)
+
+
+def test_a_blind_look_between_does_not_make_it_healthy() -> None:
+    down = looks(3, up=False)
+    mixed = [down[0], blind(FLIP + 0.2), down[1], blind(FLIP + 0.7), down[2]]
+    assert isinstance(judged(mixed), Back)
+
+
+def test_a_healthy_look_between_begins_the_row_anew() -> None:
+    row = [*looks(2, up=False), *looks(1, start=FLIP + 1), *looks(2, up=False, start=FLIP + 1.5)]
+    assert isinstance(judged(row), GoOn)
+
+
+def test_blind_so_many_looks_in_a_row_is_back() -> None:
+    sightless = [*looks(5), *(blind(FLIP + 2.5 + i) for i in range(4))]
+    assert judged(sightless) == Back("blind", "the switch did not answer 4 looks in a row", 4, 4)
+    assert isinstance(judged(sightless[:-1]), GoOn)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [Sample(FLIP, None, 1, 0), Sample(FLIP, True, None, 0), Sample(FLIP, True, 1, None), Sample(FLIP, True, -1, 0)],
+)
+def test_half_a_look_is_a_blind_look(nonsense: Sample) -> None:
+    assert nonsense.blind
+    verdict = judged([replace(nonsense, at=FLIP + i) for i in range(4)])
+    assert isinstance(verdict, Back)
+    assert verdict.reason == "blind"
+
+
+def test_a_watch_that_ends_on_a_down_look_waits_for_what_comes_of_it() -> None:
+    ended = [*looks(20), *looks(1, up=False, start=FLIP + 10)]
+    assert judged(ended) == GoOn(0.0)
+    assert isinstance(judged([*ended, *looks(3, start=FLIP + 10.5)]), Enough)
+    assert isinstance(judged([*ended, *looks(2, up=False, start=FLIP + 10.5)]), Back)
+
+
+def test_a_switch_that_restarted_counts_from_nothing_again() -> None:
+    row = [Sample(FLIP, True, 1000, 100), Sample(FLIP + 1, True, 1010, 100), Sample(FLIP + 2, True, 7, 2)]
+    assert tally(row) == Tally(17, 2)
+
+
+def test_the_counts_before_the_first_look_are_not_the_colours_doing() -> None:
+    assert tally([Sample(FLIP, True, 1000, 500), Sample(FLIP + 1, True, 1001, 500)]) == Tally(1, 0)
+
+
+counts = st.integers(0, 60)
+some_look = st.tuples(st.sampled_from([True, False, None]), counts, counts)
+
+
+@given(st.lists(some_look, max_size=60), st.floats(0, 40))
+def test_enough_is_never_said_without_a_healthy_end_and_time(
+    rows: list[tuple[bool | None, int, int]], late: float
+) -> None:
+    answers = errors = 0
+    samples = []
+    for i, (up, more, bad) in enumerate(rows):
+        answers, errors = answers + more, errors + bad
+        samples.append(Sample(FLIP + i * 0.5, up, answers, errors))
+    now = (samples[-1].at if samples else FLIP) + late
+    verdict = judged(samples, now=now)
+    if isinstance(verdict, Enough):
+        seen = [s for s in samples if s.up is not None]
+        assert all(s.up for s in seen[-3:])
+        assert len(seen) >= 3
+        assert now - FLIP >= POLICY.lasts
+        assert tally(seen).share <= POLICY.error_share
+    if isinstance(verdict, GoOn):
+        assert now - FLIP < POLICY.lasts + POLICY.window
+
+
+@given(st.lists(some_look, max_size=40))
+def test_a_watch_always_ends(rows: list[tuple[bool | None, int, int]]) -> None:
+    samples = [Sample(FLIP + i * 0.5, *row) for i, row in enumerate(rows)]
+    assert not isinstance(judged(samples, now=FLIP + POLICY.lasts + POLICY.window), GoOn)
