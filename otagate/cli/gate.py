@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from otagate import wiring
-from otagate.cli.platforms import planned
-from otagate.cli.result import Result
+from otagate.cli.result import Result, planned
 from otagate.cli.session import opened
 from otagate.core.canonical import plain
 from otagate.core.errors import Exit, UsageError

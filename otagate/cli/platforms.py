@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from otagate import wiring
-from otagate.cli.result import Result
+from otagate.cli.promotion import ending
+from otagate.cli.result import Result, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
-from otagate.core.plan import Plan
 from otagate.core.platform import Tier
 from otagate.core.traffic import Scope
 
@@ -57,8 +57,6 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
             return planned(wanted.plan)
         claim = wiring.claim(Scope.PLATFORM, by, "otagate up", "genesis" if wanted.live is None else "what is missing")
         raised = environments.up(platform, wanted, ports, claim, wait=wiring.duration(wait))
-        from otagate.cli.promotion import ending
-
         shown = environments.describe(platform, ports)
         where_it_is = [f"  {name:<8} {address}" for name, address in shown.addresses.items()]
         head = (
@@ -80,8 +78,3 @@ def down(where: str | None, *, destroy: str | None, dry_run: bool) -> Result:
             return planned(environments.plan_down(platform, ports, destroy=destroy))
         gone = environments.down(platform, ports, destroy=destroy)
         return Result(Exit.DONE, {"removed": list(gone)}, f"{platform.name}: {len(gone)} objects removed")
-
-
-def planned(plan: Plan) -> Result:
-    steps = [{"action": s.action.value, "subject": s.subject, "cause": s.cause} for s in plan.steps]
-    return Result(Exit.DONE, {"plan": {"title": plan.title, "steps": steps}}, plan.text() + "\nnothing was changed")

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from otagate import wiring
-from otagate.cli.platforms import planned
-from otagate.cli.result import Result
+from otagate.cli.result import Result, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
 from otagate.core.mirror import ObservedContainer

@@ -9,6 +9,7 @@ from typing import Any
 
 from otagate.cli.options import Output
 from otagate.core.errors import ConfigError, Exit, OtagateError
+from otagate.core.plan import Plan
 
 SCHEMA = "otagate/1"
 
@@ -36,6 +37,12 @@ def envelope(command: str, result: Result) -> str:
         "errors": list(result.errors),
     }
     return json.dumps(body, indent=2, sort_keys=False, ensure_ascii=False)
+
+
+def planned(plan: Plan) -> Result:
+    """What `--dry-run` answers: the plan, each step with its cause."""
+    steps = [{"action": s.action.value, "subject": s.subject, "cause": s.cause} for s in plan.steps]
+    return Result(Exit.DONE, {"plan": {"title": plan.title, "steps": steps}}, plan.text() + "\nnothing was changed")
 
 
 def run(command: str, output: Output, body: Callable[[], Result]) -> int:

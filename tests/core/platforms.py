@@ -1,7 +1,5 @@
 """A small platform for tests of the core, built in code."""
 
-from dataclasses import replace
-
 from otagate.core.build import Build
 from otagate.core.impact import Impact
 from otagate.core.platform import (
@@ -13,6 +11,8 @@ from otagate.core.platform import (
     Mount,
     Platform,
     Protocol,
+    SecretKind,
+    SecretSource,
     Service,
     SuiteSpec,
     Tier,
@@ -46,7 +46,7 @@ def platform(name: str = "p") -> Platform:
             "dicom": Listener("dicom", "web", Protocol.DICOM, 11112, host_port=10400, called_ae="HELLO"),
         },
         volumes=("data",),
-        secrets=("password",),  # type: ignore[arg-type]  # replaced below where the type is a mapping
+        secrets={"password": SecretSource(SecretKind.GENERATED)},
         suites={"technical": SuiteSpec("technical", "/nowhere/suites/technical", "hello/suite:1.0", 60.0, 1)},
         policy=Policy(rules=(CrashRule("crash", Impact.K1),)),
         watch=WatchPolicy(),
@@ -54,10 +54,6 @@ def platform(name: str = "p") -> Platform:
         deadlines=Deadlines(),
         engines={},
     )
-
-
-def without_web(p: Platform) -> Platform:
-    return replace(p, services={"store": STORE})
 
 
 def build(service: str = "web", digit: str = "a") -> Build:
