@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from otagate.core.errors import OtagateError
 from otagate.core.ledger import Ask, Balance, Ledger, Step
+from otagate.core.redaction import Redactor
 from otagate.core.stream import LINE_BYTES, PREFIX, printable
 from otagate.ports import Answer, Progress, SuiteRun, Tell
 
@@ -18,6 +19,7 @@ OUTPUT_BYTES = 16 * 1024 * 1024
 ANSWER_BYTES = 32 * 1024 * 1024
 LINGER_SECONDS = 10.0  # between the end of its streams and its own end
 OUT, ERR = 1, 2
+_UNWRITTEN_CHARS = 64 * 1024
 
 
 class Child(Protocol):
@@ -45,7 +47,9 @@ class Talk:
     def __init__(self, run: SuiteRun, token: str, arguments: list[str], answer: Answer, tell: Tell) -> None:
         self._run, self._answer, self._tell = run, answer, tell
         self._token = token
-        self._ledger = Ledger(token, arguments)
+        self._ledger = Ledger(token, arguments, run.secrets.values())
+        self._redact = Redactor(run.secrets.values())
+        self._unwritten = ""
         self._end = time.monotonic() + run.deadline
         self._held = bytearray()
         self._streamed = self._written = 0
@@ -65,6 +69,7 @@ class Talk:
             except _Cut as reason:
                 cut = str(reason)
             finally:
+                self._flush(file, self._unwritten)
                 if status is None:
                     child.kill()
         return self._ledger.settle(status, now=time.time(), cut=cut, said=self._said())
@@ -135,7 +140,15 @@ class Talk:
         self._written += len(data)
         if self._written > OUTPUT_BYTES:
             raise _Cut(f"the suite printed more than {OUTPUT_BYTES >> 20} MiB")
-        text = self._decoder.decode(data)
+        self._unwritten += self._decoder.decode(data)
+        if len(self._unwritten) > _UNWRITTEN_CHARS or "\n" in self._unwritten:
+            whole, end, rest = self._unwritten.rpartition("\n")
+            self._flush(file, whole + end or rest)
+            self._unwritten = rest if end else ""
+
+    def _flush(self, file: IO[str], text: str) -> None:
+        """By whole lines: a secret that is cut in two would not be known again."""
+        text = self._redact(text)
         file.write(printable(text, 8 * len(text) + 1, lines=True))
 
     def _said(self) -> str:

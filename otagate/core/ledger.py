@@ -3,13 +3,14 @@
 import base64
 import binascii
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from otagate.core.metric import Metric
 from otagate.core.policy import Direction
 from otagate.core.record import Picture
+from otagate.core.redaction import Redactor
 from otagate.core.stream import DETAIL_CHARS, ID_CHARS, MESSAGE_CHARS, Message, NotAMessage, decode, printable
 from otagate.core.suite import Case, Outcome
 
@@ -57,10 +58,12 @@ class _Mark:
 
 
 class Ledger:
-    """One run of one suite. `token` is what each line must bear, `args` what pytest was started with."""
+    """One run of one suite. `token` is what each line must bear, `args` what pytest was started with, `secrets` what
+    must not be kept of what it says."""
 
-    def __init__(self, token: str, args: Sequence[str]) -> None:
+    def __init__(self, token: str, args: Sequence[str], secrets: Iterable[bytes] = ()) -> None:
         self._token = token
+        self._redact = Redactor(secrets)
         self._args = list(args)
         self._next = 0
         self._asked = 0
@@ -91,7 +94,7 @@ class Ledger:
 
     def flaw(self, text: str) -> None:
         """A reason not to believe the run; the first twenty are kept, the rest counted."""
-        text = printable(text, MESSAGE_CHARS)
+        text = self._shown(text, MESSAGE_CHARS)
         if text in self._flaws:
             return
         if len(self._flaws) < FLAWS:
@@ -120,7 +123,7 @@ class Ledger:
         """Balance the books. `status`: how the child ended; `cut`: why the parent ended it, if it did;
         `said`: the last of the child's error stream; `now` in seconds since the epoch."""
         if cut:
-            self._flaws = {printable(cut, MESSAGE_CHARS): None, **self._flaws}
+            self._flaws = {self._shown(cut, MESSAGE_CHARS): None, **self._flaws}
         else:
             self._check_end(status, said)
         self._check_cases()
@@ -134,6 +137,9 @@ class Ledger:
         }
         collected, pictures = tuple(self._collected or ()), tuple(self._pictures)
         return Balance(collected, cases, tuple(flaws), metrics, pictures, status, self._end is not None)
+
+    def _shown(self, text: str, limit: int, *, lines: bool = False) -> str:
+        return printable(self._redact(text), limit, lines=lines)
 
     # ------------------------------------------------------------------------------------------------- entries
 
@@ -150,7 +156,7 @@ class Ledger:
             self.flaw("Python ran optimized: assert statements were left out")
 
     def _take_broken(self, message: Message) -> None:
-        where, why = (printable(message.fields[part], MESSAGE_CHARS // 3) for part in ("where", "message"))
+        where, why = (self._shown(message.fields[part], MESSAGE_CHARS // 3) for part in ("where", "message"))
         self.flaw(f"{where} broke before its cases could be counted: {why}")
 
     def _take_collected(self, message: Message) -> Step | None:
@@ -159,10 +165,10 @@ class Ledger:
             return None
         self._collected = {}
         for case in message.fields["cases"]:
-            id = printable(case["id"], ID_CHARS)
+            id = self._shown(case["id"], ID_CHARS)
             if id in self._collected:
                 self.flaw(f"{id} was collected twice")
-            marks = ([printable(name, 100) for name in case[part]] for part in ("requirements", "risks"))
+            marks = ([self._shown(name, 100) for name in case[part]] for part in ("requirements", "risks"))
             self._collected[id] = _Mark(*map(tuple, marks))
         dropped = message.fields["dropped"]
         if dropped:
@@ -170,7 +176,7 @@ class Ledger:
         return Step(None, 0, len(self._collected))
 
     def _take_start(self, message: Message) -> None:
-        id = printable(message.fields["id"], ID_CHARS)
+        id = self._shown(message.fields["id"], ID_CHARS)
         if self._open:
             self.flaw(f"{id} started while {next(iter(self._open))} had not ended")
         if id not in (self._collected or ()):
@@ -179,7 +185,7 @@ class Ledger:
 
     def _take_case(self, message: Message) -> Step | None:
         said = message.fields
-        id = printable(said["id"], ID_CHARS)
+        id = self._shown(said["id"], ID_CHARS)
         mark = (self._collected or {}).get(id)
         if mark is None:
             self.flaw(f"{id} was reported but never collected")
@@ -195,8 +201,8 @@ class Ledger:
             float(said["ended"]),
             mark.requirements,
             mark.risks,
-            printable(said["message"], MESSAGE_CHARS),
-            printable(said["detail"], DETAIL_CHARS, lines=True),
+            self._shown(said["message"], MESSAGE_CHARS),
+            self._shown(said["detail"], DETAIL_CHARS, lines=True),
         )
         if id in self._cases:
             self.flaw(f"{id} was reported twice")
@@ -210,11 +216,11 @@ class Ledger:
         if self._sampled > SAMPLES:
             self.flaw(f"more than {SAMPLES} samples")
             return
-        name = printable(said["metric"], 100)
+        name = self._shown(said["metric"], 100)
         known = self._metrics.setdefault(
-            name, Metric(name, printable(said["unit"], 40), Direction(said["direction"]), ())
+            name, Metric(name, self._shown(said["unit"], 40), Direction(said["direction"]), ())
         )
-        if (known.unit, known.direction) != (printable(said["unit"], 40), said["direction"]):
+        if (known.unit, known.direction) != (self._shown(said["unit"], 40), said["direction"]):
             self.flaw(f"metric {name} came in two units or directions")
             return
         candidate, baseline = self._samples.setdefault(name, ([], []))
@@ -223,7 +229,7 @@ class Ledger:
             baseline.append(float(said["baseline"]))
 
     def _take_picture(self, message: Message) -> None:
-        title = printable(message.fields["title"], 200)
+        title = self._shown(message.fields["title"], 200)
         try:
             content = base64.b64decode(message.fields["content"], validate=True)
         except (binascii.Error, ValueError):

@@ -159,3 +159,16 @@ def test_the_last_words_of_a_child_that_never_began_are_told(hold: Hold) -> None
     child = ScriptedChild([(ERR, b"Traceback\nImportError: no module\n\n")], status=1)
 
     assert hold(child).flaws == ("pytest ended with 1 before its session began: ImportError: no module",)
+
+
+def test_no_secret_is_kept_of_what_it_prints_or_tells(hold: Hold, tmp_path: Path) -> None:
+    told = sound()
+    told[8].update(message="login as s3cr3t-w0rd", detail="password='s3cr3t-w0rd'")
+    account = b"\n".join(lines(told)) + b"\n"
+    child = ScriptedChild([(OUT, account), (ERR, b"env: s3cr3t"), (ERR, b"-w0rd\nand again s3cr3t-w0rd")])
+
+    balance = hold(child, secrets={"pw": b"s3cr3t-w0rd"})
+
+    assert balance.flaws == ()
+    assert (balance.cases[1].message, balance.cases[1].detail) == ("login as ***", "password='***'")
+    assert (tmp_path / "output.txt").read_text() == "env: ***\nand again ***"
