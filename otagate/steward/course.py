@@ -45,20 +45,28 @@ class Course:
         self._abort.set()
 
     def resume(self) -> None:
-        """After a restart: take on what the last steward left, by what the volume and the switch say."""
+        """After a restart: go on with what the last steward left."""
+        if self.take_on():
+            self.set_off()
+
+    def take_on(self) -> bool:
+        """Settle how far the last steward came; answers whether there is something to go on with."""
         view = self._book.account.unfinished
         if view is None or view.phase not in STEWARDS_OWN:
-            return
-        if view.phase is Phase.FLIPPING:
-            turn = self._book.account.turn
-            done = turn is not None and turn.promotion == view.intent.promotion and turn.stage is Stage.DONE
-            if done:
-                self._book.advance(Event.OK, "the flip was done and read back before the steward was cut off")
-            elif view.came is not None:  # a first release has no way back; its flip is made again
-                self._book.advance(Event.ABORT, "the steward was cut off inside the flip")
-        elif view.phase is Phase.WATCHING:
+            return False
+        if view.phase is Phase.WATCHING:
             self._book.tell(Happening.STEP, "the steward was cut off: the watch begins anew")
-        self.set_off()
+        elif view.phase is Phase.FLIPPING and self._is_flipped(view):
+            self._book.advance(Event.OK, "the flip was done and read back before the steward was cut off")
+        elif (
+            view.phase is Phase.FLIPPING and view.came is not None
+        ):  # a first release is flipped again: it has no way back
+            self._book.advance(Event.ABORT, "the steward was cut off inside the flip")
+        return True
+
+    def _is_flipped(self, view: PromotionView) -> bool:
+        turn = self._book.account.turn
+        return turn is not None and turn.promotion == view.intent.promotion and turn.stage is Stage.DONE
 
     def run(self) -> None:
         """Phase after phase until the promotion ends or halts."""

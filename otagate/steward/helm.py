@@ -156,6 +156,7 @@ class Helm:
         """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned.
         Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then."""
         with self._turn():
+            self._await_switch()
             self.prove(warm, builds)
             if self.map_file.read()[0] is warm:
                 self.settle()

@@ -15,6 +15,7 @@ from typing import Any
 from otagate.core.errors import SwitchFault
 
 SCHEMA = 1
+DURABLE = "EXTRA"  # FULL, and the folder as well
 _APPLICATION = 0x07A6A7E1  # marks the file as ours
 _TABLES = f"""
 BEGIN IMMEDIATE;
@@ -138,7 +139,7 @@ class Journal:
 def _connect(path: Path) -> sqlite3.Connection:
     line = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     line.execute("PRAGMA journal_mode = DELETE")
-    line.execute("PRAGMA synchronous = EXTRA")  # FULL, and the folder as well
+    line.execute(f"PRAGMA synchronous = {DURABLE}")
     return line
 
 

@@ -1,0 +1,405 @@
+"""The steward's phases over a world in memory: forward, back, stranded, and cut off."""
+
+import pytest
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import SwitchFault
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Kind, PromotionView
+from otagate.core.watch import WatchPolicy
+from tests.steward.world import HOSTS, WATCH, Steward, World
+
+
+def view_of(steward: Steward) -> PromotionView:
+    return steward.book.current()
+
+
+def serves(world: World, steward: Steward, colour: Colour) -> None:
+    """One colour on every account, and it alone works on its own."""
+    account = steward.book.account
+    assert account.live is colour
+    assert world.map_file.read() == (colour, account.live_epoch) == world.switch.entry()
+    assert world.services.active == {HOSTS[colour.value]}
+
+
+def test_a_first_release_goes_live_from_nothing(world: World) -> None:
+    steward = world.live()
+    assert view_of(steward).phase is Phase.PROMOTED
+    serves(world, steward, Colour.BLUE)
+    assert not steward.book.account.colours["blue"].warm
+
+
+def test_a_promotion_turns_watches_and_keeps_the_old_colour_warm(world: World) -> None:
+    steward = world.live()
+    steward.promote()
+    assert view_of(steward).phase is Phase.PROMOTED
+    serves(world, steward, Colour.GREEN)
+    colours = steward.book.account.colours
+    assert (colours["blue"].warm, colours["green"].warm) == (True, False)
+
+
+def test_every_step_is_written_before_the_next_is_done(world: World) -> None:
+    steward = world.live()
+    steward.promote()
+    steps = steward.told("p-1")
+    order = [s for s in steps if "epoch" in s or "map file" in s or "read back" in s or "every listener answers" in s]
+    assert order == [
+        "about to turn blue → green, epoch 2",
+        "map file says green",
+        "switch turned to green and read back",
+        "every listener answers from green",
+    ]
+
+
+def test_passive_comes_before_active_so_that_never_two_work(world: World) -> None:
+    steward = world.live()
+    world.services.calls.clear()
+    steward.promote()
+    assert world.services.calls == ["passive blue-web", "activate green-web"]
+    assert world.services.most_active == 1
+
+
+def test_errors_in_the_watch_bring_the_old_colour_back(world: World) -> None:
+    steward = world.live()
+
+    def worse() -> None:
+        world.switch.answers["web_green"] = world.switch.answers.get("web_green", 0) + 50
+        world.switch.errors["web_green"] = world.switch.errors.get("web_green", 0) + 10
+
+    world.clock.on_sleep = worse
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert view_of(steward).reason.startswith("web: ")
+    assert "errors in" in view_of(steward).reason
+    serves(world, steward, Colour.BLUE)
+    assert not any(colour.warm for colour in steward.book.account.colours.values())
+
+
+def test_a_door_that_fails_is_not_hidden_by_a_busy_one(world: World) -> None:
+    steward = world.live()
+
+    def busy() -> None:
+        world.switch.answers["web_green"] = world.switch.answers.get("web_green", 0) + 5000
+        world.switch.answers["dicom_green"] = world.switch.answers.get("dicom_green", 0) + 20
+        world.switch.errors["dicom_green"] = world.switch.errors.get("dicom_green", 0) + 20
+
+    world.clock.on_sleep = busy
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert view_of(steward).reason.startswith("dicom: ")
+
+
+def test_a_colour_that_goes_down_in_the_watch_is_left(world: World) -> None:
+    steward = world.live()
+    world.clock.on_sleep = lambda: world.switch.down.add("dicom_green")
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_watch_without_eyes_goes_back_once_the_switch_answers_again(world: World) -> None:
+    steward = world.live()
+    slept = [0]
+
+    def restart() -> None:
+        slept[0] += 1
+        world.switch.away = slept[0] < 8
+        if not world.switch.away:
+            world.switch.start()
+
+    world.clock.on_sleep = restart
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "did not answer" in view_of(steward).reason
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_target_that_is_not_there_is_not_flipped_to(world: World) -> None:
+    steward = world.live()
+    world.services.absent.add("green-web")
+    before = world.map_file.read()
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert world.map_file.read() == before
+    assert "about to turn" not in " ".join(steward.told("p-1"))
+
+
+def test_a_target_with_another_build_than_judged_is_not_flipped_to(world: World) -> None:
+    steward = world.live()
+    world.services.builds["green-web"] = "sha256:" + "0" * 64
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "was not judged" in view_of(steward).reason
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_target_that_the_switch_sees_down_is_waited_for_and_then_refused(world: World) -> None:
+    steward = world.live()
+    world.switch.down.add("web_green")
+    began = world.clock.time
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "the switch sees no server up: web_green" in view_of(steward).reason
+    assert world.clock.time - began >= 5
+
+
+def test_a_switch_that_refuses_leaves_the_map_as_it_was(world: World) -> None:
+    steward = world.live()
+    before = world.map_file.read()
+    world.switch.refuses = "no server up: web_green"
+    steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+    steward.to_flip()
+    world.clock.on_sleep = lambda: None
+    steward.course.run()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert world.map_file.read() == before
+    assert "the switch refused: the map file says blue again" in steward.told("p-1")
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_switch_that_lies_is_found_by_reading_back(world: World) -> None:
+    steward = world.live()
+    world.switch.lies = True
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "does not show it" in view_of(steward).reason
+    serves(world, steward, Colour.BLUE)
+
+
+def test_the_warm_side_is_proven_before_anything_moves_and_else_it_is_stranded(world: World) -> None:
+    steward = world.live()
+
+    def both_bad() -> None:
+        world.switch.down.add("web_green")
+        world.services.hung.add("blue-web")
+
+    world.clock.on_sleep = both_bad
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.STRANDED
+    assert "blue-web:8080 does not answer" in view.reason
+    assert "web: down" in view.reason, "the first reason stays"
+    assert world.map_file.read()[0] is Colour.GREEN, "not moved to what is not proven"
+
+
+def test_stranded_comes_back_once_the_warm_side_answers(world: World) -> None:
+    test_the_warm_side_is_proven_before_anything_moves_and_else_it_is_stranded(world)
+    steward = world.steward()
+    steward.course.settle_stranded()
+    assert view_of(steward).phase is Phase.STRANDED
+    world.services.hung.clear()
+    world.clock.on_sleep = lambda: None
+    steward.course.settle_stranded()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_failed_colour_that_does_not_take_passive_is_a_debt_and_no_hindrance(world: World) -> None:
+    steward = world.live()
+
+    def hang() -> None:
+        world.switch.down.add("web_green")
+        world.services.hung.add("green-web")
+
+    world.clock.on_sleep = hang
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.ROLLED_BACK
+    assert any("hooks/passive" in debt for debt in view.debts)
+    assert steward.book.account.live is Colour.BLUE
+
+
+def test_an_old_colour_that_does_not_take_passive_is_returned_to(world: World) -> None:
+    """Else two might work at once."""
+    steward = world.live()
+    before = world.services.call
+
+    def call(url: str, deadline: float) -> bool:
+        if url.endswith("passive") and "blue" in url and world.switch.entry()[0] is Colour.GREEN:
+            world.services.hung.add("blue-web")
+            try:
+                return before(url, deadline)
+            finally:
+                world.services.hung.discard("blue-web")
+        return before(url, deadline)
+
+    world.services.call = call  # type: ignore[method-assign]
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
+
+
+def test_open_sessions_are_waited_for_and_then_left_as_a_debt(world: World) -> None:
+    steward = world.live()
+    world.switch.sessions["dicom_blue"] = 2
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.PROMOTED
+    assert view.debts == ("sessions still open on blue at the drain's deadline: 2 on dicom",)
+    assert "2 sessions left on blue" in steward.told("p-1")
+
+
+def test_a_drain_that_ends_is_told_to_its_end(world: World) -> None:
+    steward = world.live()
+    world.switch.sessions["dicom_blue"] = 3
+
+    def fewer() -> None:
+        world.switch.sessions["dicom_blue"] = max(0, world.switch.sessions["dicom_blue"] - 1)
+
+    world.clock.on_sleep = fewer
+    steward.promote()
+    drained = [event.data["left"]["dicom"] for _, event in steward.book.events("p-1", 0) if event.happening == "drain"]
+    assert drained[0] == 3
+    assert drained[-1] == 0
+    assert view_of(steward).debts == ()
+
+
+def test_a_watch_over_traffic_that_somebody_moved_is_no_watch(world: World) -> None:
+    steward = world.live()
+
+    def moved() -> None:
+        world.switch.entry_now = (Colour.BLUE, 99)
+
+    world.clock.on_sleep = moved
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "did not agree at the end of the watch" in view_of(steward).reason
+
+
+def test_an_abort_in_the_watch_goes_back(world: World) -> None:
+    steward = world.live()
+    world.clock.on_sleep = steward.course.abort
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_bug_in_the_watch_takes_the_way_back_and_says_so(world: World) -> None:
+    steward = world.live()
+
+    def broken() -> None:
+        world.clock.on_sleep = lambda: None
+        raise ZeroDivisionError("planted")
+
+    world.clock.on_sleep = broken
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "bug of the steward: ZeroDivisionError: planted" in view_of(steward).reason
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_rollback_leaves_no_way_back_to_what_was_left(world: World) -> None:
+    steward = world.live()
+    steward.promote()
+    steward.begin(Kind.ROLLBACK, Colour.BLUE, "r-1", watch=WatchPolicy(lasts=0.0, every=0.5))
+    steward.to_flip()
+    steward.course.run()
+    assert view_of(steward).phase is Phase.PROMOTED
+    serves(world, steward, Colour.BLUE)
+    assert not any(colour.warm for colour in steward.book.account.colours.values())
+
+
+def test_a_first_release_that_never_reached_a_switch_leaves_nothing(world: World) -> None:
+    steward = world.steward()
+    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
+    steward.to_flip()
+    world.switch.away = True
+    steward.course.run()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert not world.map_file.exists()
+    assert steward.book.account.live is None
+
+
+def test_a_first_release_that_served_and_fails_has_nowhere_to_go(world: World) -> None:
+    steward = world.steward()
+    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
+    steward.to_flip()
+    world.clock.on_sleep = lambda: world.switch.down.add("web_blue")
+    steward.course.run()
+    assert view_of(steward).phase is Phase.STRANDED
+    assert "nothing to go back to" in view_of(steward).reason
+
+
+class TestCutOff:
+    """The steward dies and another is started in the same volume."""
+
+    def test_in_the_watch_the_next_one_watches_the_whole_time_anew(self, world: World) -> None:
+        steward = world.live()
+        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+        steward.to_flip()
+        steward.helm.turn(Colour.BLUE, Colour.GREEN, view_of(steward).intent.builds)
+        steward.book.advance(Event.OK, "flipped")
+        world.clock.time += 100
+        following = world.steward()
+        began = world.clock.time
+        following.course.take_on()
+        following.course.run()
+        assert view_of(following).phase is Phase.PROMOTED
+        assert world.clock.time - began >= WATCH.lasts
+        assert "the steward was cut off: the watch begins anew" in following.told("p-1")
+
+    def test_between_the_end_of_the_flip_and_its_entry_it_goes_on(self, world: World) -> None:
+        steward = world.live()
+        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+        steward.to_flip()
+        steward.helm.turn(Colour.BLUE, Colour.GREEN, view_of(steward).intent.builds)
+        following = world.steward()
+        following.course.take_on()
+        assert view_of(following).phase is Phase.WATCHING
+
+    def test_before_the_flip_was_done_it_goes_back(self, world: World) -> None:
+        steward = world.live()
+        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+        steward.to_flip()
+        following = world.steward()
+        following.course.take_on()
+        following.course.run()
+        assert view_of(following).phase is Phase.ROLLED_BACK
+        serves(world, following, Colour.BLUE)
+
+    @pytest.mark.parametrize("phase", [Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING])
+    def test_in_the_command_lines_own_phases_nothing_happens_by_itself(self, world: World, phase: Phase) -> None:
+        steward = world.live()
+        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+        while view_of(steward).phase is not phase:
+            steward.book.advance(Event.OK, "on")
+        following = world.steward()
+        following.course.take_on()
+        assert view_of(following).phase is phase
+
+
+def test_settle_takes_nothing_over_that_the_journal_never_meant(world: World) -> None:
+    steward = world.live()
+    world.map_file.write(Colour.GREEN, 77)
+    with pytest.raises(SwitchFault) as odd:
+        steward.helm.settle()
+    assert odd.value.code == "disagreement"
+    assert world.switch.entry() == (Colour.BLUE, 1)
+
+
+def test_settle_sets_run_time_to_what_the_file_says(world: World) -> None:
+    steward = world.live()
+    world.switch.entry_now = (Colour.GREEN, 50)
+    steward.helm.settle()
+    assert world.switch.entry() == (Colour.BLUE, 1)
+
+
+def test_a_flip_is_refused_while_the_accounts_differ(world: World) -> None:
+    steward = world.live()
+    world.switch.entry_now = (Colour.GREEN, 50)
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "do not agree on what serves" in view_of(steward).reason
+    serves(world, steward, Colour.BLUE)
+
+
+def test_an_unreadable_map_is_written_anew_only_where_nothing_contradicts_it(world: World) -> None:
+    steward = world.live()
+    world.map_file.path.write_text("activ")
+    world.switch.entry_now = (Colour.GREEN, 9)
+    with pytest.raises(SwitchFault, match="the journal says blue"):
+        steward.helm.mend_map()
+    assert world.map_file.path.read_text() == "activ"
+    world.switch.entry_now = (Colour.BLUE, 1)
+    steward.helm.mend_map()
+    assert world.map_file.read() == (Colour.BLUE, 1)

@@ -1,0 +1,210 @@
+"""A steward's whole world in memory: a switch that reads its map file when it starts, services of two colours, a clock
+that moves when somebody sleeps. Any call can be made to fail, or to be the last one before the steward is killed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otagate.adapters.probe import Answer
+from otagate.core.canonical import digest_of
+from otagate.core.cloud import Colour
+from otagate.core.errors import ProbeFault, SwitchFault
+from otagate.core.platform import Protocol
+from otagate.core.promotion import Event
+from otagate.core.switch import BackendCount, backend, read_map
+from otagate.core.topology import Door, HookCall, Topology
+from otagate.core.traffic import Intent, Kind
+from otagate.core.watch import WatchPolicy
+from otagate.steward.book import MAP, Book
+from otagate.steward.course import Course
+from otagate.steward.helm import Helm, Patience
+from otagate.steward.map_file import MapFile
+
+HOSTS = {"blue": "blue-web", "green": "green-web"}
+BUILDS = {Colour.BLUE: digest_of("blue"), Colour.GREEN: digest_of("green")}
+WATCH = WatchPolicy(lasts=2.0, every=0.5, window=1.0, minimum=20, blind=4, unhealthy=3)
+TOPOLOGY = Topology(
+    "t",
+    "switch",
+    (
+        Door("web", Protocol.HTTP, 20001, HOSTS, 8080, probe="/healthz"),
+        Door("dicom", Protocol.DICOM, 20002, HOSTS, 11112, called_ae="HELLO"),
+        Door("archive", Protocol.TCP, 20003, {"blue": "store", "green": "store"}, 104, coloured=False),
+    ),
+    tuple(HookCall("web", name, HOSTS, 8080, f"/hooks/{name}", 5.0) for name in ("passive", "activate")),
+)
+
+
+class Killed(BaseException):
+    """The steward is no more; nothing of it may catch this."""
+
+
+@dataclass
+class FakeClock:
+    time: float = 1000.0
+    on_sleep: Callable[[], None] = lambda: None
+
+    def now(self) -> float:
+        return 1_800_000_000.0 + self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.on_sleep()
+
+
+@dataclass
+class FakeSwitch:
+    """`entry_now` None: it waits for its first map, or is down. `before` is called with each command's name."""
+
+    map_file: Path
+    entry_now: tuple[Colour, int] | None = None
+    down: set[str] = field(default_factory=set)
+    sessions: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
+    away: bool = False
+    refuses: str = ""
+    lies: bool = False
+    before: Callable[[str], None] = lambda _name: None
+
+    def start(self) -> None:
+        """What its engine does with one that ended: it reads the map file, or waits for one."""
+        self.away = False
+        self.entry_now = read_map(self.map_file.read_text()) if self.map_file.exists() else None
+
+    def entry(self) -> tuple[Colour, int]:
+        self._asked("entry")
+        assert self.entry_now is not None
+        return self.entry_now
+
+    def flip(self, came: Colour, to: Colour, epoch: int, *, force: bool = False) -> str:
+        self._asked("flip")
+        assert self.entry_now is not None
+        active, last = self.entry_now
+        if self.refuses:
+            return self.refuses
+        if active is not came:
+            return f"active is {active}, not {came}"
+        if epoch <= last:
+            return f"epoch {epoch} is not newer than {last}"
+        if {backend("web", to), backend("dicom", to)} & self.down and not force:
+            return "no server up"
+        if not self.lies:
+            self.entry_now = (to, epoch)
+        return ""
+
+    def restore(self, colour: Colour, epoch: int) -> None:
+        self._asked("restore")
+        self.entry_now = (colour, epoch)
+
+    def counts(self) -> Mapping[str, BackendCount]:
+        self._asked("counts")
+        names = [backend(door, colour) for door in ("web", "dicom") for colour in Colour]
+        return {name: self._count(name) for name in names}
+
+    def _count(self, name: str) -> BackendCount:
+        up = name not in self.down
+        return BackendCount(up, up, self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0))
+
+    def _asked(self, name: str) -> None:
+        if self.entry_now is None and self.map_file.exists() and not self.away:
+            self.start()
+        if self.away or self.entry_now is None:
+            raise SwitchFault(f"the switch did not answer {name}", code="switch-away")
+        self.before(name)
+
+
+@dataclass
+class FakeServices:
+    """Hosts by name; the front door leads where the switch says. `absent` hosts are not there, `hung` do not answer."""
+
+    switch: FakeSwitch
+    builds: dict[str, str] = field(default_factory=lambda: {HOSTS[c.value]: BUILDS[c] for c in Colour})
+    absent: set[str] = field(default_factory=set)
+    hung: set[str] = field(default_factory=set)
+    active: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    most_active: int = 0
+    before: Callable[[str], None] = lambda _name: None
+
+    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
+        assert deadline > 0
+        self.before("ask")
+        if host == TOPOLOGY.switch:
+            host = door.backs[self.switch.entry()[0].value]
+        if host in self.absent | self.hung:
+            raise ProbeFault(f"{host}:{port} does not answer")
+        colour = Colour(host.removesuffix("-web"))
+        build = self.builds[host]
+        short = build.removeprefix("sha256:")[:12]
+        return Answer(short if door.protocol is Protocol.DICOM else build, colour)
+
+    def call(self, url: str, deadline: float) -> bool:
+        self.before("call")
+        host, hook = url.split("//")[1].split(":")[0], url.rsplit("/", 1)[1]
+        self.calls.append(f"{hook} {host}")
+        if host in self.absent:
+            return False
+        if host in self.hung:
+            raise ProbeFault(f"{url} does not answer within {deadline:g} s")
+        (self.active.add if hook == "activate" else self.active.discard)(host)
+        self.most_active = max(self.most_active, len(self.active))
+        return True
+
+
+@dataclass
+class World:
+    """One volume with what stands around it. `steward()` opens a steward in it, as its engine would."""
+
+    volume: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+    helm_kind: type[Helm] = Helm
+
+    def __post_init__(self) -> None:
+        self.switch = FakeSwitch(self.volume / MAP)
+        self.services = FakeServices(self.switch)
+        self.map_file = MapFile(self.volume / MAP)
+
+    def steward(self) -> "Steward":
+        book = Book.opened(self.volume, self.clock)
+        helm = self.helm_kind(
+            TOPOLOGY, book, self.map_file, self.switch, self.services, self.clock, Patience(up=5, switch=5, step=0.5)
+        )
+        return Steward(self, book, helm, Course(helm, book, self.clock))
+
+    def live(self) -> "Steward":
+        """A steward whose platform has blue live."""
+        steward = self.steward()
+        steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
+        steward.to_flip()
+        steward.course.run()
+        return steward
+
+
+@dataclass
+class Steward:
+    world: World
+    book: Book
+    helm: Helm
+    course: Course
+
+    def begin(self, kind: Kind, to: Colour, name: str, *, watch: WatchPolicy = WATCH, drain: float = 5.0) -> None:
+        builds = {"web": BUILDS[to]}
+        intent = Intent(name, kind, "", digest_of([name, to]), builds, to, "alice", watch, drain)
+        self.book.write("begin", name, intent=intent, came=self.book.account.live, lease=self.book.account.epoch)
+
+    def to_flip(self) -> None:
+        for message in ("checked", "deployed", "smoked"):
+            self.book.advance(Event.OK, message)
+
+    def promote(self, to: Colour = Colour.GREEN, name: str = "p-1", *, watch: WatchPolicy = WATCH) -> None:
+        """All of it, in this thread."""
+        self.begin(Kind.PROMOTE, to, name, watch=watch)
+        self.to_flip()
+        self.course.run()
+
+    def told(self, name: str) -> list[str]:
+        return [event.message for _, event in self.book.events(name, 0)]
