@@ -24,7 +24,7 @@ from pynetdicom.association import Association
 
 HTTP_PORT = 8080
 DICOM_PORT = 11112
-HEALTHY = 20.0  # seconds a service gets to be healthy before a case begins
+HEALTHY = 30.0  # seconds a service gets to be healthy before a case begins
 ANSWER = (3.0, 20.0)  # seconds to connect, seconds between two parts of an answer
 VERIFICATION = "1.2.840.10008.1.1"
 CT, DOSE, STRUCTURES, PLAN = (

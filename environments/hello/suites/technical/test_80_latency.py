@@ -5,10 +5,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from conftest import Web
+import numpy as np
+from conftest import Web, dose_grid, encoded
+from pydicom import Dataset
 
 WARM_UP = 4
-PAIRS = 44
+PAIRS = 60
+
+
+def _short_work(dose: Dataset) -> bytes:
+    """A few milliseconds of the clinical dose: long enough to be the most of an answer, too short for a busy machine to
+    give it to somebody else meanwhile."""
+    made = dose_grid(np.ascontiguousarray(dose.pixel_array[::4, ::4, ::4]), str(dose.DoseGridScaling))
+    made.DVHSequence = dose.DVHSequence[:2]
+    return encoded(made)
 
 
 def _milliseconds(web: Web, body: bytes) -> float:
@@ -20,11 +30,11 @@ def _milliseconds(web: Web, body: bytes) -> float:
 
 
 def test_the_time_of_a_summary_is_measured_beside_the_live_build(
-    web: Web, anew: Callable[..., bytes], otagate: Any, metric: Callable[..., Any]
+    web: Web, dose: Dataset, otagate: Any, metric: Callable[..., Any]
 ) -> None:
     baseline = Web(otagate.baseline.host("web"))
     baseline.wait_until_healthy()
-    body = anew("dose")
+    body = _short_work(dose)
     seed = random.SystemRandom().randrange(2**32)
     print(f"order drawn with seed {seed}")
     order = random.Random(seed)  # noqa: S311 (an order, not a secret)

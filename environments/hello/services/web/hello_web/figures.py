@@ -144,15 +144,17 @@ def curve(item: Dataset) -> Figures:
 def _decimals(item: Dataset) -> list[Any]:
     """As encoded where the library has not read them yet: it takes its time over thousands of decimals."""
     raw: Any = item.get_item(_DVH_DATA)
-    return raw.value.split(b"\\") if isinstance(raw, RawDataElement) and raw.value else list(item.DVHData)
+    if not isinstance(raw, RawDataElement) or not raw.value:
+        return list(item.DVHData)
+    decimals: list[Any] = raw.value.split(b"\\")
+    if max(map(len, decimals)) > LONGEST_DECIMAL:
+        raise Unreadable("a dose-volume curve holds a decimal that is too long")
+    return decimals
 
 
 def _pairs(item: Dataset) -> NDArray[np.float64]:
     try:
-        decimals = _decimals(item)
-        if any(isinstance(text, bytes) and len(text) > LONGEST_DECIMAL for text in decimals):
-            raise Unreadable("a dose-volume curve holds a decimal that is too long")
-        flat = np.array(decimals).astype(np.float64)
+        flat = np.array(_decimals(item)).astype(np.float64)
     except (AttributeError, TypeError, ValueError):
         raise Unreadable("a dose-volume curve is not made of numbers") from None
     if flat.ndim != 1 or flat.size < 2 or flat.size % 2 or not np.isfinite(flat).all():
