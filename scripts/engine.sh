@@ -94,19 +94,12 @@ launch() {
   engine=$!
 }
 
-# await: until it answers; a file system without overlay gets one more try with plain copies.
 await() {
-  local deadline=$((SECONDS + patience)) copies=''
+  local deadline=$((SECONDS + patience))
   while [ "$SECONDS" -lt "$deadline" ]; do
     answers "$here" && return 0
     if [ -n "$engine" ] && ! kill -0 "$engine" 2>/dev/null; then
-      if [ -z "$copies" ] && grep -qE 'driver not supported|error initializing graphdriver' "$log"; then
-        say "container engine: no overlay file system here, taking vfs (slow and large)"
-        copies=yes
-        launch --storage-driver vfs
-      else
-        return 1
-      fi
+      return 1
     fi
     sleep 0.1
   done
@@ -125,8 +118,11 @@ if ! answers "$here"; then   # the package's own script may have started it
   fi
   await || {
     tail -n 15 "$log" >&2
-    fail "the engine did not answer within $patience s ($log)" "mend what its log says, then: make setup"
+    fail "the engine ended, or did not answer within $patience s ($log)" "mend what its log says, then: make setup"
   }
 fi
 say "container engine: ready in $((SECONDS - started)) s"
 [ -z "$engine" ] || say "  (started by hand, there is no systemd: after a restart of this machine, make setup starts it again)"
+if grep -qE '(storage-driver|graphdriver\(s\))=vfs' "$log" 2>/dev/null; then
+  say "  (its folder is on a file system without overlays: every image is copied whole, slow and large)"
+fi
