@@ -112,7 +112,7 @@ def consistent(world: World, steward: Steward) -> str:
 
 @pytest.fixture
 def sweep(monkeypatch: pytest.MonkeyPatch) -> Sweep:
-    """A killed process loses nothing that it wrote: to wait for the disk at each of thousands of writes shows nothing."""
+    """A killed process loses nothing that it wrote: to wait for the disk at each of many writes shows nothing."""
     monkeypatch.setattr(journal, "DURABLE", "OFF")
     monkeypatch.setattr(os, "fsync", lambda _handle: None)
     return Sweep(monkeypatch)

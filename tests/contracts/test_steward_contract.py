@@ -1,0 +1,278 @@
+"""What every Steward keeps to: the one in memory, and the real one in its container with a real switch beside it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import docker
+import pytest
+
+from otagate.core.canonical import digest_of
+from otagate.core.cloud import Colour
+from otagate.core.errors import Busy, Refused, SwitchFault
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Claim, Happening, Intent, Kind, Scope
+from otagate.core.watch import WatchPolicy
+from otagate.ports import Hold, Steward
+from tests.e2e.edge import BUILDS, Edge
+from tests.fakes.steward import FakeSteward
+
+REAL = pytest.param("real", marks=[pytest.mark.docker, pytest.mark.e2e])
+SHORT = WatchPolicy(lasts=0.3, every=0.1, window=1.0)
+
+
+def claim_of(by: str, scope: Scope = Scope.PLATFORM) -> Claim:
+    return Claim(scope, by, f"{by}@here:1", "otagate promote", "a test")
+
+
+@dataclass
+class Bench:
+    """A steward whose platform has blue live, and both colours standing."""
+
+    steward: Steward
+    absent: Steward
+
+    def intent(self, kind: Kind, to: Colour, name: str) -> Intent:
+        return Intent(name, kind, "run", digest_of([name]), {"web": BUILDS[to]}, to, "alice", SHORT, 3.0)
+
+    def idle(self) -> Colour:
+        live = self.steward.status().live
+        assert live is not None
+        return live.other
+
+    def settled(self) -> None:
+        """No promotion is left unfinished."""
+        view = self.steward.recover(claim_of("bench"))
+        if view is not None and view.phase is Phase.DISCARDING:
+            with self.steward.lease(claim_of("bench"), 5) as hold:
+                hold.report(Event.OK, "removed")
+
+    def promoted(self, name: str) -> Colour:
+        to = self.idle()
+        with self.steward.lease(claim_of("alice"), 5) as hold:
+            hold.begin(self.intent(Kind.PROMOTE, to, name))
+            through(hold)
+        list(self.steward.follow(name))
+        return to
+
+
+def through(hold: Hold) -> list[Phase]:
+    return [hold.report(Event.OK, message) for message in ("checked", "deployed", "smoked")]
+
+
+@pytest.fixture(scope="module")
+def real(engine: docker.DockerClient) -> Iterator[Bench]:
+    edge = Edge(engine)
+    try:
+        edge.raise_()
+        edge.genesis()
+        edge.run_colour(Colour.GREEN)
+        edge.await_up(Colour.GREEN)
+        nowhere = Edge(engine)
+        nowhere.images = edge.images
+        yield Bench(edge.steward(), nowhere.steward())
+    finally:
+        edge.remove()
+
+
+def fake() -> Bench:
+    steward = FakeSteward(
+        builds={colour: {"web": build} for colour, build in BUILDS.items()}, listeners={"web": "web", "dicom": "web"}
+    )
+    bench = Bench(steward, FakeSteward(up=False))
+    with steward.lease(claim_of("alice"), 0) as hold:
+        hold.begin(bench.intent(Kind.GENESIS, Colour.BLUE, "g-1"))
+        through(hold)
+    return bench
+
+
+@pytest.fixture(params=["fake", REAL])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    made: Bench = fake() if request.param == "fake" else request.getfixturevalue("real")
+    made.settled()
+    yield made
+    made.settled()
+
+
+def test_where_there_is_no_steward_it_is_not_present_and_cannot_be_asked(bench: Bench) -> None:
+    assert bench.steward.present()
+    assert not bench.absent.present()
+    with pytest.raises(SwitchFault) as fault:
+        bench.absent.status()
+    assert fault.value.code == "no-steward"
+
+
+def test_status_tells_one_story(bench: Bench) -> None:
+    status = bench.steward.status()
+    assert status.live is not None
+    assert (status.switch.file_colour, status.switch.run_colour) == (status.live, status.live)
+    assert status.switch.file_epoch == status.switch.run_epoch
+    assert status.disagreements == ()
+    assert status.holders == ()
+    assert abs(status.now - bench.steward.status().now) < 10
+
+
+def test_a_promotion_goes_through_the_table_and_is_told_from_its_beginning(bench: Bench) -> None:
+    to = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        view = hold.begin(bench.intent(Kind.PROMOTE, to, "p-all"))
+        assert (view.phase, view.came) == (Phase.PREFLIGHT, to.other)
+        hold.note("as planned")
+        assert through(hold) == [Phase.DEPLOYING, Phase.SMOKING, Phase.FLIPPING]
+    events = list(bench.steward.follow("p-all"))
+    phases = [e.phase for e in events if e.happening in (Happening.PHASE, Happening.END)]
+    assert phases == [
+        Phase.PREFLIGHT,
+        Phase.DEPLOYING,
+        Phase.SMOKING,
+        Phase.FLIPPING,
+        Phase.WATCHING,
+        Phase.FINALIZING,
+        Phase.PROMOTED,
+    ]
+    assert events[-1].happening is Happening.END
+    assert any(e.happening is Happening.STEP and e.message == "as planned" for e in events)
+    assert list(bench.steward.follow("p-all"))[-1].phase is Phase.PROMOTED, "it is told again to whoever asks"
+    status = bench.steward.status()
+    assert status.live is to
+    assert status.promotion is not None
+    assert status.promotion.phase is Phase.PROMOTED
+    assert (status.colours[to].warm, status.colours[to.other].warm) == (False, True)
+    assert status.colours[to].release == digest_of(["p-all"])
+
+
+def test_epochs_grow_with_every_lease_and_every_flip(bench: Bench) -> None:
+    with bench.steward.lease(claim_of("alice"), 0) as first:
+        one = first.epoch
+    bench.promoted("p-epoch")
+    with bench.steward.lease(claim_of("alice"), 0) as last:
+        assert last.epoch > one + 1
+    flipped = bench.steward.status().switch.file_epoch
+    assert flipped is not None
+    assert one < flipped < last.epoch
+
+
+def test_a_second_of_one_scope_is_busy_and_told_who_has_it(bench: Bench) -> None:
+    with bench.steward.lease(claim_of("alice"), 0):
+        second = bench.steward.lease(claim_of("bob"), 0.2)
+        with pytest.raises(Busy, match="alice holds the platform lease: otagate promote"), second:
+            pass
+        with bench.steward.lease(claim_of("carol", Scope.MIRROR), 0):
+            assert {h.claim.by for h in bench.steward.status().holders} == {"alice", "carol"}
+    with bench.steward.lease(claim_of("bob"), 2.0):
+        pass
+
+
+def test_begin_is_refused_where_it_is_out_of_order(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        for kind, to, code in (
+            (Kind.GENESIS, idle, "out-of-order"),
+            (Kind.PROMOTE, idle.other, "already-live"),
+        ):
+            with pytest.raises(Refused) as no:
+                hold.begin(bench.intent(kind, to, "p-odd"))
+            assert no.value.code == code
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-first"))
+        with pytest.raises(Refused) as no:
+            hold.begin(bench.intent(Kind.PROMOTE, idle, "p-second"))
+        assert no.value.code == "unfinished"
+        assert hold.report(Event.REFUSED, "the verdict is old") is Phase.ABANDONED
+        with pytest.raises(Refused) as no:
+            hold.report(Event.OK, "again")
+        assert no.value.code == "no-promotion"
+    view = bench.steward.status().promotion
+    assert view is not None
+    assert view.reason == "the verdict is old"
+
+
+def test_a_fault_while_deploying_is_discarded_and_a_fault_while_discarding_is_a_debt(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-broke"))
+        hold.report(Event.OK, "checked")
+        assert hold.report(Event.FAULT, "no such image") is Phase.DISCARDING
+        assert hold.report(Event.FAULT, "cannot be removed") is Phase.ABANDONED
+    view = bench.steward.status().promotion
+    assert view is not None
+    assert (view.reason, view.debts) == ("no such image", ("cannot be removed",))
+
+
+def test_a_discarded_colour_holds_nothing(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-none"))
+        hold.report(Event.OK, "checked")
+        assert bench.steward.status().colours[idle].warm is False
+        hold.report(Event.ABORT, "interrupted")
+        hold.report(Event.OK, "removed")
+    assert idle not in bench.steward.status().colours
+
+
+def test_what_was_cut_off_is_undone_by_recover_and_only_the_rest_by_another_lease(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-cut"))
+        hold.report(Event.OK, "checked")
+    with bench.steward.lease(claim_of("bob"), 2) as other, pytest.raises(Refused) as no:
+        other.report(Event.OK, "deployed")
+    assert no.value.code == "not-yours"
+    view = bench.steward.recover(claim_of("bob"))
+    assert view is not None
+    assert view.phase is Phase.DISCARDING
+    again = bench.steward.recover(claim_of("bob"))
+    assert again is not None
+    assert again.phase is Phase.DISCARDING
+    with bench.steward.lease(claim_of("bob"), 2) as hold:
+        assert hold.report(Event.OK, "removed") is Phase.ABANDONED
+    assert bench.steward.recover(claim_of("bob")) is None
+
+
+def test_recover_waits_for_nobody(bench: Bench) -> None:
+    with bench.steward.lease(claim_of("alice"), 0), pytest.raises(Busy, match="alice holds"):
+        bench.steward.recover(claim_of("bob"))
+
+
+def test_probe_answers_each_listener_with_its_build(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        said = hold.probe(idle.value)
+    assert set(said) == {"web", "dicom"}
+    for build in said.values():
+        short = build.removeprefix("sha256:")
+        assert len(short) >= 12
+        assert BUILDS[idle].removeprefix("sha256:").startswith(short)
+
+
+def test_a_rollback_goes_to_what_is_warm_and_to_nothing_else(bench: Bench) -> None:
+    to = bench.promoted("p-warm")
+    warm = bench.steward.status().colours[to.other]
+    going = replace(bench.intent(Kind.ROLLBACK, to.other, "r-1"), release=warm.release, builds=warm.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        with pytest.raises(Refused) as no:
+            hold.begin(replace(going, release="sha256:other"))
+        assert no.value.code == "not-that-release"
+        hold.begin(going)
+        through(hold)
+    assert list(bench.steward.follow("r-1"))[-1].phase is Phase.PROMOTED
+    status = bench.steward.status()
+    assert status.live is to.other
+    assert not any(view.warm for view in status.colours.values())
+    with bench.steward.lease(claim_of("alice"), 2) as hold, pytest.raises(Refused) as no:
+        hold.begin(bench.intent(Kind.ROLLBACK, to, "r-2"))
+    assert no.value.code == "no-warm-side"
+
+
+def test_nobody_can_follow_what_was_never_begun(bench: Bench) -> None:
+    with pytest.raises(Refused) as no:
+        list(bench.steward.follow("p-never"))
+    assert no.value.code == "no-promotion"
+
+
+def test_an_error_inside_the_lease_frees_it(bench: Bench) -> None:
+    with pytest.raises(ZeroDivisionError), bench.steward.lease(claim_of("alice"), 0):
+        raise ZeroDivisionError
+    began = time.monotonic()
+    with bench.steward.lease(claim_of("bob"), 3):
+        pass
+    assert time.monotonic() - began < 3

@@ -1,0 +1,256 @@
+"""ports.Steward in memory: the table, the lease and what colours hold are kept; traffic is a word.
+
+Its own phases run to the end inside the report that starts them. What they come to is set before: `outcomes`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from otagate.core.cloud import LABEL_SERVICE, Colour
+from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault
+from otagate.core.promotion import OWES, STEWARDS_OWN, Event, Phase, advance
+from otagate.core.traffic import (
+    Claim,
+    ColourView,
+    Happening,
+    Holder,
+    Intent,
+    Kind,
+    PromotionView,
+    Scope,
+    Status,
+    StewardEvent,
+    SwitchView,
+)
+from tests.fakes.clock import FakeClock
+from tests.fakes.world import World
+
+_UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
+
+
+@dataclass
+class FakeSteward:
+    """`listeners` maps listener to service: with a `world`, probes answer with what runs there. `outcomes` gives what a
+    phase of the steward's own comes to (OK if it says nothing). `lost`: nothing answers."""
+
+    platform: str = "t"
+    world: World | None = None
+    clock: FakeClock = field(default_factory=FakeClock)
+    source: str = "sha256:" + "7" * 64
+    listeners: dict[str, str] = field(default_factory=lambda: {"web": "web"})
+    builds: dict[Colour, dict[str, str]] = field(default_factory=dict)
+    outcomes: dict[Phase, tuple[Event, str]] = field(default_factory=dict)
+    up: bool = True
+    lost: bool = False
+    disagreements: tuple[str, ...] = ()
+    before: Callable[[str], None] = lambda _ask: None
+    notes: list[str] = field(default_factory=list)
+    _epoch: int = 0
+    _map_epoch: int = 0
+    _live: Colour | None = None
+    _flipped: float | None = None
+    _colours: dict[str, ColourView] = field(default_factory=dict)
+    _view: PromotionView | None = None
+    _lease: int = 0
+    _held: dict[Scope, Holder] = field(default_factory=dict)
+    _events: dict[str, list[StewardEvent]] = field(default_factory=dict)
+
+    # --- ports.Steward ---
+
+    def present(self) -> bool:
+        if self.world is None:
+            return self.up
+        return any(s.label(LABEL_SERVICE) == "steward" for s in self.world.of(self.platform))
+
+    def status(self) -> Status:
+        self.asked("status")
+        live, epoch = self._live, self._map_epoch if self._live else None
+        return Status(
+            source=self.source,
+            live=live,
+            epoch=self._epoch,
+            colours=dict(self._colours),
+            switch=SwitchView(live, epoch, live, epoch, {}),
+            promotion=self._view,
+            holders=tuple(self._held.values()),
+            disagreements=self.disagreements,
+            last_flip=self._flipped,
+            now=self.clock.now(),
+        )
+
+    @contextmanager
+    def lease(self, claim: Claim, wait: float) -> "Iterator[FakeHold]":
+        self.asked("lease")
+        holder = self._taken(claim, wait)
+        try:
+            yield FakeHold(self, holder)
+        finally:
+            self._held.pop(claim.scope, None)
+
+    def follow(self, promotion: str) -> Iterator[StewardEvent]:
+        self.asked("follow")
+        if promotion not in self._events:
+            raise Refused(f"there is no promotion {promotion}", code="no-promotion")
+        yield from tuple(self._events[promotion])
+
+    def recover(self, claim: Claim) -> PromotionView | None:
+        self.asked("recover")
+        self._taken(claim, 0.0)
+        try:
+            view = self.unfinished
+            if view is None:
+                self.disagreements = ()
+                return None
+            if view.phase in _UNDO:
+                self.advance(Event.ABORT, f"cut off in {view.phase}, undone by {claim.by}")
+            elif view.phase is Phase.STRANDED:
+                self.advance(*self.outcomes.get(Phase.STRANDED, (Event.OK, "the warm side answers again")))
+            return self._view
+        finally:
+            self._held.pop(claim.scope, None)
+
+    # --- what the hold does ---
+
+    @property
+    def unfinished(self) -> PromotionView | None:
+        return self._view if self._view is not None and not self._view.phase.ended else None
+
+    def _taken(self, claim: Claim, wait: float) -> Holder:
+        if (other := self._held.get(claim.scope)) is not None:
+            if wait:
+                self.clock.sleep(wait)
+            who = other.claim
+            raise Busy(f"{who.by} holds the {who.scope} lease: {who.command} ({who.why}), from {who.origin}")
+        self._epoch += 1
+        self._held[claim.scope] = Holder(claim, self.clock.now(), self._epoch)
+        return self._held[claim.scope]
+
+    def begin(self, holder: Holder, intent: Intent) -> PromotionView:
+        if (view := self.unfinished) is not None:
+            raise Refused(f"promotion {view.intent.promotion} is unfinished: {view.phase}", code="unfinished")
+        if (intent.kind is Kind.GENESIS) != (self._live is None):
+            raise Refused(f"no {intent.kind} now", code="out-of-order")
+        if intent.to is self._live:
+            raise Refused(f"{intent.to} is live already", code="already-live")
+        if intent.kind is Kind.ROLLBACK:
+            self._may_go_back(intent)
+        now = self.clock.now()
+        self._view = PromotionView(intent, Phase.PREFLIGHT, self._live, now, now)
+        self._lease = holder.epoch
+        self.tell(Happening.PHASE, f"begun by {intent.by}")
+        return self._view
+
+    def _may_go_back(self, intent: Intent) -> None:
+        warm, live = self._colours.get(intent.to.value), self._colours.get(intent.to.other.value)
+        if warm is None or not warm.warm:
+            raise Refused(f"{intent.to} is not warm", code="no-warm-side")
+        if warm.release != intent.release or warm.builds != intent.builds:
+            raise Refused(f"{intent.to} holds another release", code="not-that-release")
+        if live is None or live.release == warm.release:
+            raise Refused(f"{intent.to} holds the release that is live", code="identical-release")
+
+    def report(self, holder: Holder, event: Event, message: str) -> Phase:
+        view = self.unfinished
+        if view is None:
+            raise Refused("no promotion is unfinished", code="no-promotion")
+        if self._lease != holder.epoch and view.phase is not Phase.DISCARDING:
+            raise Refused(f"{view.intent.promotion} was begun under another lease", code="not-yours")
+        if view.phase in STEWARDS_OWN:
+            raise Refused(f"{view.phase} is the steward's own", code="steward-acts")
+        phase = self.advance(event, message)
+        while (now := self.current()).phase in STEWARDS_OWN:
+            self.advance(*self.outcomes.get(now.phase, (Event.OK, f"{now.phase} done")))
+        return phase
+
+    def current(self) -> PromotionView:
+        assert self._view is not None
+        return self._view
+
+    def advance(self, event: Event, message: str) -> Phase:
+        view = self.current()
+        phase = advance(view.phase, event)
+        owes = (view.phase, event) in OWES
+        reason = view.reason or message if event is not Event.OK and not owes else view.reason
+        debts = (*view.debts, message) if owes else view.debts
+        self._view = replace(view, phase=phase, changed=self.clock.now(), reason=reason, debts=debts)
+        if view.phase is Phase.FLIPPING and event is Event.OK:
+            self._turn(view.intent.to)
+        if phase is Phase.ROLLED_BACK and view.came is not None:
+            self._turn(view.came)
+        self._hold(self._view, event)
+        halts = phase.ended or phase is Phase.STRANDED
+        self.tell(Happening.END if halts else Happening.PHASE, message)
+        return phase
+
+    def _turn(self, to: Colour) -> None:
+        if self._live is not to:
+            self._epoch += 1
+            self._map_epoch, self._live, self._flipped = self._epoch, to, self.clock.now()
+
+    def _hold(self, view: PromotionView, event: Event) -> None:
+        intent, to = view.intent, view.intent.to.value
+        came = view.came.value if view.came else ""
+        deploys = intent.kind is not Kind.ROLLBACK
+        if view.phase is Phase.DEPLOYING and deploys:
+            self._colours[to] = ColourView(intent.release, dict(intent.builds), warm=False)
+        if view.phase is Phase.ABANDONED and deploys and event is Event.OK:
+            self._colours.pop(to, None)
+        if view.phase in (Phase.PROMOTED, Phase.ROLLED_BACK):
+            warm = view.phase is Phase.PROMOTED and intent.kind is Kind.PROMOTE
+            for colour, is_warm in ((to, False), (came, warm)):
+                if colour in self._colours:
+                    self._colours[colour] = replace(self._colours[colour], warm=is_warm)
+
+    def tell(self, happening: Happening, message: str) -> None:
+        view = self.current()
+        event = StewardEvent(self.clock.now(), happening, view.phase, message)
+        self._events.setdefault(view.intent.promotion, []).append(event)
+
+    def answers(self, colour: Colour) -> Mapping[str, str]:
+        builds = self.builds.get(colour, {})
+        if self.world is not None:
+            here = [
+                s for s in self.world.of(self.platform) if s.container.name.startswith(f"{self.platform}-{colour}-")
+            ]
+            builds = {s.label(LABEL_SERVICE): s.container.image for s in here if s.running}
+        for listener, service in self.listeners.items():
+            if service not in builds:
+                raise ProbeFault(f"{listener} of {colour} does not answer")
+        return {listener: builds[service] for listener, service in self.listeners.items()}
+
+    def asked(self, name: str) -> None:
+        self.before(name)
+        if self.lost:
+            raise SwitchFault("the steward is lost", code="steward-lost")
+        if not self.present():
+            raise SwitchFault(f"platform {self.platform} has no steward", code="no-steward", hint="otagate up")
+
+
+@dataclass
+class FakeHold:
+    """ports.Hold."""
+
+    steward: FakeSteward
+    holder: Holder
+
+    @property
+    def epoch(self) -> int:
+        return self.holder.epoch
+
+    def begin(self, intent: Intent) -> PromotionView:
+        self.steward.asked("begin")
+        return self.steward.begin(self.holder, intent)
+
+    def report(self, event: Event, message: str) -> Phase:
+        self.steward.asked("report")
+        return self.steward.report(self.holder, event, message)
+
+    def note(self, message: str) -> None:
+        self.steward.asked("note")
+        self.steward.notes.append(message)
+        self.steward.tell(Happening.STEP, message)
+
+    def probe(self, colour: str) -> Mapping[str, str]:
+        self.steward.asked("probe")
+        return self.steward.answers(Colour(colour))
