@@ -44,7 +44,7 @@ def eventually(true: Callable[[], bool]) -> bool:
 
 def test_files_are_there_before_the_first_start_with_their_modes(engine: docker.DockerClient, stage: Scene) -> None:
     files = (
-        File("/run/secrets/pw", b"two", 0o444, secret=True),
+        File("/run/secrets/pw", b"hunter2", 0o444, secret=True),
         File("/etc/trial/deep/peers", b"one", 0o640),
         File("/var/tmp/note", b"three", 0o600),  # noqa: S108  # the container's
     )
@@ -52,7 +52,7 @@ def test_files_are_there_before_the_first_start_with_their_modes(engine: docker.
 
     raise_stage(engine, stage.platform, stage.stage(web))
 
-    assert eventually(lambda: engine.containers.get(web.name).logs() == b"two\n")
+    assert eventually(lambda: engine.containers.get(web.name).logs() == b"hunter2\n")
     modes = inside(engine, web.name, "stat -c '%a %u %n' /run/secrets/pw /etc/trial/deep/peers /etc/trial /run/secrets")
     assert modes.splitlines() == [
         "444 0 /run/secrets/pw",
@@ -61,7 +61,7 @@ def test_files_are_there_before_the_first_start_with_their_modes(engine: docker.
         "755 0 /run/secrets",
     ]
     assert inside(engine, web.name, "stat -c %a /var/tmp") == "1777"  # what the image has keeps its mode
-    assert "two" not in json.dumps(engine.containers.get(web.name).attrs)
+    assert "hunter2" not in json.dumps(engine.containers.get(web.name).attrs)
 
 
 def test_a_container_gets_all_that_was_specified(engine: docker.DockerClient, stage: Scene) -> None:

@@ -29,6 +29,8 @@ def resolve(client: docker.DockerClient, service: str, reference: str, pull: flo
 
 
 def _inspect(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
+    if not reference:
+        raise UsageError("an image's reference is empty", code="no-image", hint="give one as SERVICE=IMAGE")
     try:
         return dict(client.api.inspect_image(reference))  # type: ignore[no-untyped-call]
     except ImageNotFound:
