@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pydicom.config
 import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
@@ -39,7 +38,6 @@ def quiet() -> None:
     for name in ("pydicom", "pynetdicom", "psycopg", "psycopg.pool", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 
 def assemble(settings: Settings, traits: Traits) -> ASGIApp:
@@ -65,7 +63,10 @@ def assemble(settings: Settings, traits: Traits) -> ASGIApp:
             await run_in_threadpool(store.close)
             logging.getLogger("hello").info("ended in order")
 
-    return Web(settings.identity, objects, store, intake, tally, dicom).app(traits, lifespan)
+    def well() -> bool:
+        return dicom.listening and store.alive()
+
+    return Web(settings.identity, objects, intake, tally, well).app(traits, lifespan)
 
 
 def main() -> int:

@@ -6,12 +6,16 @@ import re
 from dataclasses import dataclass
 from io import BytesIO
 
+import pydicom.config
 from pydicom import Dataset, dcmread
 
 from hello_web import figures
 from hello_web.figures import Figures
 from hello_web.limits import Unreadable, check_file
 from hello_web.traits import Traits
+
+# What a value may be is checked where it is used; the library's own complaints would quote it.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 _UID = re.compile(r"[0-9][0-9.]{0,62}[0-9]")
 RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"

@@ -2,19 +2,25 @@
 
 import logging
 from threading import Condition, Lock, Thread
+from typing import Protocol
 
 from hello_web.settings import Identity
-from hello_web.store import Store, StoreDown
+from hello_web.store import StoreDown
 
 PERIOD = 1.0  # seconds
 
 log = logging.getLogger("hello")
 
 
+class Tallies(Protocol):
+    def tally(self, build: str, colour: str) -> None:
+        """Writes one row. Raises StoreDown."""
+
+
 class Tally:
     """Starts passive."""
 
-    def __init__(self, store: Store, identity: Identity) -> None:
+    def __init__(self, store: Tallies, identity: Identity) -> None:
         self._store = store
         self._identity = identity
         self._turn = Condition()

@@ -15,11 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hello_web.dicom import DicomServer
 from hello_web.intake import Intake
 from hello_web.limits import LARGEST, Unreadable, Unsupported
 from hello_web.settings import Identity
-from hello_web.store import Conflict, Objects, Store, StoreDown
+from hello_web.store import Conflict, Objects, StoreDown
 from hello_web.tally import Tally
 from hello_web.traits import Traits
 
@@ -32,15 +31,16 @@ Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Web:
+    """`well` says whether all that a request may need is there."""
+
     def __init__(
-        self, identity: Identity, objects: Objects, store: Store, intake: Intake, tally: Tally, dicom: DicomServer
+        self, identity: Identity, objects: Objects, intake: Intake, tally: Tally, well: Callable[[], bool]
     ) -> None:
         self._identity = identity
         self._objects = objects
-        self._store = store
         self._intake = intake
         self._tally = tally
-        self._dicom = dicom
+        self._well = well
 
     def app(self, traits: Traits, lifespan: Lifespan) -> ASGIApp:
         routes = [
@@ -61,10 +61,11 @@ class Web:
             ClientDisconnect: self._gone,
         }
         inner = Starlette(routes=routes, exception_handlers=refusals, lifespan=lambda _: lifespan())
+        inner.router.redirect_slashes = False  # a redirect would be an answer without a body that names the build
         return Named(inner, self._identity, traits.tired_after)
 
     async def health(self, _: Request) -> Response:
-        well = self._dicom.listening and await run_in_threadpool(self._store.alive)
+        well = await run_in_threadpool(self._well)
         return self._answer({"healthy": well, "active": self._tally.active}, 200 if well else 503)
 
     async def keep(self, request: Request) -> Response:
@@ -78,7 +79,7 @@ class Web:
 
     async def recent(self, request: Request) -> Response:
         raw = request.query_params.get("limit", "20")
-        if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:8]) <= MOST_LISTED):
+        if not (raw.isascii() and raw.isdigit() and len(raw) <= 4 and 1 <= int(raw) <= MOST_LISTED):
             raise HTTPException(400, f"limit must be a number from 1 to {MOST_LISTED}")
         return self._answer({"objects": await run_in_threadpool(self._objects.recent, int(raw))})
 
