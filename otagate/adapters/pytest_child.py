@@ -92,6 +92,7 @@ def result(
         ended=balance.ended,
         flaws=(*balance.flaws, *debts),
         seconds=seconds,
+        runner=balance.runner,
     )
     return SuiteResult(report, balance.metrics, balance.pictures)
 

@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Balance:
-    """The whole, after the end. `status`: the child's own; `ended`: the end marker came."""
+    """The whole, after the end. `status`: the child's own; `ended`: the end marker came; `runner`: what ran it."""
 
     collected: tuple[str, ...]
     cases: tuple[Case, ...]
@@ -49,6 +49,7 @@ class Balance:
     pictures: tuple[Picture, ...]
     status: int | None
     ended: bool
+    runner: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Ledger:
         self._next = 0
         self._asked = 0
         self._session = False
+        self._runner = ""
         self._collected: dict[str, _Mark] | None = None
         self._open: dict[str, float] = {}
         self._cases: dict[str, Case] = {}
@@ -136,7 +138,8 @@ class Ledger:
             for name, known in self._metrics.items()
         }
         collected, pictures = tuple(self._collected or ()), tuple(self._pictures)
-        return Balance(collected, cases, tuple(flaws), metrics, pictures, status, self._end is not None)
+        ended = self._end is not None
+        return Balance(collected, cases, tuple(flaws), metrics, pictures, status, ended, self._runner)
 
     def _shown(self, text: str, limit: int, *, lines: bool = False) -> str:
         return printable(self._redact(text), limit, lines=lines)
@@ -148,6 +151,7 @@ class Ledger:
             self.flaw("the session began twice")
         self._session = True
         said = message.fields
+        self._runner = self._shown(f"pytest {said['pytest']}, Python {said['python']}", 60)
         if said["args"] != self._args:
             self.flaw("pytest ran with other arguments than it was given")
         if said["plugins"]:

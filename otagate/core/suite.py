@@ -32,7 +32,8 @@ class Case:
 
 @dataclass(frozen=True)
 class SuiteReport:
-    """What the parent saw. `flaws` are reasons not to believe the run (e.g. "no end marker"); empty means coherent."""
+    """What the parent saw. `flaws` are reasons not to believe the run (e.g. "no end marker"); empty means coherent.
+    `runner` names the programs that ran it, e.g. "pytest 9.0.1, Python 3.13.5"."""
 
     name: str
     tree_digest: str
@@ -42,6 +43,7 @@ class SuiteReport:
     ended: bool
     flaws: tuple[str, ...] = ()
     seconds: float = 0.0
+    runner: str = ""
 
     def count(self, *outcomes: Outcome) -> int:
         return sum(case.outcome in outcomes for case in self.cases)

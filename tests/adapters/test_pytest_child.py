@@ -1,6 +1,7 @@
 """The runner of suites: hostile ones are given away by a flaw, honest ones are believed."""
 
 import math
+import platform
 import re
 import stat
 from collections.abc import Callable, Mapping
@@ -99,6 +100,7 @@ def test_an_honest_suite_is_believed_case_by_case(attempt: Try) -> None:
     assert result.report.flaws == ()
     assert result.report.ended
     assert result.report.exit_status == 1
+    assert result.report.runner == f"pytest {pytest.__version__}, Python {platform.python_version()}"
     assert outcomes(result) == {
         "test_passed": "passed",
         "test_failed": "failed",
@@ -226,6 +228,7 @@ def test_a_long_message_keeps_its_beginning_and_its_end(attempt: Try) -> None:
 def test_metrics_come_in_pairs_and_not_finite_values_as_they_are(attempt: Try) -> None:
     text = """
 import math
+import platform
 import pytest
 def test_a(metric):
     latency = metric("latency", unit="ms", direction="lower")

@@ -37,6 +37,7 @@ def test_a_sound_account_balances() -> None:
         pictures=(Picture("dose", "image/png", b"\x00\x01\x02"),),
         status=1,
         ended=True,
+        runner="pytest 9.0, Python 3.13.5",
     )
 
 
