@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import Alarm, Busy, ProvisionFault, UsageError
+from otagate.core.plan import Action
+from otagate.core.platform import Platform
+from otagate.core.promotion import Phase
+from otagate.flows import environments
+from tests.flows.scene import CLAIM, Scene, raised
+
+PRODUCTION = ["p-blue-web", "p-shared-steward", "p-shared-store", "p-shared-switch"]
+
+
+def test_genesis_makes_the_first_release_live_on_blue_and_marks_it_unproven() -> None:
+    scene = Scene()
+    made = scene.up()
+    assert made.genesis is not None
+    assert made.genesis.view.phase is Phase.PROMOTED
+    assert made.genesis.view.intent.unproven
+    assert made.genesis.view.intent.by == "ada"
+    assert scene.names() == PRODUCTION
+    assert scene.steward.status().live is Colour.BLUE
+
+
+def test_a_second_up_changes_nothing() -> None:
+    scene = raised()
+    before = {name: s.id for name, s in scene.world.containers.items()}
+    again = scene.up()
+    assert again == environments.Raised((), None)
+    assert {name: s.id for name, s in scene.world.containers.items()} == before
+
+
+def test_up_adds_what_is_missing_from_the_live_digests_not_from_a_moved_tag() -> None:
+    scene = raised()
+    live = scene.world.containers.pop("p-blue-web").container.image
+    scene.world.images["hello/web:1.0"] = "sha256:" + "f" * 64
+    scene.up()
+    assert scene.world.containers["p-blue-web"].container.image == live
+
+
+def test_up_never_changes_what_is_live_when_the_definition_changed() -> None:
+    scene = raised()
+    scene.platform = _with_environment(scene, {"STORE_HOST": "elsewhere"})
+    with pytest.raises(Alarm, match="another release"):
+        scene.up()
+
+
+def test_a_first_release_that_breaks_leaves_nothing_live_and_state_standing() -> None:
+    scene = Scene()
+    scene.world.sick.add(scene.world.images["hello/web:1.0"])
+    with pytest.raises(ProvisionFault):
+        scene.up()
+    status = scene.steward.status()
+    assert status.live is None
+    assert status.promotion is not None
+    assert status.promotion.phase is Phase.ABANDONED
+    assert scene.names() == ["p-shared-steward", "p-shared-store"]
+    scene.world.sick.clear()
+    assert scene.up().genesis is not None
+
+
+def test_a_taken_port_is_told_before_anything_is_raised() -> None:
+    scene = Scene()
+    scene.world.taken.add(("127.0.0.1", 10400))
+    with pytest.raises(UsageError, match="10400 is in use") as caught:
+        scene.up()
+    assert caught.value.hint
+    assert scene.names() == []
+
+
+def test_a_dry_run_says_what_would_be_created_and_creates_nothing() -> None:
+    scene = Scene()
+    plan = environments.look_for_up(scene.platform, scene.ports).plan
+    assert [step.action for step in plan.steps] == [Action.CREATE] * 4 + [Action.TURN]
+    assert scene.names() == []
+
+
+def test_a_plain_down_leaves_production_whole() -> None:
+    scene = raised()
+    assert environments.down(scene.platform, scene.ports, destroy=None) == ()
+    assert scene.names() == PRODUCTION
+
+
+def test_down_removes_all_of_a_platform_only_by_its_name() -> None:
+    scene = raised()
+    with pytest.raises(UsageError, match="does not name this platform"):
+        environments.down(scene.platform, scene.ports, destroy="q")
+    assert scene.names() == PRODUCTION
+    environments.down(scene.platform, scene.ports, destroy="p")
+    assert (scene.world.containers, scene.world.networks, scene.world.volumes) == ({}, {}, {})
+    assert scene.secrets.kept == {}
+
+
+def test_production_as_defined_shows_no_departure_and_a_hand_made_change_does() -> None:
+    scene = raised()
+    assert not environments.describe(scene.platform, scene.ports).red
+    scene.world.containers["p-shared-store"].running = False
+    shown = environments.describe(scene.platform, scene.ports)
+    assert shown.red
+    assert "store" in {d.service for d in shown.departures}
+
+
+def test_disagreement_of_switch_map_and_journal_is_red() -> None:
+    scene = raised()
+    scene.steward.disagreements = ("the switch says green",)
+    assert environments.describe(scene.platform, scene.ports).red
+
+
+def test_without_production_status_shows_none() -> None:
+    shown = environments.describe(Scene().platform, Scene().ports)
+    assert (shown.status, shown.red) == (None, False)
+
+
+def _with_environment(scene: Scene, environment: dict[str, str]) -> Platform:
+    web = replace(scene.platform.services["web"], environment=environment)
+    return replace(scene.platform, services={**scene.platform.services, "web": web})
+
+
+def test_a_busy_platform_is_told_with_its_holder() -> None:
+    scene = Scene()
+    scene.up()
+    with scene.steward.lease(CLAIM, 0.0), pytest.raises(Busy, match="ada"), scene.steward.lease(CLAIM, 0.0):
+        pass
