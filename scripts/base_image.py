@@ -7,13 +7,14 @@ import hashlib
 import io
 import json
 import os
+import queue
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,10 +84,9 @@ def sources_of(targets: str) -> Sources:
     return Sources(archive or public.archive, security or public.security)
 
 
-def ensure_base(client: docker.DockerClient, hasty: docker.DockerClient, wanted: str) -> bool:
-    """Has otagate/base:13 stand in the engine; true if it was made now.
+def ensure_base(client: docker.DockerClient, wanted: str) -> bool:
+    """Has otagate/base:13 stand in the engine, `wanted` taken if it can be had; true if it was made now.
 
-    `wanted` is taken if it can be had; `hasty` is the same engine with REGISTRY_SILENCE as its time-out.
     Raises EngineFault if the image can be neither taken nor made.
     """
     trusted = authorities()
@@ -95,7 +95,7 @@ def ensure_base(client: docker.DockerClient, hasty: docker.DockerClient, wanted:
         if label_of(client, TAG, LABEL_INPUTS) == digest:
             line.unchanged()
             return False
-        why = _take(client, hasty, wanted, trusted, digest, line)
+        why = _take(client, wanted, trusted, digest, line)
         if why:
             line.doing(f"{wanted} cannot be taken: making it")
             _make(client, trusted, digest, line)
@@ -108,14 +108,13 @@ def ensure_base(client: docker.DockerClient, hasty: docker.DockerClient, wanted:
 
 def _take(
     client: docker.DockerClient,
-    hasty: docker.DockerClient,
     wanted: str,
     trusted: Sequence[Path],
     digest: str,
     line: Line,
 ) -> str:
     """Empty when it worked, else why not."""
-    why = _pull(hasty, wanted, line)
+    why = _pull(client, wanted, line)
     if why and not image_id(client, wanted):
         return why
     try:
@@ -138,23 +137,37 @@ def _take(
     return ""
 
 
-def _pull(hasty: docker.DockerClient, wanted: str, line: Line) -> str:
-    """Asks the engine to pull; a registry that does not answer soon is none. Empty when the image is there."""
+def _pull(client: docker.DockerClient, wanted: str, line: Line) -> str:
+    """Asks the engine to pull; a registry that does not answer soon is none. Empty when the image is there.
+
+    The SDK waits for a pull without end, so it runs beside us; one given up ends with the engine's own patience.
+    """
     line.doing(f"asking for {wanted}")
-    repository, _, tag = wanted.rpartition(":")
+    events: queue.SimpleQueue[Mapping[str, object]] = queue.SimpleQueue()
+    threading.Thread(target=_follow_pull, args=(client, wanted, events.put), daemon=True).start()
     deadline = time.monotonic() + REGISTRY_TOTAL
+    while time.monotonic() < deadline:
+        try:
+            event = events.get(timeout=REGISTRY_SILENCE)
+        except queue.Empty:
+            return f"no word from its registry within {REGISTRY_SILENCE} s"
+        if "end" in event:
+            return str(event["end"])
+        if "error" in event:
+            return _short(event["error"])
+        line.doing(f"{event.get('status', '')} {event.get('progress', '')}")
+    return f"not here after {REGISTRY_TOTAL} s"
+
+
+def _follow_pull(client: docker.DockerClient, wanted: str, tell: Callable[[Mapping[str, object]], None]) -> None:
+    repository, _, tag = wanted.rpartition(":")
     try:
-        for event in hasty.api.pull(repository, tag, stream=True, decode=True):
-            if "error" in event:
-                return _short(event["error"])
-            if time.monotonic() > deadline:
-                return f"not here after {REGISTRY_TOTAL} s"
-            line.doing(f"{event.get('status', '')} {event.get('progress', '')}")
-    except requests.Timeout:
-        return f"no word from its registry within {REGISTRY_SILENCE} s"
+        for event in client.api.pull(repository, tag, stream=True, decode=True):
+            tell(event)
     except (DockerException, requests.RequestException) as error:
-        return _short(getattr(error, "explanation", None) or error)
-    return ""
+        tell({"error": getattr(error, "explanation", None) or error})
+    else:
+        tell({"end": ""})
 
 
 def _short(error: object) -> str:

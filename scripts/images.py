@@ -9,7 +9,7 @@ from docker.errors import DockerException
 
 from otagate.adapters.images import edge_images
 from otagate.core.errors import ConfigError, EngineFault, OtagateError
-from scripts.base_image import REGISTRY_SILENCE, ensure_base
+from scripts.base_image import ensure_base
 from scripts.builds import Recipe, ensure_image
 from scripts.data import ensure_data
 from scripts.platforms import declarations
@@ -46,7 +46,7 @@ def set_up(root: Path) -> None:
     recipes += [recipe for platform in platforms for recipe in platform.images]
     try:
         client = docker.from_env(timeout=60)
-        made.append(ensure_base(client, docker.from_env(timeout=REGISTRY_SILENCE), BASE))
+        made.append(ensure_base(client, BASE))
         made += [ensure_image(client, recipe) for recipe in recipes]
         made.append(ensure_edge(client))
     except DockerException as error:

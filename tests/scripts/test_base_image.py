@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,8 @@ class Registry:
         for event in self.events:
             if isinstance(event, Exception):
                 raise event
+            if callable(event):
+                event()
             yield event
 
 
@@ -74,7 +77,6 @@ class Registry:
     [
         ([{"status": "Pulling"}, {"status": "Done"}], ""),
         ([{"status": "Pulling"}, {"error": "denied: log in first"}], "log in first"),
-        ([requests.ReadTimeout()], "no word from its registry within 10 s"),
         ([APIError("500", explanation="Get x: dial tcp: no such host")], "no such host"),
         ([requests.ConnectionError("the engine went away")], "the engine went away"),
     ],
@@ -82,6 +84,16 @@ class Registry:
 def test_a_registry_that_does_not_give_the_image_says_why(events: list[object], why: str) -> None:
     registry = cast(docker.DockerClient, Registry(*events))
     assert base_image._pull(registry, "registry.example:5000/debian:13-slim", Line("x")) == why
+
+
+def test_a_registry_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine itself would wait 25 s and more."""
+    monkeypatch.setattr(base_image, "REGISTRY_SILENCE", 0.05)
+    forever = threading.Event()
+    registry = cast(docker.DockerClient, Registry(forever.wait))
+    why = base_image._pull(registry, "registry.example:5000/debian:13-slim", Line("x"))
+    forever.set()
+    assert why == "no word from its registry within 0.05 s"
 
 
 def test_a_registry_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
