@@ -11,7 +11,6 @@ from otagate.core.stages import (
     steward_stage,
     switch_stage,
 )
-from otagate.core.topology import topology
 from tests.core.platforms import build, platform
 
 IMAGES = {"store": "sha256:" + "5" * 64}
@@ -37,9 +36,9 @@ def test_every_object_bears_the_platform_and_its_binding() -> None:
     p = platform()
     stages = (state_stage(p, IMAGES, secret), steward_stage(p, "s"), colour(), mirror())
     for stage in stages:
-        for thing in (*stage.networks, *stage.volumes, *stage.containers):
-            assert thing.labels[LABEL_PLATFORM] == "p"
-            assert thing.labels[LABEL_BINDING]
+        labels = [x.labels for part in (stage.networks, stage.volumes, stage.containers) for x in part]
+        assert {one[LABEL_PLATFORM] for one in labels} == {"p"}
+        assert all(one[LABEL_BINDING] for one in labels)
 
 
 def test_a_mirror_shares_no_network_volume_or_secret_with_production() -> None:
@@ -113,8 +112,3 @@ def test_edge_containers_are_unprivileged_and_read_only() -> None:
     for container in (c for stage in edge for c in stage.containers):
         assert (container.user, container.read_only, container.cap_drop) == ("65534:65534", True, ("ALL",))
         assert container.no_new_privileges
-
-
-def test_the_topology_knows_both_colours_of_production_and_one_of_a_mirror() -> None:
-    assert set(topology(platform()).doors[0].backs) == {"blue", "green"}
-    assert topology(platform(), CANDIDATE).doors[0].backs == {"green": "p-green-candidate-web"}

@@ -82,25 +82,6 @@ def test_a_crash_during_a_suite_is_judged_once_by_its_own_rule() -> None:
     assert {f.rule: f.mark for f in stored.verdict.findings}["technical"] is Mark.UNKNOWN
 
 
-def test_a_restart_that_a_suite_asks_for_is_no_crash() -> None:
-    scene = raised()
-    scene.suites.asks = {"technical": [("restart", {"service": "web"}), ("kill", {"service": "web"})]}
-    assert tried(scene).verdict.decision is Decision.APPROVE
-    assert scene.engine.asked == [("restart", "p-green-candidate-web"), ("kill", "p-green-candidate-web")]
-
-
-@pytest.mark.parametrize(
-    ("what", "args"),
-    [("restart", {"service": "switch2"}), ("restart", {}), ("remove", {"service": "web"}), ("kill", {"service": ""})],
-)
-def test_a_suite_may_ask_for_nothing_else(what: str, args: dict[str, str]) -> None:
-    scene = raised()
-    scene.suites.asks = {"technical": [(what, args)]}
-    tried(scene)
-    assert isinstance(scene.suites.answers[0], UsageError)
-    assert scene.engine.asked == []
-
-
 def test_a_broken_stream_of_events_is_unknown_not_a_pass() -> None:
     scene = raised()
     scene.suites.during = lambda _: setattr(scene.engine.watches[-1], "deaf", True)

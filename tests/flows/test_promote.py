@@ -210,12 +210,6 @@ def test_a_warm_colour_that_does_not_answer_is_left_standing_and_nothing_is_turn
     assert WEB_1 in scene.world.containers
 
 
-def test_recover_changes_nothing_when_nothing_is_unfinished() -> None:
-    scene, run = proven()
-    go(scene, run)
-    assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
-
-
 def test_no_such_run_is_told() -> None:
     with pytest.raises(UsageError, match="no run"):
         go(raised(), "2020")
@@ -259,7 +253,7 @@ def die(scene: Scene, port: object, name: str, *, after: bool = False) -> None:
     setattr(port, name, dying)
 
 
-def _dead(*_: object, **__: object) -> object:
+def _dead(*_: object, **__: object) -> None:
     raise Died
 
 

@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.errors import Alarm, UsageError
+from otagate.core.policy import Policy
+from otagate.flows.look import addresses, host_ports, look_at_production, policy_digest
+from tests.flows.scene import Scene, raised
+
+
+def test_production_as_defined_has_no_departures() -> None:
+    scene = raised()
+    seen = look_at_production(scene.platform, scene.ports)
+    assert seen.departures == ()
+    assert seen.live == "blue"
+
+
+def test_a_colour_that_does_not_serve_is_not_part_of_production() -> None:
+    scene = raised()
+    blue = scene.world.containers["p-blue-web"]
+    labels = {**blue.container.labels, "otagate.colour": "green"}
+    green = replace(blue.container, name="p-green-web", labels=labels)
+    scene.world.containers["p-green-web"] = replace(blue, container=green)
+    seen = look_at_production(scene.platform, scene.ports)
+    assert "p-green-web" not in {c.name for cloud in seen.clouds for c in cloud.containers}
+
+
+def test_no_production_and_a_disagreement_are_told_apart() -> None:
+    scene = Scene()
+    with pytest.raises(UsageError, match="no production"):
+        look_at_production(scene.platform, scene.ports)
+    scene.up()
+    scene.steward.disagreements = ("x",)
+    with pytest.raises(Alarm):
+        look_at_production(scene.platform, scene.ports)
+
+
+def test_a_listener_keeps_the_port_it_was_given_at_genesis() -> None:
+    scene = raised()
+    assert host_ports(scene.platform, scene.ports) == host_ports(scene.platform, scene.ports)
+    shown = addresses(scene.platform, scene.ports)
+    assert shown["dicom"] == "127.0.0.1:10400"
+    assert set(shown) == {"web", "dicom"}
+
+
+def test_any_change_of_policy_allowed_differences_or_data_changes_its_digest() -> None:
+    p = Scene().platform
+    digests = {
+        policy_digest(p),
+        policy_digest(replace(p, policy=Policy())),
+        policy_digest(replace(p, policy=replace(p.policy, approvals=1))),
+        policy_digest(replace(p, mirror_data="snapshot")),
+    }
+    assert len(digests) == 4

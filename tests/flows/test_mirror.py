@@ -1,0 +1,40 @@
+from otagate.core.cloud import Binding, Colour
+from otagate.flows.gate import look_for_test
+from otagate.flows.mirror import Mirror, compare_mirror, lower_mirror, plan_mirror, raise_mirror
+from tests.flows.scene import Scene, raised
+
+
+def planned(scene: Scene, run: str = "r1") -> Mirror:
+    subject = look_for_test(scene.platform, {}, scene.ports)
+    return plan_mirror(scene.platform, subject.production, subject.candidate, scene.ports, run)
+
+
+def test_a_second_raise_of_an_unchanged_mirror_changes_nothing() -> None:
+    scene = raised()
+    assert raise_mirror(scene.platform, planned(scene), scene.ports, "/f")
+    assert raise_mirror(scene.platform, planned(scene, "r2"), scene.ports, "/f") == ()
+
+
+def test_the_mirror_stands_in_the_idle_cloud_and_its_sides_do_not_overlap() -> None:
+    mirror = planned(raised())
+    assert mirror.candidate.colour is Colour.GREEN
+    candidate, baseline = (set(mirror.containers(b)) for b in (Binding.CANDIDATE, Binding.BASELINE))
+    assert candidate == {f"p-green-candidate-{s}" for s in ("web", "store", "switch")}
+    assert baseline == {f"p-green-baseline-{s}" for s in ("web", "store")}
+
+
+def test_what_departs_in_production_itself_is_drift_too() -> None:
+    scene = raised()
+    scene.world.containers["p-shared-switch"].running = False
+    subject = look_for_test(scene.platform, {}, scene.ports)
+    raise_mirror(scene.platform, planned(scene), scene.ports, "/f")
+    found = compare_mirror(scene.platform, subject.production, subject.candidate, scene.ports)
+    assert "switch" in {d.service for d in found.drift}
+
+
+def test_lowering_takes_the_mirrors_state_and_nothing_of_production() -> None:
+    scene = raised()
+    before = (set(scene.world.containers), set(scene.world.volumes), set(scene.world.networks))
+    raise_mirror(scene.platform, planned(scene), scene.ports, "/f")
+    lower_mirror(scene.platform, scene.ports)
+    assert (set(scene.world.containers), set(scene.world.volumes), set(scene.world.networks)) == before

@@ -1,0 +1,55 @@
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Kind
+from otagate.flows import promote, recover
+from tests.flows.scene import CLAIM
+from tests.flows.test_promote import WEB_1, Died, at_steward, die, go, live, proven, revive
+
+
+def test_recover_changes_nothing_when_nothing_is_unfinished() -> None:
+    scene, run = proven()
+    go(scene, run)
+    assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
+
+
+def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
+    scene, run = proven()
+    die(scene, scene.provisioner, "apply", after=True)
+    try:
+        go(scene, run)
+    except Died:
+        revive(scene)
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done.before is not None
+    assert done.before.phase is Phase.DEPLOYING
+    assert done.after is not None
+    assert done.after.view.phase is Phase.ABANDONED
+    assert "p-green-web" not in scene.world.containers
+    assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
+
+
+def test_a_rollback_that_was_cut_off_leaves_the_warm_colour_standing() -> None:
+    scene, run = proven()
+    go(scene, run)
+    at_steward(scene, "probe", 1)
+    try:
+        promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    except Died:
+        revive(scene)
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done.before is not None
+    assert done.before.intent.kind is Kind.ROLLBACK
+    assert WEB_1 in scene.world.containers
+    assert live(scene) is not None
+
+
+def test_a_stranded_promotion_is_tried_again() -> None:
+    scene, run = proven()
+    scene.steward.outcomes = {
+        Phase.WATCHING: (Event.REFUSED, "errors"),
+        Phase.ROLLING_BACK: (Event.FAULT, "the warm side is dead"),
+    }
+    assert go(scene, run).record.view.phase is Phase.STRANDED
+    scene.steward.outcomes = {}
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done.after is not None
+    assert done.after.view.phase is Phase.ROLLED_BACK
