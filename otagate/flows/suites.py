@@ -1,7 +1,7 @@
 """Run the platform's suites on the mirror's network and gather what they found."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from otagate.core.places import SWITCH
 from otagate.core.platform import Platform, SuiteSpec
 from otagate.core.record import Picture
 from otagate.core.release import Release
-from otagate.core.suite import SuiteReport, without_evidence
+from otagate.core.suite import Crash, SuiteReport, without_evidence
 from otagate.core.topology import topology
 from otagate.flows.look import Production
 from otagate.flows.mirror import Mirror
@@ -21,6 +21,9 @@ from otagate.ports import CrashWatch, Ports, SuiteResult, SuiteRun
 
 # A crash is seen by the engine a moment before or after the case that suffers from it notices.
 CRASH_SLACK = 1.0
+
+# Lines: more than a container of a mirror writes in its life, so that a case about the log sees all of it.
+_WHOLE_LOG = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,23 @@ def run_suites(bench: Bench, images: Mapping[str, Build]) -> Gathered:
     results = {name: _run(bench, spec, images[name]) for name, spec in bench.platform.suites.items()}
     crashes = bench.crashes.seen() or ()
     return Gathered(
-        suites={
-            name: replace(r.report, cases=without_evidence(r.report.cases, crashes, slack=CRASH_SLACK))
-            for name, r in results.items()
-        },
+        suites={name: _settled(name, results, crashes) for name in results},
         metrics={name: metric for r in results.values() for name, metric in r.metrics.items()},
         pictures=tuple(picture for r in results.values() for picture in r.pictures),
     )
+
+
+def _settled(name: str, results: Mapping[str, SuiteResult], crashes: Sequence[Crash]) -> SuiteReport:
+    """The report with what crashes tore down set apart; a metric that two suites claim is a flaw of both."""
+    report = results[name].report
+    twice = [
+        f"metric {metric} is reported by suite {other} too"
+        for other, result in results.items()
+        for metric in result.metrics
+        if other != name and metric in results[name].metrics
+    ]
+    cases = without_evidence(report.cases, crashes, slack=CRASH_SLACK)
+    return replace(report, cases=cases, flaws=(*report.flaws, *twice))
 
 
 def _run(bench: Bench, spec: SuiteSpec, image: Build) -> SuiteResult:
@@ -86,7 +99,7 @@ def _answer(bench: Bench, ask: str, args: Mapping[str, Any]) -> Any:
         raise UsageError(f"the mirror has no service {service!r}", code="unknown-service")
     engine, deadline = bench.ports.engine, float(args.get("deadline", 30.0))
     if ask == "logs":
-        return engine.log_tail(name, 10_000)
+        return engine.log_tail(name, _WHOLE_LOG)
     if ask not in ("restart", "kill"):
         raise UsageError(f"a suite may not ask for {ask!r}", code="unknown-ask")
     with bench.crashes.expect(name):

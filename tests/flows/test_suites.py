@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_a_suite_is_given_both_sides_the_door_and_what_it_must_not_reach() -> No
     production = json.loads(given["OTAGATE_PRODUCTION"])
     assert production["p-shared-store"]
     assert not [name for name in production if "candidate" in name]
+
+
+def test_a_metric_that_two_suites_report_makes_neither_believable() -> None:
+    scene = raised()
+    spec = scene.platform.suites["technical"]
+    scene.platform = replace(scene.platform, suites={"technical": spec, "again": replace(spec, name="again")})
+    scene.suites.results["again"] = scene.suites.results["technical"]
+    suites = tried(scene).record.suites
+    assert [bool(report.flaws) for report in suites.values()] == [True, True]
 
 
 def test_a_suite_never_gets_productions_secrets() -> None:
