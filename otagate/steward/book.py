@@ -24,7 +24,11 @@ class Book:
         self._journal = journal
         self._clock = clock
         self._grown = threading.Condition(threading.RLock())
-        self._account = _summed(journal)
+        try:
+            self._account = _summed(journal)
+        except JournalUnreadable:
+            journal.close()
+            raise
 
     @classmethod
     def opened(cls, volume: Path, clock: Clock) -> "Book":
@@ -88,6 +92,9 @@ class Book:
         """Until there is an entry after `since`, at most so long."""
         with self._grown:
             self._grown.wait_for(lambda: self._account.seq > since, seconds)
+
+    def close(self) -> None:
+        self._journal.close()
 
     def locked(self) -> threading.Condition:
         """Hold this to look and write in one go."""

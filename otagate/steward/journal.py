@@ -79,14 +79,23 @@ class Journal:
             raise JournalUnreadable(f"{path.name} is missing or empty")
         try:
             line = _connect(path)
-            _check(line)
         except sqlite3.Error as error:
             raise JournalUnreadable(str(error)) from error
-        journal = cls(line)
-        for wanted, entry in enumerate(journal.entries(), start=1):
+        try:
+            return cls(line)._whole()
+        except JournalUnreadable:
+            line.close()
+            raise
+
+    def _whole(self) -> "Journal":
+        try:
+            _check(self._line)
+        except sqlite3.Error as error:
+            raise JournalUnreadable(str(error)) from error
+        for wanted, entry in enumerate(self.entries(), start=1):
             if entry.seq != wanted:
                 raise JournalUnreadable(f"entry {wanted} is missing")
-        return journal
+        return self
 
     @classmethod
     def made(cls, path: Path) -> "Journal":
@@ -138,8 +147,12 @@ class Journal:
 
 def _connect(path: Path) -> sqlite3.Connection:
     line = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    line.execute("PRAGMA journal_mode = DELETE")
-    line.execute(f"PRAGMA synchronous = {DURABLE}")
+    try:
+        line.execute("PRAGMA journal_mode = DELETE")
+        line.execute(f"PRAGMA synchronous = {DURABLE}")
+    except sqlite3.Error:
+        line.close()
+        raise
     return line
 
 

@@ -7,6 +7,7 @@ each question to a service and each hook, before and after. Short form of the sw
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def going_bad(world: World) -> None:
 
 def settled(world: World) -> Steward:
     """The next steward, gone on to the end."""
+    world.close()
     steward = world.steward()
     view = steward.book.account.unfinished
     if world.map_file.exists() and not (view and view.phase in (Phase.FLIPPING, Phase.ROLLING_BACK)):
@@ -123,7 +125,8 @@ def began(tmp_path: Path) -> Path:
     """A volume in which blue is live."""
     folder = tmp_path / "began"
     folder.mkdir()
-    World(folder).live()
+    with closing(World(folder)) as world:
+        world.live()
     return folder
 
 
@@ -143,6 +146,7 @@ def killed(sweep: Sweep, world: World, kill_at: int, story: Callable[[World], No
         story(world)
     if restart:
         world.switch.start()
+    world.close()
     world.helm_kind = Helm
     return world
 
@@ -152,6 +156,7 @@ def points_of(sweep: Sweep, world: World, story: Callable[[World], None]) -> int
     sweep.watch(world)
     story(world)
     sweep.world = None
+    world.close()
     return sweep.passed
 
 
@@ -170,6 +175,7 @@ def test_killed_at_every_point_one_colour_serves_and_the_journal_says_which(
             wrong.append(f"point {point}: {why}")
         if world.services.most_active > 1:
             wrong.append(f"point {point}: two colours worked at once")
+        world.close()
     assert wrong == []
     assert sweep.unsafe == []
 
@@ -185,9 +191,11 @@ def test_killed_again_while_it_recovers_it_still_recovers(sweep: Sweep, began: P
         except Killed:
             pass
         else:
+            world.close()
             break
         if why := consistent(world, settled(world)):
             wrong.append(f"point {second}: {why}")
+        world.close()
     assert wrong == []
     assert second > 10
 
@@ -235,4 +243,5 @@ def test_control_an_effect_before_its_entry_is_caught(sweep: Sweep, began: Path)
             wrong.append(consistent(world, settled(world)))
         except SwitchFault as fault:
             wrong.append(fault.message)
+        world.close()
     assert any("never meant" in why or "file" in why for why in wrong)

@@ -167,9 +167,16 @@ class World:
         self.switch = FakeSwitch(self.volume / MAP)
         self.services = FakeServices(self.switch)
         self.map_file = MapFile(self.volume / MAP)
+        self._books: list[Book] = []
+
+    def close(self) -> None:
+        """No file stays open."""
+        while self._books:
+            self._books.pop().close()
 
     def steward(self) -> "Steward":
         book = Book.opened(self.volume, self.clock)
+        self._books.append(book)
         helm = self.helm_kind(
             TOPOLOGY, book, self.map_file, self.switch, self.services, self.clock, Patience(up=5, switch=5, step=0.5)
         )

@@ -1,0 +1,152 @@
+"""The journal: durable, append-only, and never taken for empty."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from otagate.steward import journal
+from otagate.steward.book import JOURNAL, Book
+from otagate.steward.journal import Journal, JournalFull, JournalUnreadable
+from tests.steward.world import FakeClock, World
+
+
+def made(folder: Path, entries: int = 3) -> Path:
+    path = folder / JOURNAL
+    with closing(Journal.made(path)) as book:
+        for number in range(entries):
+            book.append(float(number), "seen", "", {"message": f"entry {number}"})
+    return path
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Journal]:
+    with closing(Journal.found(made(tmp_path))) as found:
+        yield found
+
+
+def test_what_was_appended_is_there_in_order(three: Journal) -> None:
+    assert [(e.seq, e.kind, e.body["message"]) for e in three.entries()] == [
+        (1, "seen", "entry 0"),
+        (2, "seen", "entry 1"),
+        (3, "seen", "entry 2"),
+    ]
+    assert [e.seq for e in three.entries(since=2)] == [3]
+    assert three.entries("p-1") == ()
+
+
+def test_it_is_on_the_disk_before_append_returns(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    with closing(journal._connect(path)) as line:
+        assert line.execute("PRAGMA synchronous").fetchone()[0] == 3  # extra
+        assert line.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+
+
+def test_another_process_reads_what_append_returned(tmp_path: Path) -> None:
+    with closing(Journal.made(tmp_path / JOURNAL)) as writer, closing(sqlite3.connect(tmp_path / JOURNAL)) as reader:
+        writer.append(1.0, "seen", "", {"message": "here"})
+        (body,) = reader.execute("SELECT body FROM entries").fetchone()
+    assert json.loads(body) == {"message": "here"}
+
+
+@pytest.mark.parametrize("statement", ["UPDATE entries SET body = '{}'", "DELETE FROM entries WHERE seq = 2"])
+def test_nothing_is_ever_changed_or_removed(tmp_path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(made(tmp_path))) as line, pytest.raises(sqlite3.IntegrityError, match="only grows"):
+        line.execute(statement)
+
+
+INSERT = "INSERT INTO entries (at, kind, promotion, body) VALUES (1, '{}', 'p', '{}')"
+HOLE = """
+DROP TRIGGER never_removed;
+DELETE FROM entries WHERE seq = 2;
+CREATE TRIGGER never_removed BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the journal only grows'); END;
+"""
+
+
+def edit(statements: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as line:
+            line.executescript(statements)
+            line.commit()
+
+    return change
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4096])
+
+
+def garble(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096:5000] = bytes(904)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda path: path.write_bytes(b""), id="emptied"),
+        pytest.param(lambda path: path.write_bytes(b"no database at all" * 100), id="overwritten"),
+        pytest.param(cut, id="cut short"),
+        pytest.param(garble, id="garbled"),
+        pytest.param(edit("PRAGMA user_version = 2"), id="of a later schema"),
+        pytest.param(edit("PRAGMA application_id = 7"), id="of something else"),
+        pytest.param(edit("DROP TRIGGER never_removed"), id="without its guard"),
+        pytest.param(edit(HOLE), id="with a hole"),
+        pytest.param(edit(INSERT.format("odd", "{}")), id="of odd kind"),
+        pytest.param(edit(INSERT.format("lease", '{"epoch": 0}')), id="with an old epoch"),
+        pytest.param(edit(INSERT.format("advance", "{}")), id="that does not follow"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_the_way_to_mend_it(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    path = made(tmp_path, entries=60)
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(JournalUnreadable) as odd:
+        Book.opened(tmp_path, FakeClock())
+    assert odd.value.code == "journal-unreadable"
+    assert "put the journal back" in odd.value.hint
+    assert path.read_bytes() == before, "evidence is left as it was found"
+
+
+def test_a_journal_missing_beside_a_map_is_unreadable_not_new(world: World) -> None:
+    world.live()
+    world.close()
+    (world.volume / JOURNAL).unlink()
+    with pytest.raises(JournalUnreadable, match="missing beside a map file"):
+        world.steward()
+    assert not (world.volume / JOURNAL).exists()
+
+
+def test_a_volume_with_neither_is_new(world: World) -> None:
+    assert world.steward().book.account.live is None
+    assert (world.volume / JOURNAL).exists()
+
+
+def test_a_journal_half_made_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "journal.new").write_bytes(b"cut off")
+    with closing(Book.opened(tmp_path, FakeClock())) as book:
+        assert book.account.seq == 0
+
+
+def test_a_full_disk_is_said_and_nothing_is_taken_for_written(tmp_path: Path, three: Journal) -> None:
+    three._line.execute("PRAGMA max_page_count = 1")
+
+    def fill() -> None:
+        for _ in range(100):
+            three.append(1.0, "seen", "", {"message": "x" * 500})
+
+    with pytest.raises(JournalFull) as odd:
+        fill()
+    assert "make room" in odd.value.hint
+    with closing(Journal.found(tmp_path / JOURNAL)) as again:
+        assert again.entries() == three.entries()
+
+
+def test_a_number_that_json_does_not_know_is_not_written(three: Journal) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        three.append(1.0, "watch", "", {"share": float("nan")})
+    assert len(three.entries()) == 3
