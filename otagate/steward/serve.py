@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Office:
         self._patience = patience or Patience()
         self._opening = threading.Lock()
         self._desk: Desk | None = None
-        self.keeper: Keeper | None = None
+        self._closes: list[Callable[[], None]] = []
 
     def desk(self) -> Desk:
         """Raises JournalUnreadable; then nothing is done and the switch goes on as it is."""
@@ -87,6 +87,11 @@ class Office:
             target=_resume, args=(helm, course, self.keeper, self._clock), name="resume", daemon=True
         ).start()
         return Desk(self.source, helm, book, leases, course, outlook)
+
+    def close(self) -> None:
+        """Let the volume go (tests; the container's process just ends)."""
+        for close in self._closes:
+            close()
 
 
 def _resume(helm: Helm, course: Course, keeper: Keeper, clock: Clock) -> None:
@@ -135,7 +140,7 @@ class Server:
             threading.Thread(target=self._attend, args=(line,), name="session", daemon=True).start()
 
     def close(self) -> None:
-        """Stop listening and let the volume go (tests; the container's process just ends)."""
+        """Stop listening and free the volume's lock."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
