@@ -107,7 +107,8 @@ class Memory:
         if uid not in self.entries:
             return None
         entry = self.entries[uid]
-        return {"summary": entry.summary.answer, "kept_by": entry.kept_by, "came_by": entry.came_by}
+        known = {"summary": entry.summary.answer, "kept_by": entry.kept_by, "came_by": entry.came_by}
+        return {**known, "kept_bytes": len(entry.content)}
 
     def content(self, uid: str) -> bytes | None:
         self._up()

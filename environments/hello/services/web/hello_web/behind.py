@@ -44,7 +44,8 @@ class Behind:
         entry = self._of(uid)
         if entry is None:
             return self._inner.find(uid)
-        return {"summary": entry.summary.answer, "kept_by": entry.kept_by, "came_by": entry.came_by}
+        known = {"summary": entry.summary.answer, "kept_by": entry.kept_by, "came_by": entry.came_by}
+        return {**known, "kept_bytes": None}
 
     def content(self, uid: str) -> bytes | None:
         entry = self._of(uid)

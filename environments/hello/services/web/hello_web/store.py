@@ -56,7 +56,9 @@ class Objects(Protocol):
 
     def keep(self, entry: Entry) -> Kept: ...
     def holds(self, uid: str) -> bool: ...
-    def find(self, uid: str) -> dict[str, Any] | None: ...
+    def find(self, uid: str) -> dict[str, Any] | None:
+        """summary, kept_by, came_by, and kept_bytes: what its content takes in the store (None: not there yet)."""
+
     def content(self, uid: str) -> bytes | None: ...
     def recent(self, limit: int) -> list[dict[str, Any]]: ...
 
@@ -64,8 +66,10 @@ class Objects(Protocol):
 _KEEP = """INSERT INTO objects (sop_instance_uid, sop_class_uid, modality, bytes, sha256, packing, content, summary,
  kept_by, colour, came_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
  ON CONFLICT (sop_instance_uid) DO NOTHING RETURNING sop_instance_uid"""
-_LINE = "sop_instance_uid, modality, bytes, sha256, kept_by"
-_COLUMNS = ("sop_instance_uid", "modality", "bytes", "sha256", "kept_by")
+_LINE = ("sop_instance_uid", "modality", "bytes", "sha256", "kept_by")
+_RECENT = f"SELECT {', '.join(_LINE)} FROM objects ORDER BY kept_at DESC LIMIT %s"  # noqa: S608 (constants)
+_FOUND = ("summary", "kept_by", "came_by", "kept_bytes")
+_FIND = "SELECT summary, kept_by, came_by, pg_column_size(content) FROM objects WHERE sop_instance_uid = %s"
 
 
 class Store:
@@ -146,9 +150,103 @@ class Store:
 
     def find(self, uid: str) -> dict[str, Any] | None:
         with self._connection() as connection:
-            query = "SELECT summary, kept_by, came_by FROM objects WHERE sop_instance_uid = %s"
+            found = connection.execute(_FIND, (uid,)).fetchone()
+        return None if found is None else dict(zip(_FOUND, found, strict=True))
+
+    def content(self, uid: str) -> bytes | None: ...
+    def recent(self, limit: int) -> list[dict[str, Any]]: ...
+
+
+_KEEP = """INSERT INTO objects (sop_instance_uid, sop_class_uid, modality, bytes, sha256, packing, content, summary,
+ kept_by, colour, came_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ ON CONFLICT (sop_instance_uid) DO NOTHING RETURNING sop_instance_uid"""
+_LINE = ("sop_instance_uid", "modality", "bytes", "sha256", "kept_by")
+_RECENT = f"SELECT {', '.join(_LINE)} FROM objects ORDER BY kept_at DESC LIMIT %s"  # noqa: S608 (constants)
+_FOUND = ("summary", "kept_by", "came_by", "kept_bytes")
+_FIND = "SELECT summary, kept_by, came_by, pg_column_size(content) FROM objects WHERE sop_instance_uid = %s"
+
+
+class Store:
+    """`compress` packs content before it is kept; every build reads both packings."""
+
+    def __init__(self, settings: Settings, *, compress: bool) -> None:
+        self._compress = compress
+        self._pool = ConnectionPool(
+            kwargs={
+                "host": settings.store_host,
+                "port": settings.store_port,
+                "dbname": settings.store_name,
+                "user": settings.store_user,
+                "password": settings.store_password,
+                "connect_timeout": 3,
+                "tcp_user_timeout": 5000,
+                "application_name": settings.identity.implementation,
+                "options": "-c statement_timeout=10000 -c lock_timeout=5000",
+                "autocommit": True,
+            },
+            min_size=2,
+            max_size=12,
+            open=False,
+            check=ConnectionPool.check_connection,
+            timeout=PATIENCE,
+        )
+
+    def open(self) -> None:
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        self._pool.close(timeout=1.0)
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection]:
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            raise StoreDown(type(error).__name__) from None
+
+    def alive(self) -> bool:
+        try:
+            with self._connection() as connection:
+                return connection.execute("SELECT 1").fetchone() == (1,)
+        except StoreDown:
+            return False
+
+    def keep(self, entry: Entry) -> Kept:
+        """Durable when it returns. Raises StoreDown, Conflict."""
+        content = zlib.compress(entry.content, 1) if self._compress else entry.content
+        summary = entry.summary
+        row = (
+            summary.sop_instance_uid,
+            summary.sop_class_uid,
+            summary.modality,
+            len(entry.content),
+            summary.sha256,
+            "zlib" if self._compress else "plain",
+            content,
+            json.dumps(summary.answer),
+            entry.kept_by,
+            entry.colour,
+            entry.came_by,
+        )
+        with self._connection() as connection:
+            if connection.execute(_KEEP, row).fetchone() is not None:
+                return Kept.NEW
+            found = connection.execute("SELECT sha256 FROM objects WHERE sop_instance_uid = %s", row[:1]).fetchone()
+        if found is None or found[0] != summary.sha256:
+            raise Conflict(summary.sop_instance_uid)
+        return Kept.SAME
+
+    def holds(self, uid: str) -> bool:
+        with self._connection() as connection:
+            query = "SELECT 1 FROM objects WHERE sop_instance_uid = %s"
+            return connection.execute(query, (uid,)).fetchone() is not None
+
+    def find(self, uid: str) -> dict[str, Any] | None:
+        with self._connection() as connection:
+            query = f"SELECT {', '.join(_FOUND)} FROM objects WHERE sop_instance_uid = %s"  # noqa: S608 (constants)
             found = connection.execute(query, (uid,)).fetchone()
-        return None if found is None else {"summary": found[0], "kept_by": found[1], "came_by": found[2]}
+        return None if found is None else dict(zip(_FOUND, found, strict=True))
 
     def content(self, uid: str) -> bytes | None:
         with self._connection() as connection:
@@ -159,8 +257,7 @@ class Store:
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """The newest first."""
         with self._connection() as connection:
-            query = f"SELECT {_LINE} FROM objects ORDER BY kept_at DESC LIMIT %s"  # noqa: S608 (a constant)
-            return [dict(zip(_COLUMNS, row, strict=True)) for row in connection.execute(query, (limit,)).fetchall()]
+            return [dict(zip(_LINE, row, strict=True)) for row in connection.execute(_RECENT, (limit,)).fetchall()]
 
     def tally(self, build: str, colour: str) -> None:
         """Counts the objects and writes the count as one row."""
