@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import docker
 import requests
@@ -30,6 +30,7 @@ from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEv
 from otagate.core.wire import typed
 from otagate.ports import Hold
 
+T = TypeVar("T")
 _SESSION = ["python", "-m", "otagate.steward", "session"]
 _BEAT = 4.0  # seconds; the steward gives a silent session up after 15
 _LONG = 240.0  # seconds: an ask in which the steward itself waits for the switch
@@ -58,7 +59,7 @@ class StewardClient:
 
     def status(self) -> Status:
         with self._session() as session:
-            return typed(Status, session.ask("status"))
+            return _as(Status, session.ask("status"))
 
     @contextmanager
     def lease(self, claim: Claim, wait: float) -> Iterator[Hold]:
@@ -77,7 +78,7 @@ class StewardClient:
                 with self._session() as session:
                     for told in session.told("follow", promotion=promotion, since=seen):
                         seen, until = int(told["seq"]), time.monotonic() + _AGAIN
-                        yield typed(StewardEvent, told["event"])
+                        yield _as(StewardEvent, told["event"])
                     return
             except SwitchFault as fault:
                 if fault.code not in _GONE or time.monotonic() >= until:
@@ -87,7 +88,7 @@ class StewardClient:
     def recover(self, claim: Claim) -> PromotionView | None:
         with self._session() as session:
             view = session.ask("recover", _deadline=_LONG, claim=plain(claim))
-            return None if view is None else typed(PromotionView, view)
+            return None if view is None else _as(PromotionView, view)
 
     @contextmanager
     def _session(self) -> "Iterator[_Session]":
@@ -133,16 +134,16 @@ class _Held:
     epoch: int
 
     def begin(self, intent: Intent) -> PromotionView:
-        return typed(PromotionView, self.session.ask("begin", intent=plain(intent)))
+        return _as(PromotionView, self.session.ask("begin", intent=plain(intent)))
 
     def report(self, event: Event, message: str) -> Phase:
-        return Phase(self.session.ask("report", event=event, message=message))
+        return _as(Phase, self.session.ask("report", event=event, message=message))
 
     def note(self, message: str) -> None:
         self.session.ask("note", message=message)
 
     def probe(self, colour: str) -> Mapping[str, str]:
-        return typed(dict[str, str], self.session.ask("probe", _deadline=_LONG, colour=colour))
+        return _as(dict[str, str], self.session.ask("probe", _deadline=_LONG, colour=colour))
 
 
 class _Session:
@@ -246,6 +247,14 @@ class _Session:
         while not self._ended.wait(_BEAT):
             with contextlib.suppress(OSError), self._writing:
                 self._socket.sendall(b'{"id": 0, "ask": "beat"}\n')
+
+
+def _as(kind: type[T], value: Any) -> T:
+    try:
+        return typed(kind, value)
+    except ValueError as odd:
+        what = f"the steward's answer cannot be read: {odd}"
+        raise SwitchFault(what, code="protocol", hint="outcome unknown: otagate status") from odd
 
 
 def _raised(error: Mapping[str, str]) -> OtagateError:

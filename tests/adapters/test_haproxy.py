@@ -1,0 +1,142 @@
+"""HAProxy's Runtime API against a socket that answers as told: what is odd, slow or cut off is never taken for done."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from otagate.adapters.haproxy import HAProxy
+from otagate.core.cloud import Colour
+from otagate.core.errors import SwitchFault
+from otagate.core.switch import MAP_PATH
+
+
+class Told:
+    """Answers each command with what `says` returns; None: never answers."""
+
+    def __init__(self, path: Path) -> None:
+        self.heard: list[str] = []
+        self.says: Callable[[str], bytes | None] = lambda _command: b"\n"
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                line, _ = self._listening.accept()
+            except OSError:
+                return
+            command = line.recv(65536).decode().strip()
+            self.heard.append(command)
+            answer = self.says(command)
+            if answer is None:
+                self._open.append(line)
+            else:
+                with contextlib.suppress(OSError):  # whoever asked may have given up
+                    line.sendall(answer)
+                line.close()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for line in self._open:
+            line.close()
+        self._thread.join(5)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[Told]:
+    made = Told(tmp_path / "admin.sock")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def switch(tmp_path: Path) -> HAProxy:
+    return HAProxy(str(tmp_path / "admin.sock"), deadline=0.3)
+
+
+def test_the_entry_is_read_from_the_map_at_run_time(told: Told, switch: HAProxy) -> None:
+    told.says = lambda _: b"0x1 active green\n0x2 epoch 7\n\n"
+    assert switch.entry() == (Colour.GREEN, 7)
+    assert told.heard == [f"show map {MAP_PATH}"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\n", b"Unknown map identifier. Please use #<id> or <file>.\n", b"0x1 active red\n0x2 epoch 1\n",
+     b"0x1 active blue\n", b"0x1 active blue\n0x3 active green\n0x2 epoch 1\n", b"0x1 active blue\n0x2 epoch x\n"],
+)  # fmt: skip
+def test_an_odd_map_is_a_fault_and_no_colour(told: Told, switch: HAProxy, answer: bytes) -> None:
+    told.says = lambda _: answer
+    with pytest.raises(SwitchFault) as odd:
+        switch.entry()
+    assert odd.value.code == "switch-map"
+
+
+def test_a_flip_is_done_only_if_the_switch_says_exactly_that(told: Told, switch: HAProxy) -> None:
+    told.says = lambda _: b"OK blue -> green epoch 8\n\n"
+    assert switch.flip(Colour.BLUE, Colour.GREEN, 8) == ""
+    assert told.heard == ["otagate flip blue green 8"]
+    told.says = lambda _: b"OK blue -> green epoch 9\n\n"
+    assert switch.flip(Colour.BLUE, Colour.GREEN, 8) != ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"ERR no server up: web_green\n\n", "no server up: web_green"),
+        (b"ERR active is green, not blue\n\n", "active is green, not blue"),
+        (b"Unknown command: 'otagate', but maybe ...\n", "Unknown command: 'otagate', but maybe ..."),
+        (b"Permission denied\n\n", "Permission denied"),
+        (b"\n", "an empty answer"),
+        (b"", "an empty answer"),
+    ],
+)
+def test_anything_else_is_a_refusal_with_its_words(told: Told, switch: HAProxy, answer: bytes, why: str) -> None:
+    told.says = lambda _: answer
+    assert switch.flip(Colour.BLUE, Colour.GREEN, 8) == why
+    with pytest.raises(SwitchFault, match="would not take its map over"):
+        switch.restore(Colour.BLUE, 8)
+
+
+def test_force_and_restore_are_said_as_the_switch_knows_them(told: Told, switch: HAProxy) -> None:
+    told.says = lambda c: b"OK blue epoch 3\n" if "restore" in c else b"OK green -> blue epoch 3\n"
+    assert switch.flip(Colour.GREEN, Colour.BLUE, 3, force=True) == ""
+    switch.restore(Colour.BLUE, 3)
+    assert told.heard == ["otagate flip green blue 3 force", "otagate restore blue 3"]
+
+
+def test_a_switch_that_does_not_answer_is_a_fault_within_its_deadline(told: Told, switch: HAProxy) -> None:
+    told.says = lambda _: None
+    for ask in (switch.entry, switch.counts, lambda: switch.flip(Colour.BLUE, Colour.GREEN, 2)):
+        with pytest.raises(SwitchFault) as away:
+            ask()
+        assert away.value.code == "switch-away"
+        assert away.value.hint
+
+
+def test_nobody_at_the_socket_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(SwitchFault) as away:
+        HAProxy(str(tmp_path / "nobody.sock")).counts()
+    assert away.value.code == "switch-away"
+
+
+def test_an_answer_without_end_is_given_up(told: Told, switch: HAProxy) -> None:
+    told.says = lambda _: b"x" * 5_000_000
+    with pytest.raises(SwitchFault, match="without end"):
+        switch.ask("show stat")
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\n", b"# pxname,svname\nweb,BACKEND\n", b"\xff\xfe\n"])
+def test_odd_statistics_are_a_fault_and_no_health(told: Told, switch: HAProxy, answer: bytes) -> None:
+    told.says = lambda _: answer
+    with pytest.raises(SwitchFault):
+        switch.counts()

@@ -1,0 +1,227 @@
+"""Probes against real sockets of this machine: who answers is read from the answer, and anything less is a fault."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from pynetdicom.ae import ApplicationEntity
+
+from otagate.adapters.probe import Answer, ask, call
+from otagate.core.cloud import Colour
+from otagate.core.errors import ProbeFault
+from otagate.core.platform import Protocol
+from otagate.core.switch import VERIFICATION
+from otagate.core.topology import Door
+
+BUILD = "sha256:" + "0123456789ab" + "c" * 52
+HERE = "127.0.0.1"
+
+
+class Site:
+    """A web server whose answer each test sets."""
+
+    def __init__(self) -> None:
+        self.code = 200
+        self.headers = {"X-Otagate-Build": BUILD, "X-Otagate-Colour": "blue"}
+        self.delay = 0.0
+        self.body = b"{}"
+        self.heard: list[str] = []
+        self.server = ThreadingHTTPServer((HERE, 0), self._kind())
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def _kind(self) -> type[BaseHTTPRequestHandler]:
+        site = self
+
+        class Web(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                site.heard.append(f"{self.command} {self.path}")
+                time.sleep(site.delay)
+                with contextlib.suppress(OSError):
+                    self.send_response(site.code)
+                    for name, value in site.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(site.body)))
+                    self.end_headers()
+                    self.wfile.write(site.body)
+
+            do_GET = do_POST = answer  # noqa: N815 - the library's names
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Silent."""
+
+        return Web
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as line:
+        line.bind((HERE, 0))
+        return int(line.getsockname()[1])
+
+
+WEB = Door("web", Protocol.HTTP, 1, {}, 1, probe="/healthz")
+DICOM = Door("dicom", Protocol.DICOM, 1, {}, 1, called_ae="HELLO")
+TCP = Door("hl7", Protocol.TCP, 1, {}, 1)
+
+
+class TestHttp:
+    def test_build_and_colour_are_read_from_the_headers(self, site: Site) -> None:
+        assert ask(WEB, HERE, site.port, 2) == Answer(BUILD, Colour.BLUE)
+        assert site.heard == ["GET /healthz"]
+
+    @pytest.mark.parametrize("code", [204, 301, 401, 404, 500, 503])
+    def test_any_other_code_is_a_fault(self, site: Site, code: int) -> None:
+        site.code, site.headers["Location"] = code, "/elsewhere"
+        with pytest.raises(ProbeFault, match=f"answers {code}, not 200"):
+            ask(WEB, HERE, site.port, 2)
+        assert len(site.heard) == 1, "no redirect is followed, nothing is tried again"
+
+    @pytest.mark.parametrize("headers", [{}, {"X-Otagate-Build": BUILD}, {"X-Otagate-Colour": "blue"},
+                                         {"X-Otagate-Build": BUILD, "X-Otagate-Colour": "red"}])  # fmt: skip
+    def test_an_answer_that_does_not_say_who_it_is_is_a_fault(self, site: Site, headers: dict[str, str]) -> None:
+        site.headers = headers
+        with pytest.raises(ProbeFault, match="does not say its build and colour"):
+            ask(WEB, HERE, site.port, 2)
+
+    def test_an_answer_that_comes_too_late_is_a_fault(self, site: Site) -> None:
+        site.delay = 1.0
+        began = time.monotonic()
+        with pytest.raises(ProbeFault, match="does not answer"):
+            ask(WEB, HERE, site.port, 0.2)
+        assert time.monotonic() - began < 0.9
+
+    def test_a_body_without_end_does_not_hold_it_up(self, site: Site) -> None:
+        site.body = b"x" * 5_000_000
+        assert ask(WEB, HERE, site.port, 2).colour is Colour.BLUE
+
+    def test_nobody_there_is_a_fault(self, free_port: int) -> None:
+        with pytest.raises(ProbeFault, match="Connection refused"):
+            ask(WEB, HERE, free_port, 1)
+
+    def test_a_proxy_of_the_environment_is_not_asked(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "")
+        assert ask(WEB, HERE, site.port, 2).colour is Colour.BLUE
+
+
+class TestHook:
+    def test_a_hook_is_posted(self, site: Site) -> None:
+        site.code = 204
+        site.body = b""
+        assert call(f"http://{HERE}:{site.port}/hooks/activate", 2)
+        assert site.heard == ["POST /hooks/activate"]
+
+    def test_nobody_there_is_no_fault_but_no_yes(self, free_port: int) -> None:
+        assert not call(f"http://{HERE}:{free_port}/hooks/passive", 1)
+        assert not call("http://no-such-host.invalid:80/hooks/passive", 1)
+
+    def test_somebody_who_says_no_or_nothing_is_a_fault(self, site: Site) -> None:
+        site.code = 500
+        with pytest.raises(ProbeFault, match="answers 500"):
+            call(f"http://{HERE}:{site.port}/hooks/passive", 1)
+        site.delay = 1.0
+        with pytest.raises(ProbeFault, match="does not answer"):
+            call(f"http://{HERE}:{site.port}/hooks/passive", 0.2)
+
+    def test_a_line_that_breaks_off_is_a_fault(self) -> None:
+        with (
+            answering(lambda line: line.close()) as port,
+            pytest.raises(ProbeFault, match=r"broke off|does not answer"),
+        ):
+            call(f"http://{HERE}:{port}/hooks/passive", 1)
+
+
+@contextlib.contextmanager
+def answering(what: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A TCP server that does `what` with each line."""
+    with socket.socket() as listening:
+        listening.bind((HERE, 0))
+        listening.listen()
+
+        def run() -> None:
+            while True:
+                try:
+                    line, _ = listening.accept()
+                except OSError:
+                    return
+                with line:
+                    line.recv(1000)
+                    what(line)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+@contextlib.contextmanager
+def dicom_service(version: str, *, title: str = "HELLO", peers: tuple[str, ...] = ("OTAGATE",)) -> Iterator[int]:
+    entity = ApplicationEntity(ae_title=title)
+    entity.implementation_version_name = version
+    entity.require_called_aet = True
+    entity.require_calling_aet = list(peers)
+    entity.add_supported_context(VERIFICATION)
+    server = entity.start_server((HERE, 0), block=False)
+    assert server is not None
+    assert server.socket is not None
+    try:
+        yield server.socket.getsockname()[1]
+    finally:
+        server.shutdown()
+
+
+class TestDicom:
+    def test_build_and_colour_are_read_from_the_association(self) -> None:
+        with dicom_service("g-0123456789ab") as port:
+            assert ask(DICOM, HERE, port, 2) == Answer("0123456789ab", Colour.GREEN)
+
+    @pytest.mark.parametrize("version", ["PYNETDICOM_304", "x-0123456789ab", "g-0123", "g0123456789abc"])
+    def test_a_service_that_does_not_say_who_it_is_is_a_fault(self, version: str) -> None:
+        with dicom_service(version) as port, pytest.raises(ProbeFault, match="does not say its build and colour"):
+            ask(DICOM, HERE, port, 2)
+
+    def test_one_that_does_not_know_us_is_a_fault_that_says_so(self) -> None:
+        with dicom_service("g-0123456789ab", peers=("OTHER",)) as port, pytest.raises(ProbeFault, match="rejects"):
+            ask(DICOM, HERE, port, 2)
+
+    # pynetdicom lets the socket of a refused connection go without closing it; the collector does, with a warning.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_nobody_there_is_a_fault(self, free_port: int) -> None:
+        with pytest.raises(ProbeFault, match="does not answer"):
+            ask(DICOM, HERE, free_port, 1)
+
+    def test_an_open_port_that_says_nothing_is_a_fault_within_its_deadline(self) -> None:
+        began = time.monotonic()
+        with answering(lambda _: time.sleep(1.5)) as port, pytest.raises(ProbeFault, match="does not answer"):
+            ask(DICOM, HERE, port, 0.3)
+        assert time.monotonic() - began < 5
+
+
+class TestTcp:
+    def test_an_open_port_is_all_there_is_to_know(self) -> None:
+        with answering(lambda line: line.close()) as port:
+            assert ask(TCP, HERE, port, 1) == Answer("", None)
+
+    def test_a_closed_one_is_a_fault(self, free_port: int) -> None:
+        with pytest.raises(ProbeFault, match="does not answer"):
+            ask(TCP, HERE, free_port, 1)
