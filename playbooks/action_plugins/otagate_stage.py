@@ -302,7 +302,8 @@ def last_check(state: Mapping[str, Any]) -> str:
 def create(api: docker.APIClient, wanted: Mapping[str, Any], networks: Mapping[str, str]) -> str:
     """Make the container, with all its networks, and answer its id."""
     first, *others = wanted["networks"] or [{"network": "none", "aliases": []}]
-    home = networks.get(first["network"], "none")
+    # By name here, as every version of the engine understands it; that the name is one network's alone was seen to.
+    home = first["network"]
     endpoints = {home: api.create_endpoint_config(aliases=first["aliases"])} if home != "none" else {}
     made = api.create_container(
         image=wanted["image"],

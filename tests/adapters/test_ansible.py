@@ -1,5 +1,6 @@
 """The run of Ansible itself: what it may know, what it leaves, and that it ends when its time is up."""
 
+import errno
 import json
 import os
 import shutil
@@ -289,6 +290,22 @@ def test_a_program_that_cannot_be_run_is_not_taken_for_done(tmp_path: Path, monk
     with pytest.raises(ProvisionFault) as caught:
         AnsibleProvisioner({}).apply("t-x", [stage(deadline=20)], str(tmp_path), silent)
     assert caught.value.code == "no-ansible"
+
+
+def test_a_full_disk_is_a_fault_and_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "_write_private", full)
+    with pytest.raises(ProvisionFault, match="No space left on device") as caught:
+        AnsibleProvisioner({}).apply("t-x", [stage()], str(tmp_path / "run"), silent)
+    assert caught.value.code == "disk"
+
+
+def test_an_output_that_cannot_be_kept_hides_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with pytest.raises(ProvisionFault, match="File exists"):
+        apply(tmp_path, "- hosts: all\n  gather_facts: false\n  tasks: []\n", stage(deadline=30))
 
 
 def test_no_stage_needs_no_run(tmp_path: Path) -> None:

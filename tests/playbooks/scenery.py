@@ -1,6 +1,7 @@
 """Stages of tiny containers on the real engine, under a platform name that no other test has."""
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import docker
+import requests
+from docker.errors import APIError
 
 from otagate.adapters.ansible.provisioner import LOCAL_ENGINE
 from otagate.adapters.ansible.specification import specification
@@ -29,6 +32,7 @@ from otagate.ports import Progress
 from playbooks.action_plugins.otagate_stage import Raising, look
 
 BASE = "otagate/base:13"
+ENGINE = os.environ.get("DOCKER_HOST") or LOCAL_ENGINE
 AT_ONCE = Healthcheck(("CMD", "true"), 0.5, 2.0, 3, 0.0)
 NEVER = Healthcheck(("CMD-SHELL", "echo not today; false"), 0.5, 2.0, 1000, 0.0)
 
@@ -91,7 +95,7 @@ class Scene:
 
 def raise_stage(client: docker.DockerClient, platform: str, stage: Stage, *, check: bool = False) -> tuple[str, ...]:
     """By the action plugin alone, in a tenth of the time that Ansible takes. StageFault as it raises it."""
-    wanted = json.loads(specification(platform, LOCAL_ENGINE, stage))
+    wanted = json.loads(specification(platform, ENGINE, stage))
     looked = look(client.api, wanted)
     if not check:
         for network in looked["networks"]:
@@ -101,6 +105,18 @@ def raise_stage(client: docker.DockerClient, platform: str, stage: Stage, *, che
     raised = Raising(client.api, wanted, looked["until"], check).run()
     made = [entry["name"] for entry in (*looked["networks"], *looked["volumes"])]
     return (*made, *raised["changed_names"])
+
+
+def twins(client: docker.DockerClient, stage: Scene) -> bool:
+    """Two networks of one name; False if the engine is a newer one and refuses the second."""
+    client.api.create_network(stage.network(), labels=stage.labels(), check_duplicate=False)
+    try:
+        client.api.create_network(stage.network(), labels=stage.labels(), check_duplicate=False)
+    except APIError as refused:
+        if refused.status_code != requests.codes.conflict:
+            raise
+        return False
+    return True
 
 
 @contextmanager

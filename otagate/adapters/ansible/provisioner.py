@@ -70,12 +70,15 @@ class AnsibleProvisioner:
         playbooks = self._playbooks or find_playbooks()
         follow = Follow(platform, stages, tell)
         redact = Redactor(file.content for s in stages for c in s.containers for file in c.files if file.secret)
-        with _private_folder() as private, _terminable():
+        with _disk(), _private_folder() as private, _terminable():
             self._write(private, playbooks, platform, stages)
             try:
                 late = self._run(private, playbooks, platform, follow)
-            finally:
-                text = _keep_output(private, Path(folder), follow, redact)
+            except BaseException:
+                with suppress(OSError):  # what ended the run is what counts
+                    _keep_output(private, Path(folder), follow, redact)
+                raise
+            text = _keep_output(private, Path(folder), follow, redact)
         _judge(follow, late, text, redact)
         return tuple(follow.changed)
 
@@ -293,6 +296,18 @@ def _judge(follow: Follow, late: str, text: str, redact: Redactor) -> None:
 def _write_private(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever was told is gone
+    except OSError as fault:
+        raise ProvisionFault(
+            f"Ansible's files could not be written: {fault}", code="disk", hint="df -h shows which disk is full"
+        ) from fault
 
 
 @contextmanager

@@ -65,13 +65,13 @@ def _containers(client: docker.DockerClient, platform: str, facts: Mapping[str, 
             continue
         try:
             seen = client.api.inspect_container(entry["Id"])
+            files = _files(client, seen, labels)
         except NotFound:
             continue  # gone since the list was made
         image = seen["Image"]
         if image not in images:
             images[image] = _image_fields(client, image)
-        fields = {**fields_of(seen, internal), **_files(client, seen, labels), **facts}
-        yield _observed(seen, labels, fields, images[image])
+        yield _observed(seen, labels, {**fields_of(seen, internal), **files, **facts}, images[image])
 
 
 def _image_fields(client: docker.DockerClient, image: str) -> Mapping[str, str]:
