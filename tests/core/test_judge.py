@@ -122,6 +122,11 @@ def test_a_rule_of_no_known_kind_is_unknown() -> None:
     assert verdict.decision is Decision.INCONCLUSIVE
 
 
+def test_an_empty_policy_is_not_said_to_have_trial_rules() -> None:
+    finding = judge(Policy(), SOUND.record).findings[0]
+    assert finding.message == "the policy has no rule that counts"
+
+
 def test_no_finding_at_all_is_inconclusive() -> None:
     assert decision_of(()) is Decision.INCONCLUSIVE
 
