@@ -169,7 +169,11 @@ class Hold(Protocol):
 
     def report(self, event: Event, message: str) -> Phase:
         """What the CLI's own phase (preflight, deploying, smoking, discarding) came to; answers the next phase. When
-        that is flipping the steward takes over. Genesis goes deploying → smoking → flipping → … the same way."""
+        that is flipping the steward takes over; of its phases ABORT alone may be reported (flipping, watching), and it
+        goes back. Refused for a promotion begun under another lease, save in discarding.
+
+        Genesis goes the same way: production's switch waits for its first map, which the steward writes in flipping,
+        so it may be started at any time before, and no listener opens until then."""
 
     def note(self, message: str) -> None:
         """Journal an intent or an effect inside the CLI's own phase."""

@@ -13,7 +13,8 @@ _FIRST_FRONT = 20001
 @dataclass(frozen=True)
 class Door:
     """One listener: `front` is the port inside the switch's container; `backs` maps colour to host name; `port` is the
-    service's own. `coloured` False: the same back for both colours, under a map key of its own."""
+    service's own. `coloured` False: the same back for both colours, under a map key of its own. `service` says whose
+    build must answer ("": any build of the release)."""
 
     name: str
     protocol: Protocol
@@ -24,6 +25,7 @@ class Door:
     called_ae: str = ""
     idle_timeout: float = 60.0
     coloured: bool = True
+    service: str = ""
 
 
 @dataclass(frozen=True)

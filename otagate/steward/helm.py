@@ -75,9 +75,9 @@ class Helm:
     def prove(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Every listener of `colour` answers with a build of `builds`, and the switch sees each of them up. Raises
         Refused and Fault."""
-        for name, build in self.answers(colour).items():
-            if build and not _is_one_of(build, builds):
-                raise Refused(f"{name} of {colour} answers with build {build}, which was not judged")
+        answers = self.answers(colour)
+        for door in self.doors:
+            self._judged(door, answers[door.name], builds, f"{door.name} of {colour}")
         if self.book.account.live is not None:  # before that the switch waits for its first map
             self._seen_up(colour)
 
@@ -97,8 +97,17 @@ class Helm:
         """Every listener answers through the front door with the colour and a build of `builds`."""
         for door in self.doors:
             build = self._told(door, self.topology.switch, door.front, colour)
-            if build and not _is_one_of(build, builds):
-                raise Refused(f"listener {door.name} answers with build {build}, which was not judged")
+            self._judged(door, build, builds, f"listener {door.name}")
+
+    def _judged(self, door: Door, build: str, builds: Mapping[str, str], who: str) -> None:
+        """Raises Refused unless it is the build of the door's own service, whole or by its first twelve hex digits
+        (DICOM has no room for more). Bare TCP cannot say."""
+        if door.protocol is Protocol.TCP:
+            return
+        wanted = [builds.get(door.service, "")] if door.service else list(builds.values())
+        short = build.removeprefix("sha256:")
+        if len(short) < 12 or not any(digest.removeprefix("sha256:").startswith(short) for digest in wanted):
+            raise Refused(f"{who} answers with build {build}, which was not judged")
 
     def agrees(self, colour: Colour, epoch: int) -> bool:
         """Map file and run time both say so; raises SwitchFault if one cannot be read."""
@@ -162,7 +171,8 @@ class Helm:
                 self.settle()
             else:
                 self._set(failed, warm)
-            for wrong in (self.hush(failed), self.rouse(warm)):
+            # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
+            for wrong in (self.hush(failed) and self.hush(failed), self.rouse(warm) and self.rouse(warm)):
                 if wrong:
                     self.book.owe(wrong)
             self.through_front(warm, builds)
@@ -295,9 +305,3 @@ class Helm:
     def _call(self, hook: HookCall, colour: Colour, most: float = float("inf")) -> bool:
         url = f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}"
         return self.services.call(url, min(hook.deadline, most))
-
-
-def _is_one_of(build: str, builds: Mapping[str, str]) -> bool:
-    """A whole digest, or at least its first twelve hex digits (DICOM has no room for more)."""
-    short = build.removeprefix("sha256:")
-    return len(short) >= 12 and any(digest.removeprefix("sha256:").startswith(short) for digest in builds.values())

@@ -1,0 +1,100 @@
+"""The helm's own looks: whose build may answer, whose colour, and what a hook that fails comes to."""
+
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import ProbeFault, Refused, SwitchFault
+from otagate.core.platform import Protocol
+from otagate.core.topology import Door, Topology
+from otagate.steward.helm import Helm
+from tests.steward.world import BUILDS, HOSTS, TOPOLOGY, World
+
+BLUE = {"web": BUILDS[Colour.BLUE]}
+
+
+@pytest.fixture
+def helm(world: World) -> Helm:
+    return world.live().helm
+
+
+def test_each_coloured_listener_answers_with_its_build(helm: Helm) -> None:
+    assert helm.answers(Colour.BLUE) == {"web": BUILDS[Colour.BLUE], "dicom": BUILDS[Colour.BLUE][7:19]}
+
+
+def test_a_door_of_a_named_service_takes_no_other_services_build(helm: Helm) -> None:
+    doors = tuple(replace(door, service="web") for door in TOPOLOGY.doors)
+    named = replace(helm, topology=replace(TOPOLOGY, doors=doors))
+    named.prove(Colour.BLUE, BLUE)
+    with pytest.raises(Refused, match="was not judged"):
+        named.prove(Colour.BLUE, {"other": BUILDS[Colour.BLUE], "web": BUILDS[Colour.GREEN]})
+    with pytest.raises(Refused, match="was not judged"):
+        named.prove(Colour.BLUE, {"other": BUILDS[Colour.BLUE]})
+
+
+@pytest.mark.parametrize("build", ["", "sha256:", "abc", BUILDS[Colour.BLUE][7:18]])
+def test_too_little_of_a_digest_is_no_digest(world: World, helm: Helm, build: str) -> None:
+    world.services.builds[HOSTS["blue"]] = build
+    with pytest.raises(Refused):
+        helm.prove(Colour.BLUE, BLUE)
+
+
+def test_an_address_that_answers_for_the_other_colour_is_refused(world: World, helm: Helm) -> None:
+    crossed = tuple(replace(door, backs={"blue": "green-web", "green": "green-web"}) for door in TOPOLOGY.doors)
+    with pytest.raises(Refused, match="answers as green, not as blue"):
+        replace(helm, topology=replace(TOPOLOGY, doors=crossed)).prove(Colour.BLUE, BLUE)
+    world.switch.entry_now = (Colour.GREEN, 9)
+    with pytest.raises(Refused, match="answers as green, not as blue"):
+        helm.through_front(Colour.BLUE, BLUE)
+
+
+def test_a_bare_tcp_door_is_only_asked_whether_it_is_open(helm: Helm) -> None:
+    door = Door("hl7", Protocol.TCP, 20009, HOSTS, 2575)
+    open_ = replace(helm, topology=Topology("t", "switch", (door,)))
+    assert open_.answers(Colour.BLUE) == {"hl7": ""}
+    open_.through_front(Colour.BLUE, BLUE)
+
+
+def test_an_uncoloured_door_is_no_part_of_a_flip(helm: Helm) -> None:
+    assert [door.name for door in helm.doors] == ["web", "dicom"]
+
+
+def test_a_new_colour_that_cannot_be_activated_is_a_fault(world: World, helm: Helm) -> None:
+    world.services.absent.add("green-web")
+    with pytest.raises(ProbeFault, match="not there to be activated"):
+        helm.hand_over(Colour.BLUE, Colour.GREEN)
+
+
+def test_a_hook_refused_once_is_asked_again_on_the_way_back(world: World) -> None:
+    steward = world.live()
+    world.clock.on_sleep = lambda: world.switch.down.add("web_green")
+    refusals = ["passive green-web"]
+    whole = world.services.call
+
+    def moody(url: str, deadline: float) -> bool:
+        if refusals and url.endswith("passive") and "green" in url:
+            refusals.pop()
+            raise ProbeFault(f"{url} answers 500")
+        return whole(url, deadline)
+
+    world.services.call = moody  # type: ignore[method-assign]
+    steward.promote()
+    assert steward.book.current().debts == ()
+    assert world.services.active == {"blue-web"}
+
+
+def test_a_map_that_is_newer_than_the_next_epoch_is_not_written_over(world: World, helm: Helm) -> None:
+    """Somebody else's newer epoch: a paused old steward must not turn late."""
+    world.map_file.write(Colour.BLUE, 50)
+    with pytest.raises(Refused, match="50; 2 is not newer"):
+        helm._set(Colour.BLUE, Colour.GREEN)
+    assert world.map_file.read() == (Colour.BLUE, 50)
+
+
+def test_a_switch_that_stays_away_is_a_fault_after_its_time(world: World, helm: Helm) -> None:
+    world.switch.away = True
+    began = world.clock.time
+    with pytest.raises(SwitchFault):
+        helm.settle()
+    assert 5 <= world.clock.time - began < 7
