@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otagate.core.metric import quantile, reduced, usable
@@ -23,11 +23,13 @@ ORACLE: Mapping[Statistic, Callable[[Sequence[float]], Any]] = {
 
 
 @pytest.mark.parametrize("statistic", Statistic)
+@settings(deadline=None)
 @given(samples=SAMPLES)
 def test_a_reduction_agrees_with_numpy(statistic: Statistic, samples: list[float]) -> None:
     assert reduced(samples, statistic) == pytest.approx(float(ORACLE[statistic](samples)), rel=1e-9, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(SAMPLES, st.floats(0, 1))
 def test_a_quantile_lies_within_its_samples_and_agrees_with_numpy(samples: list[float], share: float) -> None:
     value = quantile(samples, share)

@@ -3,12 +3,13 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otagate.core.text import counted, first_few, printable, printable_lines
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(1, 50))
 def test_printable_is_one_bounded_line_of_visible_characters(text: str, limit: int) -> None:
     shown = printable(text, limit)
@@ -16,6 +17,7 @@ def test_printable_is_one_bounded_line_of_visible_characters(text: str, limit: i
     assert {unicodedata.category(c) for c in shown} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} == set()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=50))
 def test_text_without_such_characters_stays_as_it_is(text: str) -> None:
     assert printable(text, 50) == text
