@@ -93,4 +93,5 @@ def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], fro
         called_ae=listener.called_ae,
         idle_timeout=listener.idle_timeout,
         coloured=coloured,
+        service=listener.service,
     )

@@ -27,6 +27,10 @@ def test_a_listener_of_the_state_tier_is_not_coloured_and_has_one_back() -> None
     assert set(door.backs.values()) == {"p-shared-web"}
 
 
+def test_a_listener_says_whose_build_must_answer() -> None:
+    assert {door.name: door.service for door in topology(platform()).doors} == {"web": "web", "dicom": "web"}
+
+
 def test_hooks_know_where_to_call_each_colour() -> None:
     calls = topology(platform()).hooks
     assert {c.name for c in calls} == {"activate", "passive"}

@@ -1,0 +1,38 @@
+"""One production of the hello platform for a module's tests, removed at the end whatever happened."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.e2e.live import Live
+
+
+@pytest.fixture(scope="module")
+def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Production with its first release live; a watch of a few seconds so that promotions are short."""
+    name = f"t-{secrets.token_hex(3)}"
+    root: Path = tmp_path_factory.mktemp(name)
+    live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home")})
+    live.otagate("init", str(live.folder))
+    live.edit("otagate.yaml", "lasts: 60s", "lasts: 4s")
+    try:
+        live.otagate("up", "--by", "tests")
+        yield live
+    finally:
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    """By label, through the engine alone: also when otagate itself is what broke."""
+    client = docker.from_env()
+    mine: dict[str, str | list[str] | bool] = {"label": f"otagate.platform={name}"}
+    for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
+        container.remove(force=True, v=True)
+    for network in client.networks.list(filters=mine):
+        network.remove()
+    for volume in client.volumes.list(filters=mine):
+        volume.remove(force=True)
+    client.close()

@@ -1,0 +1,47 @@
+"""A platform of the tests' own, raised by the very commands a user types, with a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Live:
+    """`folder` holds the platform's files; every command gets `environment`."""
+
+    name: str
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self, *words: str, **changed: str) -> "subprocess.Popen[str]":
+        where = [] if words[0] == "init" else ["-p", str(self.folder)]
+        return subprocess.Popen(
+            [sys.executable, "-m", "otagate", *words, *where, "--output", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.environment, **changed},
+        )
+
+    def otagate(self, *words: str, exit: int = 0, **changed: str) -> dict[str, Any]:
+        """Run a command to its end; its JSON envelope. Fails unless it ended with `exit`, and on any traceback."""
+        process = self.start(*words, **changed)
+        out, err = process.communicate(timeout=SECONDS)
+        assert "Traceback" not in out + err, err
+        envelope: dict[str, Any] = json.loads(out)
+        told = f"otagate {' '.join(words)} ended {process.returncode}, not {exit}:\n{out}\n{err[-2000:]}"
+        assert process.returncode == envelope["exit"] == exit, told
+        return envelope
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{old!r} does not stand in {file}"
+        path.write_text(text.replace(old, new))

@@ -1,0 +1,235 @@
+"""The whole path on real components: production, gate, promotion, way back, and what may go wrong on it.
+
+The tests of this module share one production and run in the order of the file.
+"""
+
+import signal
+import time
+
+import docker
+import pytest
+import requests
+
+from otagate.core.cloud import LABEL_PLATFORM
+from tests.e2e.live import Live
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> None:
+    """Production stands from test to test here; the module's own fixture removes it, and its label shows if not."""
+
+
+def status(hello: Live, exit: int = 0) -> dict[str, object]:
+    data: dict[str, object] = hello.otagate("status", exit=exit)["data"]
+    return data
+
+
+def asked(hello: Live) -> tuple[str, str]:
+    """Colour and build that the front door answers with."""
+    address = hello.otagate("status")["data"]["listeners"]["web"]["address"]
+    answer = requests.get(f"http://{address}/healthz", timeout=10)
+    assert answer.status_code == 200
+    return answer.headers["X-Otagate-Colour"], answer.headers["X-Otagate-Build"]
+
+
+def containers(engine: docker.DockerClient, hello: Live) -> set[str]:
+    found = engine.containers.list(all=True, filters={"label": f"{LABEL_PLATFORM}={hello.name}"}, ignore_removed=True)
+    return {str(c.name) for c in found}
+
+
+def test_production_serves_its_first_release_on_both_listeners(hello: Live) -> None:
+    data = status(hello)
+    assert (data["live"], data["idle"]) == ("blue", "green")
+    assert set(data["listeners"]) == {"web", "dicom"}  # type: ignore[call-overload]
+    assert asked(hello)[0] == "blue"
+
+
+def test_a_second_up_changes_nothing(hello: Live) -> None:
+    assert hello.otagate("up")["data"]["changed"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["test", "webb=hello/web:1.1"], "unknown-service"),
+        (["test", "store=hello/store:1.0"], "unknown-service"),
+        (["test", "web=hello/web:no-such-tag"], "no-image"),
+        (["promote", "no-such-run"], "no-run"),
+        (["verdict"], "no-run"),
+        (["mirror", "diff"], "no-mirror"),
+        (["down", "--destroy-state", "another"], "wrong-name"),
+        (["test", "web=hello/web:1.1", "--wait", "soon"], "usage"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_with_what_to_do(hello: Live, words: list[str], code: str) -> None:
+    errors = hello.otagate(*words, exit=2)["errors"]
+    assert [error["code"] for error in errors] == [code]
+    assert errors[0]["hint"]
+
+
+def test_there_is_no_rollback_before_there_is_a_warm_colour(hello: Live) -> None:
+    assert hello.otagate("rollback", exit=1)["errors"][0]["code"] == "no-warm-side"
+
+
+@pytest.mark.parametrize("words", [["status"], ["test", "web=hello/web:1.1"], ["up"]])
+def test_an_engine_that_does_not_answer_is_a_fault_outside(hello: Live, words: list[str]) -> None:
+    began = time.monotonic()
+    errors = hello.otagate(*words, exit=4, DOCKER_HOST="unix:///nonexistent/docker.sock")["errors"]
+    assert errors[0]["hint"]
+    assert time.monotonic() - began < 60
+
+
+def test_a_suite_that_cannot_be_imported_proves_nothing(hello: Live) -> None:
+    suite = hello.folder / "suites" / "functional" / "test_99_broken.py"
+    suite.write_text("import no_such_module\n")
+    try:
+        envelope = hello.otagate("test", "web=hello/web:1.1", exit=3)
+    finally:
+        suite.unlink()
+    assert envelope["data"]["verdict"] == "inconclusive"
+    found = {f["rule"]: f["reason"] for f in envelope["findings"] if f["mark"] == "unknown"}
+    assert found["dose"] == "suite-incoherent"
+
+
+def test_an_empty_suite_folder_is_told_before_anything_is_raised(hello: Live) -> None:
+    folder = hello.folder / "suites" / "functional"
+    away = folder.rename(hello.folder / "away")
+    folder.mkdir()
+    try:
+        errors = hello.otagate("test", "web=hello/web:1.1", exit=2)["errors"]
+    finally:
+        folder.rmdir()
+        away.rename(folder)
+    assert "functional" in errors[0]["message"]
+
+
+def test_a_crashing_build_is_refused_by_the_crash_rule_alone(hello: Live) -> None:
+    envelope = hello.otagate("test", "web=hello/web:1.6", exit=1)
+    failed = [(f["rule"], f["reason"]) for f in envelope["findings"] if f["mark"] == "fail"]
+    assert failed == [("crash", "crashed")]
+
+
+def test_an_interrupt_takes_the_mirror_down_and_leaves_production_alone(
+    hello: Live, engine: docker.DockerClient
+) -> None:
+    before = containers(engine, hello)
+    process = hello.start("test", "web=hello/web:1.1")
+    until = time.monotonic() + 60
+    while not any("candidate-web" in name for name in containers(engine, hello)):
+        assert time.monotonic() < until, "the mirror was never raised"
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert containers(engine, hello) == before
+
+
+def test_an_honest_build_is_proven_promoted_and_rolled_back_with_every_request_answered(hello: Live) -> None:
+    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
+    assert hello.otagate("verdict", run)["data"]["verdict"] == "approve"
+    for form in ("html", "junit", "markdown"):
+        assert hello.otagate("report", run, "--format", form)["data"]["path"]
+    dry = hello.otagate("promote", run, "--dry-run")["data"]["plan"]["steps"]
+    assert "turn" in [step["action"] for step in dry]
+    old = asked(hello)
+
+    promoted = hello.otagate("promote", run, "--by", "tests")["data"]["promotion"]
+    assert promoted["phase"] == "promoted"
+    new = asked(hello)
+    assert (old[0], new[0]) == ("blue", "green")
+    assert old[1] != new[1]
+    assert status(hello)["colours"]["blue"]["warm"]  # type: ignore[index]
+
+    assert hello.otagate("promote", run, exit=1)["errors"][0]["code"] in (
+        "already-live",
+        "production-changed",
+        "changed",
+    )
+
+    back = hello.otagate("rollback", "--by", "tests")["data"]["promotion"]
+    assert back["phase"] == "promoted"
+    assert asked(hello) == old
+    assert hello.otagate("recover")["data"]["recovered"] is None
+
+
+def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(hello: Live) -> None:
+    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
+    process = hello.start("promote", run)
+    wait_for_phase(hello, "watching")
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for_phase(hello, "promoted")
+    assert asked(hello)[0] == "green"
+
+
+def test_a_second_promotion_at_the_same_time_is_told_who_holds_the_lease(hello: Live) -> None:
+    run = hello.otagate("test", "web=hello/web:1.0")["data"]["run"]
+    first = hello.start("promote", run, "--by", "ada")
+    until = time.monotonic() + 60
+    while not hello.otagate("status")["data"]["leases"]:
+        assert time.monotonic() < until, "the first never took the lease"
+        time.sleep(0.1)
+    errors = hello.otagate("promote", run, exit=7)["errors"]
+    assert errors[0]["code"] == "busy"
+    assert "ada" in errors[0]["message"]
+    out, err = first.communicate(timeout=120)
+    assert first.returncode == 0, out + err
+
+
+def test_a_killed_deployment_is_undone_by_recover(hello: Live) -> None:
+    live = status(hello)["live"]
+    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
+    process = hello.start("promote", run)
+    wait_for_phase(hello, "deploying", "smoking")
+    process.kill()
+    process.communicate(timeout=30)
+    if status(hello)["promotion"]["phase"] in ("deploying", "smoking", "discarding"):  # type: ignore[index]
+        hello.otagate("recover")
+    assert status(hello)["promotion"]["phase"] in ("abandoned", "promoted")  # type: ignore[index]
+    assert asked(hello)[0] == status(hello)["live"]
+    if status(hello)["promotion"]["phase"] == "abandoned":  # type: ignore[index]
+        assert status(hello)["live"] == live
+
+
+def test_a_switch_turned_by_hand_is_an_alarm_and_recover_mends_it(hello: Live, engine: docker.DockerClient) -> None:
+    live = str(status(hello)["live"])
+    other = "green" if live == "blue" else "blue"
+    switch = engine.containers.get(f"{hello.name}-shared-steward")
+    turn = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/otagate/admin.sock'); "
+        f"s.sendall(b'set map /run/otagate/active.map active {other}\\n'); print(s.recv(100))"
+    )
+    done = switch.exec_run(["python", "-c", turn])
+    assert done.exit_code == 0, done.output
+    until = time.monotonic() + 30
+    while True:
+        process = hello.start("status")
+        process.communicate(timeout=60)
+        if process.returncode == 8:
+            break
+        assert time.monotonic() < until, "a switch turned by hand went unseen"
+        time.sleep(0.5)
+    hello.otagate("recover")
+    assert status(hello)["live"] == live
+
+
+def test_a_plain_down_leaves_production_and_its_name_takes_it_all(hello: Live, engine: docker.DockerClient) -> None:
+    before = containers(engine, hello)
+    hello.otagate("down")
+    assert containers(engine, hello) <= before
+    assert asked(hello)
+    hello.otagate("down", "--destroy-state", hello.name)
+    assert containers(engine, hello) == set()
+
+
+def wait_for_phase(hello: Live, *phases: str) -> None:
+    until = time.monotonic() + 90
+    seen = ""
+    while seen not in phases:
+        assert time.monotonic() < until, f"the promotion never came to {phases}, it is {seen}"
+        promotion = hello.otagate("status")["data"]["promotion"]
+        seen = promotion["phase"] if promotion else ""
+        time.sleep(0.1)
