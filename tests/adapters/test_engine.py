@@ -115,6 +115,7 @@ def test_crashes_that_were_seen_stay_seen_after_the_watch(
     raise_stage(engine, stage.platform, stage.stage(web, binding=SIDE))
     with ours.watch_crashes(stage.platform, SIDE) as watch:
         engine.containers.get(web.name).kill()
+        heard(watch.seen)
     assert [c.container for c in watch.seen() or ()] == [web.name]
 
 
@@ -176,6 +177,7 @@ def test_the_end_of_a_suites_container_is_no_crash(
     assert suite.labels[LABEL_SERVICE] == "suite"
     with ours.watch_crashes(stage.platform, SIDE) as watch:
         engine.containers.get(suite.name).kill()
+        time.sleep(0.3)
         assert watch.seen() == ()
     assert all(cloud.containers == () for cloud in ours.observe(stage.platform, [SIDE]))
 

@@ -12,7 +12,8 @@ from otagate.core.cloud import LABEL_SERVICE, LABEL_SPEC, Binding, Cloud, Colour
 from otagate.core.container import Container, File, Port, Stage, VolumeMount
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedContainer, against_definition, compare, production_digest
-from otagate.ports import Engine
+from otagate.core.suite import Crash
+from otagate.ports import CrashWatch, Engine
 from tests.fakes.engine import FakeEngine
 from tests.fakes.provisioner import FakeProvisioner
 from tests.fakes.world import EDGE, World
@@ -180,6 +181,14 @@ def test_a_container_that_nobody_has_is_a_fault(bench: Bench) -> None:
             ask()
 
 
+def heard(watch: CrashWatch) -> tuple[Crash, ...]:
+    """What was seen once there is anything: an engine kills first and tells a moment later."""
+    until = time.monotonic() + 10
+    while not (seen := watch.seen()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return seen or ()
+
+
 def test_a_crash_is_seen_and_an_end_that_was_asked_for_is_not(bench: Bench) -> None:
     scene, side = bench.scene, Binding.CANDIDATE
     web, store = scene.container("web", binding=side), scene.container("store", binding=side)
@@ -193,9 +202,8 @@ def test_a_crash_is_seen_and_an_end_that_was_asked_for_is_not(bench: Bench) -> N
             bench.engine.kill(web.name, 10.0)
         assert watch.seen() == ()
         bench.crash(store.name)
-        seen = watch.seen()
+        seen = heard(watch)
 
-    assert seen is not None
     assert [(c.service, c.container, c.reason) for c in seen] == [("store", store.name, "killed by signal 9")]
 
 
@@ -207,7 +215,7 @@ def test_a_crash_beside_an_expected_end_is_seen(bench: Bench) -> None:
 
     with bench.engine.watch_crashes(scene.platform, side) as watch, watch.expect(web.name):
         bench.crash(store.name)
-        assert [c.container for c in watch.seen() or ()] == [store.name]
+        assert [c.container for c in heard(watch)] == [store.name]
 
 
 def test_crashes_of_another_binding_are_not_this_ones(bench: Bench) -> None:
@@ -215,6 +223,7 @@ def test_crashes_of_another_binding_are_not_this_ones(bench: Bench) -> None:
     bench.raise_(web)
     with bench.engine.watch_crashes(bench.scene.platform, Binding.CANDIDATE) as watch:
         bench.crash(web.name)
+        time.sleep(0.2)
         assert watch.seen() == ()
 
 
