@@ -20,7 +20,9 @@ def run(folder: Path, text: str, *, ci: bool) -> subprocess.CompletedProcess[str
     (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_it.py").write_text(text)
-    settings = {name: value for name, value in os.environ.items() if name != "CI"}
+    settings = {name: value for name, value in os.environ.items() if name != "CI"} | {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"
+    }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", "test_it.py"]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=60, check=False,
