@@ -275,6 +275,8 @@ def test_a_mirrors_switch_has_its_own_map_and_publishes_nothing() -> None:
         "own-switch",
         "own-map",
     }
+    with_map = changed(switch, **{"env.OTAGATE_SWITCH_MAP": "d"})
+    assert [d.field for d in compare([with_map], [mirrors], [], {}).drift] == ["env.OTAGATE_SWITCH_MAP"]
     published = changed(mirrors, **{"port.20002/tcp": "0.0.0.0"})
     assert [d.field for d in compare([switch], [published], [], {}).drift] == ["port.20002/tcp"]
     web = container(binding="candidate", fields={**theirs})
