@@ -42,11 +42,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class GoOn:
+    """Nothing against it yet; `left` seconds of the watch, 0 where only the last looks are waited for."""
+
     left: float
 
 
 @dataclass(frozen=True)
 class Enough:
+    """Watched to the end with nothing against it; `answers` were seen meanwhile."""
+
     answers: int
 
 
@@ -62,6 +66,8 @@ class Back:
 
 @dataclass(frozen=True)
 class Tally:
+    """What was counted between two looks."""
+
     answers: int
     errors: int
 

@@ -45,6 +45,7 @@ class Book:
         return self._account
 
     def write(self, kind: str, promotion: str = "", **body: Any) -> Entry:
+        """One more entry. Raises JournalFull, and ValueError for what cannot follow; then nothing changed."""
         with self._grown:
             candidate = Entry(self._account.seq + 1, self._clock.now(), kind, promotion, plain(body))
             after = add(self._account, candidate)  # what cannot follow is not written
@@ -62,6 +63,7 @@ class Book:
             return after
 
     def turn(self, came: Colour | None, to: Colour, epoch: int, stage: Stage) -> None:
+        """How far a turn of the switch came, under the current promotion."""
         view = self.current()
         self.write("turn", view.intent.promotion, came=came, to=to, epoch=epoch, stage=stage, phase=view.phase)
 
@@ -71,16 +73,19 @@ class Book:
         self.write(happening.value, view.intent.promotion, phase=view.phase, message=message, data=data)
 
     def owe(self, message: str) -> None:
+        """A debt of the current promotion: something harmless left undone."""
         view = self.current()
         self.write("debt", view.intent.promotion, phase=view.phase, message=message)
 
     def current(self) -> PromotionView:
+        """The current promotion or the last one; raises ValueError if there never was one."""
         view = self._account.promotion
         if view is None:
             raise ValueError("no promotion was ever begun")
         return view
 
     def new_epoch(self) -> int:
+        """The next one; it counts as given out once it is written."""
         return self._account.epoch + 1
 
     def events(self, promotion: str, since: int) -> tuple[tuple[int, StewardEvent], ...]:

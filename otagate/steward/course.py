@@ -34,6 +34,7 @@ class Course:
         self._starting = threading.Lock()
 
     def set_off(self) -> None:
+        """Start working, if nobody works already."""
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._abort.clear()
@@ -163,6 +164,7 @@ class Course:
             self._clock.sleep(self._helm.patience.step)
 
     def way_back(self, view: PromotionView) -> tuple[Event, str]:
+        """Look before moving: OK if the colour that came before serves again, FAULT if it is not proven."""
         if view.came is None:
             self._helm.unmake()
             return Event.OK, "nothing was live and nothing is"

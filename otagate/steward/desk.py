@@ -29,6 +29,8 @@ class Caller:
 
 
 class Desk:
+    """Thread-safe: looks and writes that belong together are done under the book's lock."""
+
     def __init__(self, source: str, helm: Helm, book: Book, leases: Leases, course: Course, outlook: Outlook) -> None:
         self._source = source
         self._helm = helm

@@ -13,6 +13,8 @@ _LINE_EVERY = 1.0
 
 
 class Drain:
+    """One drain of `old` (None: nothing came before, nothing drains)."""
+
     def __init__(self, helm: Helm, book: Book, old: Colour | None) -> None:
         self._book = book
         self._old = old

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
+    """A thread of its own from `start` on; `round` is one look, for tests as well."""
+
     def __init__(self, helm: Helm, outlook: Outlook) -> None:
         self._helm = helm
         self._outlook = outlook

@@ -11,6 +11,8 @@ from otagate.steward.book import Book
 
 
 class Leases:
+    """Thread-safe. Nothing of it outlives the process: a restarted steward holds no lease."""
+
     def __init__(self, book: Book) -> None:
         self._book = book
         self._held: dict[Scope, Holder] = {}

@@ -18,6 +18,8 @@ _LINE_EVERY = 1.0  # seconds between lines for those who follow
 
 
 class Lookout:
+    """One watch over `colour`. Not thread-safe: its course alone looks."""
+
     def __init__(self, helm: Helm, clock: Clock, colour: Colour, policy: WatchPolicy) -> None:
         self._helm = helm
         self._clock = clock

@@ -13,6 +13,8 @@ _HINT = "otagate recover writes it anew if journal and switch agree; the switch 
 
 @dataclass(frozen=True)
 class MapFile:
+    """The file at `path`; its folder is the one that the switch mounts."""
+
     path: Path
 
     def exists(self) -> bool:

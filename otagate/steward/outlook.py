@@ -14,6 +14,8 @@ Told = tuple[Colour, int] | SwitchFault | None
 
 @dataclass(frozen=True)
 class Outlook:
+    """`source` is the digest of the otagate that the steward was made from; `holders` tells the leases held now."""
+
     source: str
     helm: Helm
     holders: Callable[[], tuple[Holder, ...]]
