@@ -38,17 +38,17 @@ class Follow:
     _up: set[str] = field(default_factory=set)
 
     def of_ansible(self, event: Mapping[str, Any]) -> None:
-        kind = event["event"]
+        kind, res = event["event"], event.get("res", {})
         if kind == "playbook_on_play_start":
             self.current += 1
         if event.get("stdout"):
             self.output.setdefault(max(self.current, 0), []).append(event["stdout"])
         if kind in ("runner_on_failed", "runner_item_on_failed", "runner_on_unreachable") and self.broken is None:
             self.broken = _breakage(event)
-        elif kind == "runner_item_on_ok" and event["res"].get("changed"):
+        elif kind == "runner_item_on_ok" and res.get("changed"):
             self._created(event)
-        elif kind == "runner_on_ok" and event.get("task_action") == OUR_ACTION and "changed_names" in event["res"]:
-            self._raised(event["res"]["changed_names"])
+        elif kind == "runner_on_ok" and event.get("task_action") == OUR_ACTION and "changed_names" in res:
+            self._raised(res["changed_names"])
         elif kind == "end":
             self.ended = event
 

@@ -166,6 +166,8 @@ def _environment(private: Path, playbooks: Path, mark: str) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"),
         "TMPDIR": str(private / "tmp"),
         "ANSIBLE_HOME": str(private / "home"),
+        # Of what else is installed on the machine nothing counts: our environment brings its collections.
+        "ANSIBLE_COLLECTIONS_PATH": str(private / "home"),
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_REMOTE_TEMP": str(private / "tmp"),
         "ANSIBLE_NOCOLOR": "1",
@@ -182,17 +184,7 @@ def _guard(
     private: Path, inventory: str, environment: Mapping[str, str], mark: str, inbox: "queue.SimpleQueue[_Letter]"
 ) -> Iterator[None]:
     """The run beside us. However the block ends, nothing of the run is left."""
-    command = [sys.executable, "-m", "otagate.adapters.ansible.guard", str(private)]
-    with (private / "stderr").open("wb") as errors:
-        child = subprocess.Popen(
-            [*command, inventory or str(private / "inventory.yml")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=dict(environment),
-            cwd=private,
-            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
-        )
+    child = _begin(private, inventory or str(private / "inventory.yml"), environment)
     reader = threading.Thread(target=_read, args=(child.stdout, inbox), daemon=True)
     reader.start()
     try:
@@ -209,6 +201,19 @@ def _guard(
             raise ProvisionFault(
                 f"processes {', '.join(map(str, left))} of Ansible would not die", code="not-stopped", hint="kill them"
             )
+
+
+def _begin(private: Path, inventory: str, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    with (private / "stderr").open("wb") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "otagate.adapters.ansible.guard", str(private), inventory],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=dict(environment),
+            cwd=private,
+            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
+        )
 
 
 def _read(stdout: IO[bytes], inbox: "queue.SimpleQueue[_Letter]") -> None:
