@@ -20,7 +20,7 @@ from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.stages import colour_stage
-from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status, StewardEvent
+from otagate.core.traffic import Claim, Happening, Intent, Kind, PromotionView, Status, StewardEvent
 from otagate.core.watch import WatchPolicy
 from otagate.flows.look import Production, live_status, look_at_production, policy_digest, suite_digests
 from otagate.ports import Hold, Ports, Progress, StoredRun
@@ -287,7 +287,9 @@ def follow(promotion: str, ports: Ports) -> PromotionRecord:
     try:
         for event in ports.steward.follow(promotion):
             events.append(event)
-            ports.tell(Progress(str(event.phase), str(event.happening), event.message))
+            # What the watch counts goes on, second by second: on a terminal one line that is written over.
+            running = (0, 1) if event.happening is Happening.WATCH else (0, 0)
+            ports.tell(Progress(str(event.phase), str(event.happening), event.message, *running))
     except KeyboardInterrupt:
         raise Interrupted(
             "no longer following: the steward goes on by itself", hint="otagate status says how it ends"

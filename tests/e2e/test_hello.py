@@ -3,7 +3,11 @@
 The tests of this module share one production and run in the order of the file.
 """
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import docker
@@ -79,6 +83,24 @@ def test_an_engine_that_does_not_answer_is_a_fault_outside(hello: Live, words: l
     errors = hello.otagate(*words, exit=4, DOCKER_HOST="unix:///nonexistent/docker.sock")["errors"]
     assert errors[0]["hint"]
     assert time.monotonic() - began < 60
+
+
+def test_a_full_disk_is_a_fault_outside_and_production_is_as_it_was(hello: Live, engine: docker.DockerClient) -> None:
+    before = containers(engine, hello)
+    home = hello.environment["OTAGATE_HOME"]
+    mount = f'mount -t tmpfs -o size=64k none {home} && exec "$@"'
+    words = [sys.executable, "-m", "otagate", "test", "web=hello/web:1.1", "-p", str(hello.folder), "--output", "json"]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mount, "sh", *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **hello.environment},
+    )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert json.loads(done.stdout)["errors"][0]["hint"]
+    assert containers(engine, hello) == before
 
 
 def test_a_suite_that_cannot_be_imported_proves_nothing(hello: Live) -> None:
