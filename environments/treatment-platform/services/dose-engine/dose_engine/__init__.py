@@ -1,0 +1,1 @@
+"""The clinic's dose engine: photon plans from a CT study with structures, and the dose of a given plan."""
