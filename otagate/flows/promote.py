@@ -252,6 +252,8 @@ def _stage(platform: Platform, candidate: Candidate, ports: Ports) -> Stage:
 def _deploy(platform: Platform, candidate: Candidate, ports: Ports, hold: Hold) -> None:
     """Fresh containers from the judged digests, bound to production; what runs is read back and must be those."""
     hold.note(f"raise {candidate.to} with release {candidate.release.short}")
+    # Also where the very same release stood there before: what it kept in its own folders must not live on.
+    ports.engine.remove_colour(platform.name, candidate.to, ports.tell)
     folder = ports.vault.folder(candidate.stored.header.run)
     ports.provisioner.apply(platform.name, [_stage(platform, candidate, ports)], folder, ports.tell)
     place = Place(platform.name, Binding.PRODUCTION, candidate.to)

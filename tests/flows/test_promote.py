@@ -51,6 +51,15 @@ def test_the_containers_of_a_promotion_are_fresh_ones_bound_to_production() -> N
     assert [f.content for f in container.files if f.secret] == [production]
 
 
+def test_a_release_that_stood_there_before_is_made_afresh() -> None:
+    scene, run = proven()
+    go(scene, run)
+    first = scene.world.containers["p-green-web"].id
+    promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    go(scene, judged(scene, "hello/web:1.1"))
+    assert scene.world.containers["p-green-web"].id != first
+
+
 def refusal(scene: Scene, run: str) -> list[str]:
     attempt = go(scene, run)
     assert attempt.record.view.phase is Phase.ABANDONED
