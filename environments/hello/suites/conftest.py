@@ -195,6 +195,22 @@ def dose_grid(stored: NDArray[Any], scaling: str, *, spacing: tuple[float, float
     return made
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "spread: taken in between the cases that stand before it, evenly")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nothing is left out: the marked cases move forward, in their order."""
+    marked = [item for item in items if item.get_closest_marker("spread")]
+    if not marked:
+        return
+    first = items.index(marked[0])
+    before, after = items[:first], [item for item in items[first:] if item not in marked]
+    places = {(turn + 1) * len(before) // len(marked): part for turn, part in enumerate(marked)}
+    assert len(places) == len(marked), "there are more cases to spread than cases to spread them among"
+    items[:] = [one for at, item in enumerate(before, 1) for one in (item, places.get(at)) if one] + after
+
+
 @pytest.fixture
 def web(otagate: Any) -> Web:
     return Web(otagate.candidate.host("web"))
