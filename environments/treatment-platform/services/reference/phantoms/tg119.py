@@ -1,7 +1,7 @@
 """The TG-119 C-shape phantom that the reference engine brings along, as a study like any other."""
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 from pyRadPlan import load_tg119
 
 from phantoms.study import Structure, Study
@@ -19,11 +19,11 @@ def tg119() -> Study:
     return Study(
         name="tg-119",
         patient="OTA-TG119",
-        hounsfield=np.rint(sitk.GetArrayFromImage(image).astype(np.float64)),
+        hounsfield=np.rint(SimpleITK.GetArrayFromImage(image).astype(np.float64)),
         origin=(x, y, z),
         spacing=(dx, dy, dz),
         structures=tuple(
-            Structure(NAMES[one.name], KINDS[one.name], sitk.GetArrayFromImage(one.mask).astype(np.bool_))
+            Structure(NAMES[one.name], KINDS[one.name], SimpleITK.GetArrayFromImage(one.mask).astype(np.bool_))
             for one in structures.vois
         ),
     )
