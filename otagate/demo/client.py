@@ -25,7 +25,7 @@ from pynetdicom.association import Association
 TIMEOUT = 10.0
 STORES_PER_ASSOCIATION = 5
 COLOURS = {"b": "blue", "g": "green"}
-AE_TITLE = "DEMO"
+AE_TITLE = "CTSIM"  # one of the peers that hello knows
 
 
 class Log:

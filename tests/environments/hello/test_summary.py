@@ -124,7 +124,6 @@ def test_a_scaling_that_is_no_finite_number_is_refused(text: bytes) -> None:
         {"SamplesPerPixel": 3},
         {"BitsAllocated": 64},
         {"PixelSpacing": [1.0]},
-        {"SOPInstanceUID": "1.2.x"},
     ],
 )
 def test_a_dose_that_contradicts_itself_is_refused(values: dict[str, Any]) -> None:
@@ -135,6 +134,14 @@ def test_a_dose_that_contradicts_itself_is_refused(values: dict[str, Any]) -> No
         setattr(made, keyword, value)
     with pytest.raises(Unreadable):
         summarise(file_of(made), PLAIN)
+
+
+@pytest.mark.parametrize("uid", [b"1.2.x", b"..;--", b"     "])
+def test_an_identity_that_is_no_uid_is_refused(uid: bytes) -> None:
+    body = file_of(dose())
+    at = body.rindex(b"1.2.3\0", 0, body.index(b"RTDOSE"))
+    with pytest.raises(Unreadable, match="SOPInstanceUID"):
+        summarise(body[:at] + uid + body[at + 5 :], PLAIN)
 
 
 def test_a_plan_is_told_by_fractions_and_beams() -> None:
