@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
-from otagate.core.errors import Alarm, Fault, SwitchFault, UsageError
+from otagate.core.errors import Alarm, Fault, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, ObservedCloud, against_definition
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform, Tier
@@ -110,13 +110,22 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
             smoke(GENESIS_COLOUR, wanted.release.builds, hold)
             changed = (*changed, *apply(switch))
             hold.report(Event.OK, "answers with its digests")
-        except (Fault, KeyboardInterrupt) as broke:
-            abort = isinstance(broke, KeyboardInterrupt)
-            hold.report(Event.ABORT if abort else Event.FAULT, "interrupted" if abort else str(broke))
+        except (Fault, Refused, KeyboardInterrupt) as broke:
+            hold.report(_event_of(broke), str(broke) or "interrupted")
             discard(platform, GENESIS_COLOUR, ports, hold)
             hold.report(Event.OK, "nothing is live")
             raise
     return Raised(changed, follow(intent.promotion, ports))
+
+
+def _event_of(broke: Fault | Refused | KeyboardInterrupt) -> Event:
+    match broke:
+        case KeyboardInterrupt():
+            return Event.ABORT
+        case Refused():
+            return Event.REFUSED
+        case _:
+            return Event.FAULT
 
 
 def plan_down(platform: Platform, ports: Ports, *, destroy: str | None) -> Plan:

@@ -20,11 +20,14 @@ class Recovery:
 
 
 def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
-    """Idempotent: where nothing is unfinished it changes nothing. Raises Busy while somebody still works on it."""
+    """Idempotent: where nothing is unfinished only map file and switch are made to agree with the journal again.
+
+    Raises Busy while somebody still works on it.
+    """
     before = live_status(platform, ports).promotion
+    view = ports.steward.recover(claim)
     if before is None or before.phase.ended:
         return Recovery(None, None)
-    view = ports.steward.recover(claim)
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold:
             if view.intent.kind is not Kind.ROLLBACK:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Alarm, Busy, ProvisionFault, UsageError
+from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, UsageError
 from otagate.core.plan import Action
 from otagate.core.platform import Platform
 from otagate.core.promotion import Phase
@@ -59,6 +59,19 @@ def test_a_first_release_that_breaks_leaves_nothing_live_and_state_standing() ->
     assert scene.names() == ["p-shared-steward", "p-shared-store"]
     scene.world.sick.clear()
     assert scene.up().genesis is not None
+
+
+def test_a_first_release_that_answers_with_another_build_is_undone() -> None:
+    scene = Scene()
+    scene.steward.world = None
+    scene.steward.up = True
+    scene.steward.builds[Colour.BLUE] = {"web": scene.world.images["hello/web:1.5"]}
+    with pytest.raises(Refused, match="not judged"):
+        scene.up()
+    promotion = scene.steward.status().promotion
+    assert promotion is not None
+    assert promotion.phase is Phase.ABANDONED
+    assert "p-blue-web" not in scene.world.containers
 
 
 def test_a_taken_port_is_told_before_anything_is_raised() -> None:

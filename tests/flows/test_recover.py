@@ -11,6 +11,13 @@ def test_recover_changes_nothing_when_nothing_is_unfinished() -> None:
     assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
 
 
+def test_a_disagreement_is_mended_where_nothing_is_unfinished() -> None:
+    scene, _ = proven()
+    scene.steward.disagreements = ("the switch says green",)
+    recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert scene.steward.status().disagreements == ()
+
+
 def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
     scene, run = proven()
     die(scene, scene.provisioner, "apply", after=True)
