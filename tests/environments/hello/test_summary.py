@@ -140,7 +140,7 @@ def test_a_dose_that_contradicts_itself_is_refused(values: dict[str, Any]) -> No
 def test_an_identity_that_is_no_uid_is_refused(uid: bytes) -> None:
     body = file_of(dose())
     at = body.rindex(b"1.2.3\0", 0, body.index(b"RTDOSE"))
-    with pytest.raises(Unreadable, match="SOPInstanceUID"):
+    with pytest.raises(Unreadable):
         summarise(body[:at] + uid + body[at + 5 :], PLAIN)
 
 
