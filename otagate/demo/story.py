@@ -207,7 +207,7 @@ def promoting(story: Story, expected: Expectation, run: str) -> Promotion:
         phase = story.otagate("status", quiet=True, expected=(0, 8))["data"]["promotion"]["phase"]
         if phase in ("watching", "finalizing", "rolling-back"):
             break
-        time.sleep(0.5)
+        time.sleep(1.5)
     return Promotion(expected, process, log)
 
 
