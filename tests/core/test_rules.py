@@ -148,6 +148,12 @@ def test_a_crash_is_told_in_one_line_whatever_its_log_holds() -> None:
     assert len(told(Crash("web", "w", 0.0, "exit 1", "x" * 10_000))) < 250
 
 
+def test_one_crash_is_told_alone() -> None:
+    case = next(case for case in CASES if case.name == "a crash refuses by the crash rule and no other")
+    finding = next(f for f in judge(case.policy, case.record).findings if f.rule == "crash")
+    assert finding.message.endswith("last line of its log: segfault in parser")
+
+
 def test_cases_are_named_as_their_author_named_them() -> None:
     assert case_names(["suite/test_a.py::test_one[a::b]", "plain"]) == "test_one[a::b], plain"
 
