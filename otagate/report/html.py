@@ -11,7 +11,7 @@ from markupsafe import Markup
 from otagate.core.impact import Impact
 from otagate.core.judge import Decision, Mark
 from otagate.core.metric import Metric, quantile, usable
-from otagate.core.mirror import Difference, Explanation
+from otagate.core.mirror import Comparison, Difference, Explanation
 from otagate.core.record import Picture, PromotionRecord
 from otagate.core.suite import Case, Outcome
 from otagate.core.text import counted, printable, printable_lines
@@ -71,6 +71,7 @@ def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any
         "headline": words.headline(run),
         "next_step": words.next_step(run, promotion),
         "tested": words.tested(run),
+        "called": words.called,
         "findings": [(finding, words.limit(finding, run)) for finding in words.decisive_first(verdict.findings)],
         "impacts": Impact,
         "metrics": [_metric(metric, run) for metric in record.metrics.values()],
@@ -85,7 +86,7 @@ def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any
         "passed": lambda report: report.count(Outcome.PASSED),
         "crashes": record.crashes,
         "comparison": record.comparison,
-        "differences": _differences(record.comparison.differences) if record.comparison else (),
+        "differences": _differences(record.comparison),
         "pictures": [_picture(picture) for picture in run.pictures],
         "promotion": _promotion(promotion) if promotion else None,
     }
@@ -113,9 +114,13 @@ def _statistics(samples: Sequence[float]) -> Mapping[str, float | int | None]:
     return {"count": len(kept), "odd": len(samples) - len(kept), **values}
 
 
-def _differences(differences: Sequence[Difference]) -> list[Difference]:
-    order = {Explanation.DRIFT: 0, Explanation.ALLOWED: 1, Explanation.BUILD: 2}
-    return sorted(differences, key=lambda d: (order[d.explanation], d.service, d.field))[:_MOST_ROWS]
+def _differences(comparison: Comparison | None) -> Sequence[tuple[str, Sequence[Difference]]]:
+    """What is unexplained in the open, what is explained folded away."""
+    if comparison is None:
+        return ()
+    ordered = sorted(comparison.differences, key=lambda d: (d.explanation, d.service, d.field))
+    explained = [difference for difference in ordered if difference.explanation is not Explanation.DRIFT]
+    return (("drift", comparison.drift[:_MOST_ROWS]), ("explained", explained[:_MOST_ROWS]))
 
 
 def _picture(picture: Picture) -> Mapping[str, str]:

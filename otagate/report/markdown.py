@@ -13,6 +13,7 @@ from otagate.report.words import (
     OUTCOME_MARKS,
     VERDICTS,
     because,
+    called,
     decisive_first,
     headline,
     limit,
@@ -62,8 +63,8 @@ def _verdict(run: StoredRun, promotion: PromotionRecord | None) -> str:
     if decisive:
         lines += ["", f"**{decisive.impact}**: {decisive.impact.meaning}."]
     for build, base in tested(run):
-        against = f", against {plain(base.reference)} (`{_code(base.short)}`)" if base else ""
-        lines += ["", f"Build {plain(build.reference)} (`{_code(build.short)}`){against}."]
+        against = f", against {plain(called(base, 'what is live'))} (`{_code(base.short)}`)" if base else ""
+        lines += ["", f"Build {plain(called(build, 'known by its digest'))} (`{_code(build.short)}`){against}."]
     return "\n".join([*lines, "", f"Next: `{_code(next_step(run, promotion))}`"])
 
 

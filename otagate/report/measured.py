@@ -26,9 +26,9 @@ def metric_picture(metric: Metric, bounds: Sequence[tuple[str, float]]) -> Marku
     # The unit once, at the last mark: six times it would not fit on a phone.
     labels = [(value, size(value, metric.unit if value == places[-1] else "")) for value in places]
     parts = axis(scale, _TOP, bottom, labels)
+    parts += _bounds(bounds, scale, bottom, metric.unit)
     for place, (side, samples) in enumerate(shown):
         parts += _strip(side, samples, scale, _TOP + _STRIP * place, metric.unit)
-    parts += _bounds(bounds, scale, bottom, metric.unit)
     return picture(f"Samples of {metric.name}, candidate and baseline", bottom + 24, parts)
 
 

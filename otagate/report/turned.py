@@ -17,7 +17,8 @@ Points = list[tuple[float, float]]
 
 
 def watch_pictures(events: Sequence[StewardEvent]) -> list[tuple[str, Markup]]:
-    """Answers and errors per second from line to line of the watch; empty with fewer than two lines."""
+    """Answers and errors per second from line to line of the watch; no drawing where there was none of them all along.
+    Empty with fewer than two lines."""
     lines = [event for event in events if event.happening is Happening.WATCH and known(event.at)]
     counted = [(event.at, _number(event.data, "answers"), _number(event.data, "errors")) for event in lines]
     answers: Points = []
@@ -29,14 +30,24 @@ def watch_pictures(events: Sequence[StewardEvent]) -> list[tuple[str, Markup]]:
             errors.append((now, max(e1 - e0, 0.0) / (now - was)))
     drawn = [("Answers per second", answers, "answers"), ("Errors per second", errors, "errors")]
     marks = _turns(events)
-    return [(title, _picture(title, points, marks, kind)) for title, points, kind in drawn if points]
+    return [
+        (title, _picture(title, points, marks, kind) if _any(points) else Markup(""))
+        for title, points, kind in drawn
+        if points
+    ]
 
 
 def drain_picture(events: Sequence[StewardEvent]) -> Markup:
-    """Sessions left on the old colour, all doors together; empty if none was ever told."""
+    """Sessions left on the old colour, all doors together; empty if there never was one."""
     lines = [event for event in events if event.happening is Happening.DRAIN and known(event.at)]
     points = [(event.at, _total(event.data.get("left"))) for event in lines]
-    return _picture("Sessions left on the old colour", points, (), "drain", stepped=True) if points else Markup("")
+    return (
+        _picture("Sessions left on the old colour", points, (), "drain", stepped=True) if _any(points) else Markup("")
+    )
+
+
+def _any(points: Points) -> bool:
+    return any(value > 0 for _, value in points)
 
 
 def _turns(events: Sequence[StewardEvent]) -> tuple[tuple[float, str], ...]:
@@ -51,7 +62,7 @@ def _picture(
     times = [at for at, _ in points] + [at for at, _ in marks]
     start, end = min(times), max(times)
     along = Scale(0.0, max(end - start, 1.0))
-    top = max(max(value for _, value in points), 1.0)
+    top = max(value for _, value in points)
     shares = [(along.share(at - start), value / top) for at, value in points]
     if len(shares) == 1:
         shares.append((1.0, shares[0][1]))

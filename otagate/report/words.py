@@ -73,6 +73,11 @@ def tested(run: StoredRun) -> tuple[tuple[Build, Build | None], ...]:
     return tuple(changed or pairs)
 
 
+def called(build: Build, otherwise: str) -> str:
+    """A build as a person named it; `otherwise` for one that is known by its digest alone."""
+    return otherwise if build.reference == build.digest else build.reference
+
+
 def size(value: float | None, unit: str) -> str:
     """A number with its unit as people read it; a dash where there is none."""
     if value is None:

@@ -138,6 +138,31 @@ def test_a_promotion_shows_its_end_its_reason_its_figures_and_its_curves() -> No
     assert "otagate status" in read.text
 
 
+def test_a_watch_without_an_error_says_so_and_draws_none() -> None:
+    events = tuple(
+        replace(event, data={**event.data, "errors": 0, "left": {"web": 0}})
+        for event in told().events
+        if event.phase is Phase.WATCHING
+    )
+    read = Reading(page(stored(), PromotionRecord(promotion(Phase.PROMOTED), events)))
+    assert "Errors per second: none, from the flip to the end of the watch." in read.text
+    assert "Sessions left" not in read.text
+    assert "most: 150" in read.text
+
+
+def test_a_baseline_known_by_its_digest_alone_is_called_what_is_live() -> None:
+    run = stored()
+    live = replace(run.header.baseline[0], reference=run.header.baseline[0].digest)
+    text = Reading(page(replace(run, header=replace(run.header, baseline=(live,))))).text
+    assert "Measured againstwhat is live101010101010" in text
+
+
+def test_drift_stands_in_the_open_and_what_is_explained_is_folded_away() -> None:
+    text = Reading(page(stored())).text
+    assert text.index("env.WORK_MEM", text.index("Mirror against production")) < text.index("2 explained differences")
+    assert text.index("2 explained differences") < text.index("mirror is smaller")
+
+
 def test_an_unfinished_promotion_asks_for_recover() -> None:
     assert "otagate recover" in Reading(page(*RUNS["with an unfinished promotion"])).text
 
