@@ -1,8 +1,14 @@
 """Starts the service, until SIGTERM."""
 
-import logging
 import os
+import signal
 import sys
+
+if __name__ == "__main__":
+    # Before the heavy imports, because the first process of a container ignores a signal that it does not take.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+import logging
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -34,7 +40,7 @@ def quiet() -> None:
 def assemble(environ: Mapping[str, str], traits: Traits) -> ASGIApp:
     """Raises KeyError or OSError when something needed is not there."""
     secret = Path(environ.get("VNA_PASSWORD_FILE", "/run/secrets/vna-password")).read_text().rstrip("\n")
-    archive = DicomWeb(environ["VNA_URL"], (environ.get("VNA_USER", "engine"), secret))
+    archive = DicomWeb(environ["VNA_URL"], (environ.get("VNA_USER", "clinic"), secret))
     told, itself = arithmetic(), identity(environ)
     engine = Engine(archive, itself, told, traits, lambda: datetime.now().astimezone())
 

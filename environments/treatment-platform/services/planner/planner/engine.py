@@ -1,0 +1,59 @@
+"""The dose engine, over HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from planner.trouble import Trouble
+
+PATIENCE = httpx.Timeout(120.0, connect=5.0)  # seconds; a plan is computed in a few on a quiet machine
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the engine said, and the build that said it."""
+
+    build: str
+    kind: str
+    content: bytes
+    body: Mapping[str, Any]
+
+
+class Engine:
+    """Every call raises Trouble: the engine's own refusals with its own code and status."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._client = httpx.Client(base_url=url, timeout=PATIENCE, transport=transport, trust_env=False)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def ask(self, path: str, wanted: Mapping[str, Any]) -> Answer:
+        """`path` is /plans or /forward."""
+        try:
+            answer = self._client.post(path, json=dict(wanted))
+        except httpx.HTTPError as error:
+            raise Trouble("engine", f"the engine does not answer ({type(error).__name__})", 502) from None
+        kind = answer.headers.get("content-type", "")
+        body = _body(answer, kind)
+        if 400 <= answer.status_code < 500:
+            told = body.get("error", {})
+            raise Trouble(
+                str(told.get("code", "engine")), str(told.get("message", "")), answer.status_code, lasting=True
+            )
+        build = answer.headers.get("x-otagate-build", "")
+        if answer.status_code != 200 or not build:
+            raise Trouble("engine", f"the engine answered {answer.status_code}", 502)
+        return Answer(build, kind, answer.content, body)
+
+
+def _body(answer: httpx.Response, kind: str) -> Mapping[str, Any]:
+    if not kind.startswith("application/json"):
+        return {}
+    try:
+        body = answer.json()
+    except ValueError:
+        raise Trouble("engine", "the engine's answer is no JSON", 502) from None
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,4 @@
+CREATE ROLE vna LOGIN;
+
+CREATE DATABASE vna OWNER vna;
+
