@@ -178,9 +178,10 @@ class Hold(Protocol):
     def note(self, message: str) -> None:
         """Journal an intent or an effect inside the CLI's own phase."""
 
-    def probe(self, colour: str) -> Mapping[str, str]:
-        """Each listener's build digest (12 hex digits or more) as the colour itself answers; ProbeFault if one does
-        not."""
+    def prove(self, colour: str, builds: Mapping[str, str]) -> None:
+        """Ask each coloured listener of the colour itself, without the switch and only by reading. Refused with what
+        answered, unless it is the digest that `builds` (service → digest) has for the listener's service; bare TCP
+        cannot say and need only be open. ProbeFault if a listener does not answer."""
 
 
 class Steward(Protocol):

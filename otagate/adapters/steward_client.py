@@ -142,8 +142,8 @@ class _Held:
     def note(self, message: str) -> None:
         self.session.ask("note", message=message)
 
-    def probe(self, colour: str) -> Mapping[str, str]:
-        return _as(dict[str, str], self.session.ask("probe", _deadline=_LONG, colour=colour))
+    def prove(self, colour: str, builds: Mapping[str, str]) -> None:
+        self.session.ask("prove", _deadline=_LONG, colour=colour, builds=dict(builds))
 
 
 class _Session:

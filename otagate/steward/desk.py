@@ -48,7 +48,7 @@ class Desk:
             "begin": self._begin,
             "report": self._report,
             "note": self._note,
-            "probe": self._probe,
+            "prove": self._prove,
             "recover": self._recover,
         }
         return plain(asks[name](caller, body))
@@ -150,9 +150,9 @@ class Desk:
         view = self._book.current()
         self._book.write("note", view.intent.promotion, phase=view.phase, message=str(body["message"]))
 
-    def _probe(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+    def _prove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)
-        return self._helm.answers(Colour(body["colour"]))
+        self._helm.answers_as(Colour(body["colour"]), typed(dict[str, str], body["builds"]))
 
     def follow(self, caller: Caller, promotion: str, since: int) -> Iterator[Mapping[str, Any]]:
         """Events after entry `since`, then live, until the promotion ends or halts. Refused if it was never begun."""

@@ -56,13 +56,12 @@ class Helm:
 
     # --- look ---
 
-    def answers(self, colour: Colour) -> dict[str, str]:
-        """Each coloured listener's build digest as the colour itself answers ("" for bare TCP, which cannot say).
-        Raises ProbeFault, and Refused if it answers for another colour."""
-        found = {}
+    def answers_as(self, colour: Colour, builds: Mapping[str, str]) -> None:
+        """Each coloured listener of `colour` itself, asked without the switch, answers with its build of `builds`
+        (service → digest). Raises ProbeFault, and Refused if it answers for another colour or with another build."""
         for door in self.doors:
-            found[door.name] = self._told(door, door.backs[colour.value], door.port, colour)
-        return found
+            build = self._told(door, door.backs[colour.value], door.port, colour)
+            self._judged(door, build, builds, f"{door.name} of {colour}")
 
     def _told(self, door: Door, host: str, port: int, colour: Colour) -> str:
         answer = self.services.ask(door, host, port, PROBE_DEADLINE)
@@ -75,9 +74,7 @@ class Helm:
     def prove(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Every listener of `colour` answers with a build of `builds`, and the switch sees each of them up. Raises
         Refused and Fault."""
-        answers = self.answers(colour)
-        for door in self.doors:
-            self._judged(door, answers[door.name], builds, f"{door.name} of {colour}")
+        self.answers_as(colour, builds)
         if self.book.account.live is not None:  # before that the switch waits for its first map
             self._seen_up(colour)
 
@@ -107,7 +104,7 @@ class Helm:
         wanted = [builds.get(door.service, "")] if door.service else list(builds.values())
         short = build.removeprefix("sha256:")
         if len(short) < 12 or not any(digest.removeprefix("sha256:").startswith(short) for digest in wanted):
-            raise Refused(f"{who} answers with build {build}, which was not judged")
+            raise Refused(f"{who} answers with build {build}, which was not judged", code="other-build")
 
     def agrees(self, colour: Colour, epoch: int) -> bool:
         """Map file and run time both say so; raises SwitchFault if one cannot be read."""

@@ -1,7 +1,8 @@
 """What every Steward keeps to: the one in memory, and the real one in its container with a real switch beside it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
 import docker
@@ -9,7 +10,7 @@ import pytest
 
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
-from otagate.core.errors import Busy, Refused, SwitchFault
+from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Happening, Intent, Kind, Scope
 from otagate.core.watch import WatchPolicy
@@ -31,6 +32,7 @@ class Bench:
 
     steward: Steward
     absent: Steward
+    stopped: Callable[[Colour], AbstractContextManager[None]]
 
     def intent(self, kind: Kind, to: Colour, name: str) -> Intent:
         return Intent(name, kind, "run", digest_of([name]), {"web": BUILDS[to]}, to, "alice", SHORT, 3.0)
@@ -70,16 +72,25 @@ def real(engine: docker.DockerClient) -> Iterator[Bench]:
         edge.await_up(Colour.GREEN)
         nowhere = Edge(engine)
         nowhere.images = edge.images
-        yield Bench(edge.steward(), nowhere.steward())
+        yield Bench(edge.steward(), nowhere.steward(), edge.stopped)
     finally:
         edge.remove()
 
 
 def fake() -> Bench:
     steward = FakeSteward(
-        builds={colour: {"web": build} for colour, build in BUILDS.items()}, listeners={"web": "web", "dicom": "web"}
+        builds={colour: {"web": build} for colour, build in BUILDS.items()},
+        listeners={"web": "web", "dicom": "web", "raw": "web"},
+        bare={"raw"},
     )
-    bench = Bench(steward, FakeSteward(up=False))
+
+    @contextmanager
+    def stopped(colour: Colour) -> Iterator[None]:
+        was = steward.builds.pop(colour)
+        yield
+        steward.builds[colour] = was
+
+    bench = Bench(steward, FakeSteward(up=False), stopped)
     with steward.lease(claim_of("alice"), 0) as hold:
         hold.begin(bench.intent(Kind.GENESIS, Colour.BLUE, "g-1"))
         through(hold)
@@ -233,15 +244,26 @@ def test_recover_waits_for_nobody(bench: Bench) -> None:
         bench.steward.recover(claim_of("bob"))
 
 
-def test_probe_answers_each_listener_with_its_build(bench: Bench) -> None:
-    idle = bench.idle()
+def test_each_listener_is_proven_by_its_own_services_build_and_bare_tcp_by_being_open(bench: Bench) -> None:
     with bench.steward.lease(claim_of("alice"), 0) as hold:
-        said = hold.probe(idle.value)
-    assert set(said) == {"web", "dicom"}
-    for build in said.values():
-        short = build.removeprefix("sha256:")
-        assert len(short) >= 12
-        assert BUILDS[idle].removeprefix("sha256:").startswith(short)
+        for colour in Colour:
+            hold.prove(colour.value, {"web": BUILDS[colour], "other": BUILDS[colour.other]})
+
+
+def test_a_colour_that_answers_with_what_was_not_judged_is_refused_with_what_answered(bench: Bench) -> None:
+    idle = bench.idle()
+    odd = [{"web": BUILDS[idle.other]}, {"web": BUILDS[idle.other], "other": BUILDS[idle]}, {"web": ""}, {}]
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        for builds in odd:
+            with pytest.raises(Refused, match=f"web of {idle} answers with build {BUILDS[idle]}") as no:
+                hold.prove(idle.value, builds)
+            assert no.value.code == "other-build"
+
+
+def test_a_colour_that_does_not_answer_is_a_fault_and_no_refusal(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.stopped(idle), bench.steward.lease(claim_of("alice"), 0) as hold, pytest.raises(ProbeFault):
+        hold.prove(idle.value, {"web": BUILDS[idle]})
 
 
 def test_a_rollback_goes_to_what_is_warm_and_to_nothing_else(bench: Bench) -> None:

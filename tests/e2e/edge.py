@@ -7,7 +7,7 @@ import secrets
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,7 @@ from otagate.core.watch import WatchPolicy
 from otagate.ports import Hold
 
 BUILDS = {Colour.BLUE: digest_of("blue"), Colour.GREEN: digest_of("green")}
-FRONTS = {"web": 20001, "dicom": 20002}
+FRONTS = {"web": 20001, "dicom": 20002, "raw": 20003}
 WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
 ALWAYS: Any = {"Name": "unless-stopped"}
 FOLDER = "/srv"
@@ -42,8 +42,9 @@ def topology_of(platform: str) -> Topology:
         platform=platform,
         switch=f"{platform}-shared-switch",
         doors=(
-            Door("web", Protocol.HTTP, FRONTS["web"], hosts, 8080, probe="/healthz", idle_timeout=60),
-            Door("dicom", Protocol.DICOM, FRONTS["dicom"], hosts, 11112, called_ae="HELLO", idle_timeout=3600),
+            Door("web", Protocol.HTTP, FRONTS["web"], hosts, 8080, "/healthz", service="web"),
+            Door("dicom", Protocol.DICOM, FRONTS["dicom"], hosts, 11112, "", "HELLO", 3600, service="web"),
+            Door("raw", Protocol.TCP, FRONTS["raw"], hosts, 8080, service="web"),
         ),
         hooks=tuple(HookCall("web", n, hosts, 8080, f"/hooks/{n}", 5.0) for n in ("activate", "passive")),
     )
@@ -164,11 +165,11 @@ class Edge:
             hold.report(Event.OK, "smoked")
         return self.end_of("g-1")
 
-    def await_colour(self, hold: Hold, colour: Colour) -> Mapping[str, str]:
+    def await_colour(self, hold: Hold, colour: Colour) -> None:
         until = time.monotonic() + 20
         while True:
             try:
-                return hold.probe(colour)
+                return hold.prove(colour, {"web": BUILDS[colour]})
             except Exception:
                 if time.monotonic() > until:
                     raise
@@ -211,6 +212,15 @@ class Edge:
         for container in self.client.containers.list(all=True, filters={"name": f"^/{self.platform}-{colour}-web$"}):
             container.remove(force=True)
         self.run_colour(colour)
+
+    @contextlib.contextmanager
+    def stopped(self, colour: Colour) -> Iterator[None]:
+        self.container(f"{colour}-web").stop(timeout=0)
+        try:
+            yield
+        finally:
+            self.container(f"{colour}-web").start()
+            self.await_up(colour)
 
     def await_up(self, colour: Colour) -> None:
         names = [f"{listener}_{colour}" for listener in FRONTS]

@@ -31,14 +31,16 @@ _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
 
 @dataclass
 class FakeSteward:
-    """`listeners` maps listener to service: with a `world`, probes answer with what runs there. `outcomes` gives what a
-    phase of the steward's own comes to (OK if it says nothing). `lost`: nothing answers."""
+    """`listeners` maps listener to service: with a `world`, what runs there answers; those in `bare` are TCP, which
+    cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing). `lost`:
+    nothing answers."""
 
     platform: str = "t"
     world: World | None = None
     clock: FakeClock = field(default_factory=FakeClock)
     source: str = "sha256:" + "7" * 64
     listeners: dict[str, str] = field(default_factory=lambda: {"web": "web"})
+    bare: set[str] = field(default_factory=set)
     builds: dict[Colour, dict[str, str]] = field(default_factory=dict)
     outcomes: dict[Phase, tuple[Event, str]] = field(default_factory=dict)
     up: bool = True
@@ -207,7 +209,7 @@ class FakeSteward:
         event = StewardEvent(self.clock.now(), happening, view.phase, message)
         self._events.setdefault(view.intent.promotion, []).append(event)
 
-    def answers(self, colour: Colour) -> Mapping[str, str]:
+    def prove(self, colour: Colour, judged: Mapping[str, str]) -> None:
         builds = self.builds.get(colour, {})
         if self.world is not None:
             here = [
@@ -217,7 +219,9 @@ class FakeSteward:
         for listener, service in self.listeners.items():
             if service not in builds:
                 raise ProbeFault(f"{listener} of {colour} does not answer")
-        return {listener: builds[service] for listener, service in self.listeners.items()}
+            if listener not in self.bare and builds[service] != judged.get(service):
+                said = f"{listener} of {colour} answers with build {builds[service]}"
+                raise Refused(f"{said}, which was not judged", code="other-build")
 
     def asked(self, name: str) -> None:
         self.before(name)
@@ -251,6 +255,6 @@ class FakeHold:
         self.steward.notes.append(message)
         self.steward.tell(Happening.STEP, message)
 
-    def probe(self, colour: str) -> Mapping[str, str]:
-        self.steward.asked("probe")
-        return self.steward.answers(Colour(colour))
+    def prove(self, colour: str, builds: Mapping[str, str]) -> None:
+        self.steward.asked("prove")
+        self.steward.prove(Colour(colour), builds)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, Refused, SwitchFault
 from otagate.core.platform import Protocol
@@ -19,8 +20,23 @@ def helm(world: World) -> Helm:
     return world.live().helm
 
 
-def test_each_coloured_listener_answers_with_its_build(helm: Helm) -> None:
-    assert helm.answers(Colour.BLUE) == {"web": BUILDS[Colour.BLUE], "dicom": BUILDS[Colour.BLUE][7:19]}
+def test_each_coloured_listener_is_asked_itself_whatever_the_switch_does(world: World, helm: Helm) -> None:
+    world.switch.away = True
+    asked: list[str] = []
+    whole = world.services.ask
+
+    def ask(door: Door, host: str, port: int, deadline: float) -> Answer:
+        asked.append(f"{door.name} {host}:{port}")
+        return whole(door, host, port, deadline)
+
+    world.services.ask = ask  # type: ignore[method-assign]
+    helm.answers_as(Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
+    assert asked == ["web green-web:8080", "dicom green-web:11112"]
+    with pytest.raises(Refused, match=f"web of green answers with build {BUILDS[Colour.GREEN]}, which was not judged"):
+        helm.answers_as(Colour.GREEN, BLUE)
+    world.services.absent.add("green-web")
+    with pytest.raises(ProbeFault):
+        helm.answers_as(Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
 
 
 def test_a_door_of_a_named_service_takes_no_other_services_build(helm: Helm) -> None:
@@ -49,11 +65,14 @@ def test_an_address_that_answers_for_the_other_colour_is_refused(world: World, h
         helm.through_front(Colour.BLUE, BLUE)
 
 
-def test_a_bare_tcp_door_is_only_asked_whether_it_is_open(helm: Helm) -> None:
+def test_a_bare_tcp_door_is_only_asked_whether_it_is_open(world: World, helm: Helm) -> None:
     door = Door("hl7", Protocol.TCP, 20009, HOSTS, 2575)
     open_ = replace(helm, topology=Topology("t", "switch", (door,)))
-    assert open_.answers(Colour.BLUE) == {"hl7": ""}
+    open_.answers_as(Colour.BLUE, BLUE)
     open_.through_front(Colour.BLUE, BLUE)
+    world.services.absent.add("blue-web")
+    with pytest.raises(ProbeFault):
+        open_.answers_as(Colour.BLUE, BLUE)
 
 
 def test_an_uncoloured_door_is_no_part_of_a_flip(helm: Helm) -> None:

@@ -215,12 +215,15 @@ def test_what_is_asked_by_another_otagate_is_not_done(serving: Serving) -> None:
         ("acquire", {"claim": {"scope": "moon"}, "wait": 0}),
         ("begin", {"intent": "now"}),
         ("report", {"event": "maybe", "message": ""}),
+        ("prove", {"colour": "blue"}),
+        ("prove", {"colour": "red", "builds": {}}),
+        ("prove", {"colour": "blue", "builds": {"web": 1}}),
         ("recover", {"claim": {**CLAIM, "extra": 1}}),
     ],
 )
 def test_what_is_no_ask_is_refused_and_the_line_goes_on(serving: Serving, name: str, body: dict[str, Any]) -> None:
     line = serving.line()
-    if name in ("begin", "report"):
+    if name in ("begin", "report", "prove"):
         line.ask("acquire", claim=CLAIM, wait=0)
     assert line.refused(name, **body)["code"] == "protocol"
     assert line.ask("status")["live"] == "blue"
@@ -240,7 +243,7 @@ def test_without_a_lease_nothing_is_changed(serving: Serving) -> None:
         ("begin", {"intent": intent("p-1")}),
         ("report", {"event": "ok", "message": ""}),
         ("note", {"message": ""}),
-        ("probe", {"colour": "blue"}),
+        ("prove", {"colour": "blue", "builds": {}}),
     ):
         assert line.refused(name, **body)["code"] == "lease-lost"
 
