@@ -88,7 +88,9 @@ class SuiteEntry(Strict):
     folder: str = Field(description="the tree, inside the platform's folder; it must hold test files")
     image: ImageName = Field(description="image with Python and what the tests import")
     deadline: Deadline = Field(description="for the whole suite")
-    minimum: Positive = Field(description="at least so many cases must have run")
+    minimum: Positive = Field(
+        description="at least so many cases must have run (passed, failed or crashed); with fewer the verdict is unknown"
+    )
     environment: Environment = Field(default_factory=dict, description="variables for the tests")
     secrets: list[str] = Field(default_factory=list, description="names of secrets of compose.yaml, mirror's values")
 
@@ -186,9 +188,7 @@ class DeadlinesSection(Strict):
     up: Deadline = Field(default=180.0, description="raising production, default `3m`")
     mirror: Deadline = Field(default=120.0, description="raising the mirror, default `2m`")
     deploy: Deadline = Field(default=120.0, description="raising the idle colour, default `2m`")
-    healthy: Deadline = Field(default=60.0, description="for containers to become healthy, default `60s`")
     drain: Deadline = Field(default=60.0, description="for old sessions to end, default `60s`")
-    engine: Deadline = Field(default=20.0, description="for one answer of an engine, default `20s`")
 
 
 class SettingsFile(Section):

@@ -148,9 +148,7 @@ class Deadlines:
     up: float = 180.0
     mirror: float = 120.0
     deploy: float = 120.0
-    healthy: float = 60.0
     drain: float = 60.0
-    engine: float = 20.0
 
 
 class SecretKind(StrEnum):
