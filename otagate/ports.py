@@ -183,6 +183,10 @@ class Hold(Protocol):
         answered, unless it is the digest that `builds` (service → digest) has for the listener's service; bare TCP
         cannot say and need only be open. ProbeFault if a listener does not answer."""
 
+    def may_remove(self, colour: Colour) -> None:
+        """Journal that a colour's containers are about to be removed. Refused (code "in-use") if it is live or warm, or
+        a promotion is unfinished: save the one that deploys to this colour under this lease, or discards it."""
+
 
 class Steward(Protocol):
     """The program beside the production switch, spoken to over the engine's API. SwitchFault if it does not answer."""

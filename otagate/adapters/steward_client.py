@@ -23,7 +23,7 @@ from docker.models.containers import Container
 
 from otagate.core import errors
 from otagate.core.canonical import plain
-from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE
+from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE, Colour
 from otagate.core.errors import OtagateError, SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
@@ -144,6 +144,9 @@ class _Held:
 
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         self.session.ask("prove", _deadline=_LONG, colour=colour, builds=dict(builds))
+
+    def may_remove(self, colour: Colour) -> None:
+        self.session.ask("may-remove", colour=colour)
 
 
 class _Session:

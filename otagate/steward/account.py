@@ -52,6 +52,19 @@ class Account:
     def unfinished(self) -> PromotionView | None:
         return None if self.promotion is None or self.promotion.phase.ended else self.promotion
 
+    def use_of(self, colour: Colour, lease: int) -> str:
+        """Why whoever holds `lease` may not remove what stands in `colour`; "" if it may."""
+        if colour is self.live:
+            return f"{colour} is live"
+        if (held := self.colours.get(colour.value)) is not None and held.warm:
+            return f"{colour} is warm: it is the way back"
+        view = self.unfinished
+        if view is None or (view.intent.to is colour and view.phase is Phase.DISCARDING):
+            return ""
+        if view.intent.to is colour and view.phase is Phase.DEPLOYING and self.lease == lease:
+            return ""
+        return f"promotion {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}"
+
 
 def add(account: Account, entry: Entry) -> Account:
     """The account after one more entry; raises ValueError or KeyError for one that cannot follow."""

@@ -49,6 +49,7 @@ class Desk:
             "report": self._report,
             "note": self._note,
             "prove": self._prove,
+            "may-remove": self._may_remove,
             "recover": self._recover,
         }
         return plain(asks[name](caller, body))
@@ -153,6 +154,18 @@ class Desk:
     def _prove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)
         self._helm.answers_as(Colour(body["colour"]), typed(dict[str, str], body["builds"]))
+
+    def _may_remove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        colour = Colour(body["colour"])
+        with self._book.locked():
+            holder, account = self._holder(caller), self._book.account
+            if use := account.use_of(colour, holder.epoch):
+                raise Refused(f"{use}; nothing of {colour} was removed", code="in-use", hint="otagate status")
+            message = f"removes {colour}"
+            if (view := account.unfinished) is not None:
+                self._book.write("note", view.intent.promotion, phase=view.phase, message=message)
+            else:  # no promotion's business, and after its end nothing more is told of the last one
+                self._book.write("seen", message=f"{holder.claim.by} {message}")
 
     def follow(self, caller: Caller, promotion: str, since: int) -> Iterator[Mapping[str, Any]]:
         """Events after entry `since`, then live, until the promotion ends or halts. Refused if it was never begun."""

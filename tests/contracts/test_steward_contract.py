@@ -266,6 +266,68 @@ def test_a_colour_that_does_not_answer_is_a_fault_and_no_refusal(bench: Bench) -
         hold.prove(idle.value, {"web": BUILDS[idle]})
 
 
+def may_not_remove(hold: Hold, *colours: Colour) -> None:
+    for colour in colours:
+        with pytest.raises(Refused) as no:
+            hold.may_remove(colour)
+        assert no.value.code == "in-use"
+
+
+def test_what_is_live_or_warm_is_not_removed(bench: Bench) -> None:
+    to = bench.promoted("p-used")
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        may_not_remove(hold, to, to.other)
+    assert list(bench.steward.follow("p-used"))[-1].happening is Happening.END
+    assert bench.steward.status().colours[to.other].warm
+
+
+def test_the_idle_colour_is_removed_only_to_deploy_to_it_or_to_discard_it(bench: Bench) -> None:
+    idle = bench.promoted("p-before").other
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-room"))
+        may_not_remove(hold, *Colour)
+        hold.report(Event.OK, "checked")
+        hold.may_remove(idle)
+        may_not_remove(hold, idle.other)
+        hold.report(Event.OK, "deployed")
+        may_not_remove(hold, *Colour)
+        assert hold.report(Event.FAULT, "it does not answer") is Phase.DISCARDING
+        hold.may_remove(idle)
+        may_not_remove(hold, idle.other)
+        hold.report(Event.OK, "removed")
+        hold.may_remove(idle)
+    told = [event.message for event in bench.steward.follow("p-room")]
+    assert told.count(f"removes {idle}") == 2
+    assert list(bench.steward.follow("p-room"))[-1].happening is Happening.END
+
+
+def test_what_another_lease_deploys_is_not_removed_before_recover(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-left"))
+        hold.report(Event.OK, "checked")
+    with bench.steward.lease(claim_of("bob"), 2) as hold:
+        may_not_remove(hold, *Colour)
+    bench.steward.recover(claim_of("bob"))
+    with bench.steward.lease(claim_of("bob"), 2) as hold:
+        hold.may_remove(idle)
+        may_not_remove(hold, idle.other)
+        hold.report(Event.OK, "removed")
+
+
+def test_a_rollback_that_is_given_up_leaves_the_warm_colour_standing(bench: Bench) -> None:
+    to = bench.promoted("p-kept")
+    warm = bench.steward.status().colours[to.other]
+    going = replace(bench.intent(Kind.ROLLBACK, to.other, "r-kept"), release=warm.release, builds=warm.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(going)
+        hold.report(Event.OK, "it is warm")
+        may_not_remove(hold, *Colour)
+        hold.report(Event.ABORT, "interrupted")
+        may_not_remove(hold, *Colour)
+        hold.report(Event.OK, "left standing")
+
+
 def test_a_rollback_goes_to_what_is_warm_and_to_nothing_else(bench: Bench) -> None:
     to = bench.promoted("p-warm")
     warm = bench.steward.status().colours[to.other]

@@ -223,6 +223,18 @@ class FakeSteward:
                 said = f"{listener} of {colour} answers with build {builds[service]}"
                 raise Refused(f"{said}, which was not judged", code="other-build")
 
+    def may_remove(self, holder: Holder, colour: Colour) -> None:
+        held, view = self._colours.get(colour.value), self.unfinished
+        used = colour is self._live or (held is not None and held.warm)
+        if view is not None and not used:
+            deploys = view.phase is Phase.DEPLOYING and self._lease == holder.epoch
+            used = view.intent.to is not colour or not (deploys or view.phase is Phase.DISCARDING)
+        if used:
+            raise Refused(f"{colour} is in use; nothing of it was removed", code="in-use")
+        self.notes.append(f"removes {colour}")
+        if view is not None:
+            self.tell(Happening.STEP, self.notes[-1])
+
     def asked(self, name: str) -> None:
         self.before(name)
         if self.lost:
@@ -258,3 +270,7 @@ class FakeHold:
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         self.steward.asked("prove")
         self.steward.prove(Colour(colour), builds)
+
+    def may_remove(self, colour: Colour) -> None:
+        self.steward.asked("may-remove")
+        self.steward.may_remove(self.holder, colour)

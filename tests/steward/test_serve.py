@@ -216,6 +216,8 @@ def test_what_is_asked_by_another_otagate_is_not_done(serving: Serving) -> None:
         ("begin", {"intent": "now"}),
         ("report", {"event": "maybe", "message": ""}),
         ("prove", {"colour": "blue"}),
+        ("may-remove", {}),
+        ("may-remove", {"colour": "red"}),
         ("prove", {"colour": "red", "builds": {}}),
         ("prove", {"colour": "blue", "builds": {"web": 1}}),
         ("recover", {"claim": {**CLAIM, "extra": 1}}),
@@ -223,7 +225,7 @@ def test_what_is_asked_by_another_otagate_is_not_done(serving: Serving) -> None:
 )
 def test_what_is_no_ask_is_refused_and_the_line_goes_on(serving: Serving, name: str, body: dict[str, Any]) -> None:
     line = serving.line()
-    if name in ("begin", "report", "prove"):
+    if name in ("begin", "report", "prove", "may-remove"):
         line.ask("acquire", claim=CLAIM, wait=0)
     assert line.refused(name, **body)["code"] == "protocol"
     assert line.ask("status")["live"] == "blue"
@@ -244,6 +246,7 @@ def test_without_a_lease_nothing_is_changed(serving: Serving) -> None:
         ("report", {"event": "ok", "message": ""}),
         ("note", {"message": ""}),
         ("prove", {"colour": "blue", "builds": {}}),
+        ("may-remove", {"colour": "green"}),
     ):
         assert line.refused(name, **body)["code"] == "lease-lost"
 
