@@ -37,13 +37,16 @@ class Course:
         """Start working, if nobody works already."""
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._abort.clear()
                 self._thread = threading.Thread(target=self.run, name="course", daemon=True)
                 self._thread.start()
 
     def abort(self) -> None:
         """Take the way out of flipping or watching at the next step."""
         self._abort.set()
+
+    def forget_abort(self) -> None:
+        """Before a promotion gets to phases of the steward's own: what was told before it was not meant for it."""
+        self._abort.clear()
 
     def resume(self) -> None:
         """After a restart: go on with what the last steward left."""

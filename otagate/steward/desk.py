@@ -8,7 +8,7 @@ from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
-from otagate.core.traffic import Claim, ColourView, Holder, Intent, Kind, Scope
+from otagate.core.traffic import Claim, ColourView, Holder, Intent, Kind, PromotionView, Scope
 from otagate.core.wire import typed
 from otagate.steward.book import Book
 from otagate.steward.course import Course
@@ -134,17 +134,23 @@ class Desk:
                     hint="otagate recover finishes or undoes it",
                 )
             if view.phase in STEWARDS_OWN:
-                return self._interrupt(view.phase, event)
+                return self._interrupt(view, event)
+            self._course.forget_abort()  # under the lock, before the advance: whatever comes after is meant
             phase = self._book.advance(event, message)
         if phase in STEWARDS_OWN:
             self._course.set_off()
         return phase
 
-    def _interrupt(self, phase: Phase, event: Event) -> Phase:
+    def _interrupt(self, view: PromotionView, event: Event) -> Phase:
         if event is not Event.ABORT:
-            raise Refused(f"{phase} is the steward's own", code="steward-acts", hint="otagate status")
+            raise Refused(
+                f"promotion {view.intent.promotion} is {view.phase}, which the steward does alone: only abort may be "
+                f"reported, not {event}",
+                code="steward-acts",
+                hint="otagate status shows what it comes to",
+            )
         self._course.abort()
-        return phase
+        return view.phase
 
     def _note(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)

@@ -159,7 +159,8 @@ class FakeSteward:
         if self._lease != holder.epoch and view.phase is not Phase.DISCARDING:
             raise Refused(f"{view.intent.promotion} was begun under another lease", code="not-yours")
         if view.phase in STEWARDS_OWN:
-            raise Refused(f"{view.phase} is the steward's own", code="steward-acts")
+            what = f"promotion {view.intent.promotion} is {view.phase}, which the steward does alone"
+            raise Refused(f"{what}: only abort may be reported, not {event}", code="steward-acts")
         phase = self.advance(event, message)
         while (now := self.current()).phase in STEWARDS_OWN:
             self.advance(*self.outcomes.get(now.phase, (Event.OK, f"{now.phase} done")))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -268,7 +269,11 @@ def test_the_stewards_own_phase_is_not_reported_on_but_may_be_aborted(world: Wor
         line.ask("begin", intent=slow)
         for message in ("checked", "deployed", "smoked"):
             line.ask("report", event="ok", message=message)
-        assert line.refused("report", event="ok", message="done")["code"] == "steward-acts"
+        for event in ("ok", "refused", "fault"):
+            error = line.refused("report", event=event, message="done")
+            assert error["code"] == "steward-acts"
+            said = f"promotion p-1 is (flipping|watching), which the steward does alone: .* abort .*, not {event}"
+            assert re.fullmatch(said, error["message"])
         line.ask("report", event="abort", message="stop")
         line.send(id=7, ask="follow", promotion="p-1", since=0)
         while "answer" not in (came := line.read()):

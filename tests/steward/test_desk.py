@@ -1,0 +1,64 @@
+"""What is asked of the desk at the worst moment."""
+
+from otagate.core.canonical import digest_of, plain
+from otagate.core.cloud import Colour
+from otagate.core.promotion import Phase
+from otagate.core.traffic import Claim, Intent, Kind, Scope
+from otagate.steward.course import Course
+from otagate.steward.desk import Caller, Desk
+from otagate.steward.leases import Leases
+from otagate.steward.outlook import Outlook
+from tests.steward.world import BUILDS, WATCH, Steward, World
+
+CLAIM = plain(Claim(Scope.PLATFORM, "alice", "alice@here:1", "otagate promote", "a test"))
+
+
+class Slow(Course):
+    """It sets off only after whoever aborts has asked, and is waited for until it has done its work."""
+
+    def __init__(self, steward: Steward, *aborts: str) -> None:
+        super().__init__(steward.helm, steward.book, steward.world.clock)
+        self.aborts = list(aborts)
+        self.steward = steward
+        self.caller = Caller(lambda: False)
+        leases = Leases(steward.book)
+        self.desk = Desk("s", steward.helm, steward.book, leases, self, Outlook("s", steward.helm, leases.holders))
+
+    def set_off(self) -> None:
+        view = self.steward.book.current()
+        if view.intent.promotion in self.aborts:
+            assert view.phase is Phase.FLIPPING
+            assert self.report("abort", "stop") is Phase.FLIPPING
+        super().set_off()
+        assert self._thread is not None
+        self._thread.join(10)
+
+    def report(self, event: str, message: str) -> Phase:
+        return Phase(self.desk.ask(self.caller, "report", {"event": event, "message": message}))
+
+    def promote(self, name: str, to: Colour) -> Phase:
+        builds = {"web": BUILDS[to]}
+        intent = Intent(name, Kind.PROMOTE, "r", digest_of([name]), builds, to, "alice", WATCH, 1.0)
+        self.desk.ask(self.caller, "acquire", {"claim": CLAIM, "wait": 0})
+        self.desk.ask(self.caller, "begin", {"intent": plain(intent)})
+        for message in ("checked", "deployed", "smoked"):
+            self.report("ok", message)
+        self.desk.ask(self.caller, "release", {})
+        return self.steward.book.current().phase
+
+
+def test_an_abort_between_the_last_report_and_the_first_step_is_not_lost(world: World) -> None:
+    steward = world.live()
+    slow = Slow(steward, "p-1")
+    assert slow.promote("p-1", Colour.GREEN) is Phase.ROLLED_BACK
+    assert steward.book.current().reason == "told to go back"
+    assert world.switch.entry()[0] is Colour.BLUE
+
+
+def test_an_abort_of_one_promotion_does_not_end_the_next(world: World) -> None:
+    steward = world.live()
+    slow = Slow(steward, "p-1")
+    slow.promote("p-1", Colour.GREEN)
+    assert slow.promote("p-2", Colour.GREEN) is Phase.PROMOTED
+    slow.abort()  # it comes when all is done
+    assert slow.promote("p-3", Colour.BLUE) is Phase.PROMOTED
