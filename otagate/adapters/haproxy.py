@@ -46,9 +46,9 @@ class HAProxy:
         except ValueError as odd:
             raise SwitchFault(f"the switch's own map is odd: {odd}", code="switch-map", hint="otagate recover") from odd
 
-    def flip(self, came: Colour, to: Colour, epoch: int, *, force: bool = False) -> str:
+    def flip(self, came: Colour, to: Colour, epoch: int) -> str:
         """Turn all coloured doors at once; answers "" or why the switch would not."""
-        answer = self.ask(f"otagate flip {came} {to} {epoch}" + (" force" if force else ""))
+        answer = self.ask(f"otagate flip {came} {to} {epoch}")
         return "" if answer == f"OK {came} -> {to} epoch {epoch}" else _refusal(answer)
 
     def restore(self, colour: Colour, epoch: int) -> None:

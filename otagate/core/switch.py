@@ -119,8 +119,8 @@ def _item(kind: int, content: bytes) -> bytes:
 
 
 _LUA = """\
--- otagate flip <from> <to> <epoch> [force]   turn all coloured doors at once, or say why not
--- otagate restore <colour> <epoch>           take over what the map file says
+-- otagate flip <from> <to> <epoch>   turn all coloured doors at once, or say why not
+-- otagate restore <colour> <epoch>     take over what the map file says
 -- Each runs to its end without yielding: no request is served between what is checked and what is set.
 local PATH = "@PATH@"
 local DOORS = { @DOORS@ }
@@ -146,10 +146,10 @@ local function serves(name)
   return false
 end
 
-local function flip(applet, from, to, epoch, force)
+local function flip(applet, from, to, epoch)
   local active, last = entries:lookup("active"), number(entries:lookup("epoch"))
   local new = number(epoch)
-  if from == nil or to == nil or new == nil then return "ERR usage: otagate flip <from> <to> <epoch> [force]" end
+  if from == nil or to == nil or new == nil then return "ERR usage: otagate flip <from> <to> <epoch>" end
   if active == nil or last == nil then return "ERR the map holds no colour or no epoch" end
   if active ~= from then return "ERR active is " .. active .. ", not " .. from end
   if new <= last then return string.format("ERR epoch %d is not newer than %d", new, last) end
@@ -159,7 +159,7 @@ local function flip(applet, from, to, epoch, force)
     if core.backends[name] == nil then return "ERR no backend " .. name end
     if not serves(name) then down[#down + 1] = name end
   end
-  if #down > 0 and force ~= "force" then return "ERR no server up: " .. table.concat(down, " ") end
+  if #down > 0 then return "ERR no server up: " .. table.concat(down, " ") end
   set(to, new)
   return string.format("OK %s -> %s epoch %d", from, to, new)
 end
@@ -174,8 +174,8 @@ local function restore(applet, colour, epoch)
   return string.format("OK %s epoch %d", colour, new)
 end
 
-core.register_cli({ "otagate", "flip" }, "otagate flip <from> <to> <epoch> [force]",
-  function(applet, _, _, from, to, epoch, force) applet:send(flip(applet, from, to, epoch, force) .. "\\n") end)
+core.register_cli({ "otagate", "flip" }, "otagate flip <from> <to> <epoch>",
+  function(applet, _, _, from, to, epoch) applet:send(flip(applet, from, to, epoch) .. "\\n") end)
 core.register_cli({ "otagate", "restore" }, "otagate restore <colour> <epoch>",
   function(applet, _, _, colour, epoch) applet:send(restore(applet, colour, epoch) .. "\\n") end)
 """

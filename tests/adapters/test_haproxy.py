@@ -107,11 +107,11 @@ def test_anything_else_is_a_refusal_with_its_words(told: Told, switch: HAProxy, 
         switch.restore(Colour.BLUE, 8)
 
 
-def test_force_and_restore_are_said_as_the_switch_knows_them(told: Told, switch: HAProxy) -> None:
+def test_flip_and_restore_are_said_as_the_switch_knows_them(told: Told, switch: HAProxy) -> None:
     told.says = lambda c: b"OK blue epoch 3\n" if "restore" in c else b"OK green -> blue epoch 3\n"
-    assert switch.flip(Colour.GREEN, Colour.BLUE, 3, force=True) == ""
+    assert switch.flip(Colour.GREEN, Colour.BLUE, 3) == ""
     switch.restore(Colour.BLUE, 3)
-    assert told.heard == ["otagate flip green blue 3 force", "otagate restore blue 3"]
+    assert told.heard == ["otagate flip green blue 3", "otagate restore blue 3"]
 
 
 def test_a_switch_that_does_not_answer_is_a_fault_within_its_deadline(told: Told, switch: HAProxy) -> None:

@@ -79,7 +79,7 @@ def test_the_switch_itself_refuses_a_sick_target_a_wrong_colour_and_an_old_epoch
     assert edge.eventually(lambda: not edge.steward().status().switch.up[f"web_{to}"])
     assert f"no server up: web_{to}" in edge.haproxy(f"otagate flip {live} {to} {epoch + 100}")
     assert f"active is {live}" in edge.haproxy(f"otagate flip {to} {live} {epoch + 100}")
-    assert "is not newer" in edge.haproxy(f"otagate flip {live} {to} 1 force")
+    assert "is not newer" in edge.haproxy(f"otagate flip {live} {to} 1")
     assert edge.colour_now() == live
 
 
