@@ -10,6 +10,7 @@ from otagate.config.check_services import check_services
 from otagate.config.compose import ComposeFile
 from otagate.config.paths import read_whole, within
 from otagate.config.pieces import sound_pieces
+from otagate.config.reserved import HINT, refusal
 from otagate.config.resolve import platform_of
 from otagate.config.settings import SettingsFile
 from otagate.config.tree import MOST_BYTES, Broken, Document, Flaw, Settle, compose_text, no_templates, read_tree
@@ -34,6 +35,7 @@ def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Platform:
         check_services(compose, compose_document, folder)
     if not isinstance(settings_document.value, Broken):
         check_gate(settings, settings_document, compose, compose_document, folder)
+        _reserved(settings_document, environment)
     inventory_document = _document(folder, INVENTORY, inventory_text)
     check_inventory(inventory_document, folder)
     problems = [*compose_document.problems, *settings_document.problems, *inventory_document.problems]
@@ -56,6 +58,12 @@ def _document(folder: Path, name: str, settle: Settle) -> Document:
             label, Broken(), {}, {}, [Problem(Position(label, 1, 1), "", f"{name} {flaw.message}", flaw.hint)]
         )
     return read_tree(content, label, settle)
+
+
+def _reserved(document: Document, environment: Mapping[str, str]) -> None:
+    name = document.at(("platform",))
+    if isinstance(name, str) and (why := refusal(name, environment)):
+        document.complain(("platform",), why, HINT)
 
 
 def _named(folder: Path, name: str) -> str:

@@ -89,7 +89,7 @@ class SuiteEntry(Strict):
     image: ImageName = Field(description="image with Python and what the tests import")
     deadline: Deadline = Field(description="for the whole suite")
     minimum: Positive = Field(
-        description="at least so many cases must have run (passed, failed or crashed); with fewer the verdict is unknown"
+        description="at least so many cases must have run (passed, failed or crashed), else it is unknown"
     )
     environment: Environment = Field(default_factory=dict, description="variables for the tests")
     secrets: list[str] = Field(default_factory=list, description="names of secrets of compose.yaml, mirror's values")

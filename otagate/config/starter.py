@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from otagate.config.find import shipped
 from otagate.config.load import SETTINGS, load
 from otagate.config.paths import reason
+from otagate.config.reserved import HINT, refusal
 from otagate.config.tree import no_templates, read_tree, shown
 from otagate.core.errors import Fault, UsageError
 
@@ -16,14 +18,16 @@ STARTER = "hello"
 _LEFT_OUT = ("__pycache__", ".pytest_cache", "data", "*.pyc", "*.dcm")
 
 
-def init(target: Path) -> list[Path]:
+def init(target: Path, environment: Mapping[str, str] = os.environ) -> list[Path]:
     """Put a new platform into `target` (made if missing) and answer its files; its images stay hello's.
 
-    UsageError if there is something already or its name makes no platform's name; Fault if it cannot be written.
-    Nothing is overwritten, and after a failure nothing stands there half.
+    UsageError if there is something already or its name makes no platform's name or a reserved one; Fault if it cannot
+    be written. Nothing is overwritten, and after a failure nothing stands there half.
     """
     target = target.absolute()
     name = platform_name(target.resolve().name)
+    if why := refusal(name, environment):
+        raise UsageError(f"{name} cannot be the platform's name: {why}", code="init", hint=HINT)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise UsageError(f"{shown(str(target))} is not a folder", code="init", hint="name a new folder")
     try:
@@ -35,7 +39,7 @@ def init(target: Path) -> list[Path]:
             made = Path(scratch) / name
             _copy(shipped("environments") / STARTER, made)
             _rename(made / SETTINGS, name)
-            load(made)
+            load(made, environment)
             os.rename(made, target)  # over an empty folder too; a full one makes it fail
     except OSError as error:
         message = f"{shown(str(target))} cannot be written: {reason(error)}"

@@ -25,7 +25,7 @@ def original(stem: str) -> str:
 def problems_of(folder: Path) -> tuple[Problem, ...]:
     """What load() finds wrong; nothing if it loads."""
     try:
-        load(folder)
+        load(folder, {})
     except ConfigError as error:
         return error.problems
     return ()

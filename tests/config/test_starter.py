@@ -106,6 +106,20 @@ def test_it_works_from_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (tmp_path / "clinic" / "otagate.yaml").read_text() == renamed
 
 
+@pytest.mark.parametrize("folder", ["demo-clinic", "T clinic"])
+def test_a_name_that_make_clean_would_remove_is_refused_before_anything_is_written(folder: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="make clean removes") as caught:
+        init(tmp_path / folder, {})
+    assert caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo_and_tests_may_use_their_own_names(tmp_path: Path) -> None:
+    permitted = {"OTAGATE_RESERVED_NAMES": "1"}
+    init(tmp_path / "t-clinic", permitted)
+    assert load(tmp_path / "t-clinic", permitted).name == "t-clinic"
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
