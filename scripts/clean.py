@@ -3,6 +3,7 @@
 Demo and tests name their platforms `demo-…` and `t-…`; every object bears its platform's name as a label.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -13,36 +14,53 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException, NotFound
 
+from otagate.config.reserved import PREFIXES
 from otagate.core.cloud import LABEL_PLATFORM
 
-OURS = ("demo-", "t-")
+SOCKET = Path("/var/run/docker.sock")
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = (".cache", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache", "dist")
 TREES = ("otagate", "playbooks", "scripts", "tests", "environments")
 
 
 def main() -> int:
-    """Exit status 0 if nothing of demo and tests is left, 4 if the engine would not let go of something."""
-    cleared = [name for name in CACHES if (ROOT / name).is_dir()]
-    for name in cleared:
-        shutil.rmtree(ROOT / name)
-    for tree in TREES:
-        for cache in (ROOT / tree).rglob("__pycache__"):
-            shutil.rmtree(cache)
+    """Exit status 0 if nothing of demo and tests is left, 4 if the engine did not answer or would not let go."""
+    cleared = clear_caches()
+    if not engine_expected(os.environ, SOCKET):
+        print(f"no engine is here, so nothing was there to clean; caches: {', '.join(cleared) or 'none were left'}")
+        return 0
     try:
         removed, kept = remove_all(leftovers(docker.from_env(timeout=30)))
     except DockerException as error:
-        print(f"caches removed; no engine answers, so nothing was looked for there: {error}", file=sys.stderr)
-        return 0
+        where = os.environ.get("DOCKER_HOST") or SOCKET
+        print(f"error: the engine at {where} does not answer; what is left there is unknown: {error}", file=sys.stderr)
+        print("  next: start it (scripts/engine.sh) or mend DOCKER_HOST, then: make clean", file=sys.stderr)
+        return 4
     print(f"removed: {', '.join([*removed, *cleared]) or 'nothing was left'}")
     for what in kept:
         print(f"error: not removed: {what}", file=sys.stderr)
     return 4 if kept else 0
 
 
+def clear_caches() -> list[str]:
+    """Remove the caches; the names of those that were there."""
+    cleared = [name for name in CACHES if (ROOT / name).is_dir()]
+    for name in cleared:
+        shutil.rmtree(ROOT / name)
+    for tree in TREES:
+        for cache in (ROOT / tree).rglob("__pycache__"):
+            shutil.rmtree(cache)
+    return cleared
+
+
+def engine_expected(environment: Mapping[str, str], socket: Path) -> bool:
+    """Whether something may have been left in an engine: one is named, or has its socket here."""
+    return bool(environment.get("DOCKER_HOST")) or socket.exists()
+
+
 def is_ours(labels: Mapping[str, str]) -> bool:
     """Whether the object belongs to a platform of demo or tests. Without the label it is nobody's to remove."""
-    return labels.get(LABEL_PLATFORM, "").startswith(OURS)
+    return labels.get(LABEL_PLATFORM, "").startswith(PREFIXES)
 
 
 @dataclass(frozen=True)

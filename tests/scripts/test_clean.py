@@ -1,12 +1,14 @@
 """Cleaning: what bears a name of demo or tests goes, everything else stays."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, DockerException, NotFound
 
 from otagate.core.cloud import LABEL_PLATFORM
+from scripts import clean
 from scripts.clean import Leftover, is_ours, leftovers, remove_all
 
 NAMES = {"t-clean-ours": "t-clean", "demo-clean-ours": "demo-clean", "t-clean-users": "clinic", "t-clean-nobodys": ""}
@@ -39,6 +41,40 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes() -> None:
     removed, kept = remove_all(kinds)
     assert removed == ["network c"]
     assert kept == ["volume b: volume is in use"]
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tree of its own, so that this one's caches stay, and no engine."""
+    monkeypatch.setattr(clean, "ROOT", tmp_path)
+    monkeypatch.setattr(clean, "SOCKET", tmp_path / "docker.sock")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    return tmp_path
+
+
+def test_where_no_engine_is_nothing_was_there_to_clean(apart: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (apart / ".cache").mkdir()
+    assert clean.main() == 0
+    assert capsys.readouterr().out == "no engine is here, so nothing was there to clean; caches: .cache\n"
+    assert not (apart / ".cache").exists()
+
+
+@pytest.mark.parametrize("named", ["", "unix:///nowhere/docker.sock"])
+def test_an_engine_that_is_expected_and_does_not_answer_fails_the_cleaning(
+    named: str, apart: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def silent(**_: object) -> None:
+        raise DockerException("connection refused")
+
+    monkeypatch.setattr("docker.from_env", silent)
+    if named:
+        monkeypatch.setenv("DOCKER_HOST", named)
+    else:
+        (apart / "docker.sock").touch()
+    assert clean.main() == 4
+    said = capsys.readouterr().err
+    assert f"the engine at {named or apart / 'docker.sock'} does not answer" in said
+    assert "next: start it" in said
 
 
 @pytest.fixture
