@@ -1,25 +1,10 @@
-"""The steward's phases over a world in memory: forward, back, stranded, and cut off."""
-
-import pytest
+"""The steward's phases over a world in memory: forward, back and stranded."""
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import SwitchFault
-from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Kind, PromotionView
+from otagate.core.promotion import Phase
+from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
-from tests.steward.world import HOSTS, WATCH, Steward, World
-
-
-def view_of(steward: Steward) -> PromotionView:
-    return steward.book.current()
-
-
-def serves(world: World, steward: Steward, colour: Colour) -> None:
-    """One colour on every account, and it alone works on its own."""
-    account = steward.book.account
-    assert account.live is colour
-    assert world.map_file.read() == (colour, account.live_epoch) == world.switch.entry()
-    assert world.services.active == {HOSTS[colour.value]}
+from tests.steward.world import World, serves, view_of
 
 
 def test_a_first_release_goes_live_from_nothing(world: World) -> None:
@@ -320,70 +305,6 @@ def test_a_first_release_that_served_and_fails_has_nowhere_to_go(world: World) -
     assert "nothing to go back to" in view_of(steward).reason
 
 
-class TestCutOff:
-    """The steward dies and another is started in the same volume."""
-
-    def test_in_the_watch_the_next_one_watches_the_whole_time_anew(self, world: World) -> None:
-        steward = world.live()
-        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
-        steward.to_flip()
-        steward.helm.turn(Colour.BLUE, Colour.GREEN, view_of(steward).intent.builds)
-        steward.book.advance(Event.OK, "flipped")
-        world.clock.time += 100
-        following = world.steward()
-        began = world.clock.time
-        following.course.take_on()
-        following.course.run()
-        assert view_of(following).phase is Phase.PROMOTED
-        assert world.clock.time - began >= WATCH.lasts
-        assert "the steward was cut off: the watch begins anew" in following.told("p-1")
-
-    def test_between_the_end_of_the_flip_and_its_entry_it_goes_on(self, world: World) -> None:
-        steward = world.live()
-        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
-        steward.to_flip()
-        steward.helm.turn(Colour.BLUE, Colour.GREEN, view_of(steward).intent.builds)
-        following = world.steward()
-        following.course.take_on()
-        assert view_of(following).phase is Phase.WATCHING
-
-    def test_before_the_flip_was_done_it_goes_back(self, world: World) -> None:
-        steward = world.live()
-        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
-        steward.to_flip()
-        following = world.steward()
-        following.course.take_on()
-        following.course.run()
-        assert view_of(following).phase is Phase.ROLLED_BACK
-        serves(world, following, Colour.BLUE)
-
-    @pytest.mark.parametrize("phase", [Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING])
-    def test_in_the_command_lines_own_phases_nothing_happens_by_itself(self, world: World, phase: Phase) -> None:
-        steward = world.live()
-        steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
-        while view_of(steward).phase is not phase:
-            steward.book.advance(Event.OK, "on")
-        following = world.steward()
-        following.course.take_on()
-        assert view_of(following).phase is phase
-
-
-def test_settle_takes_nothing_over_that_the_journal_never_meant(world: World) -> None:
-    steward = world.live()
-    world.map_file.write(Colour.GREEN, 77)
-    with pytest.raises(SwitchFault) as odd:
-        steward.helm.settle()
-    assert odd.value.code == "disagreement"
-    assert world.switch.entry() == (Colour.BLUE, 1)
-
-
-def test_settle_sets_run_time_to_what_the_file_says(world: World) -> None:
-    steward = world.live()
-    world.switch.entry_now = (Colour.GREEN, 50)
-    steward.helm.settle()
-    assert world.switch.entry() == (Colour.BLUE, 1)
-
-
 def test_a_flip_is_refused_while_the_accounts_differ(world: World) -> None:
     steward = world.live()
     world.switch.entry_now = (Colour.GREEN, 50)
@@ -391,15 +312,3 @@ def test_a_flip_is_refused_while_the_accounts_differ(world: World) -> None:
     assert view_of(steward).phase is Phase.ROLLED_BACK
     assert "do not agree on what serves" in view_of(steward).reason
     serves(world, steward, Colour.BLUE)
-
-
-def test_an_unreadable_map_is_written_anew_only_where_nothing_contradicts_it(world: World) -> None:
-    steward = world.live()
-    world.map_file.path.write_text("activ")
-    world.switch.entry_now = (Colour.GREEN, 9)
-    with pytest.raises(SwitchFault, match="the journal says blue"):
-        steward.helm.mend_map()
-    assert world.map_file.path.read_text() == "activ"
-    world.switch.entry_now = (Colour.BLUE, 1)
-    steward.helm.mend_map()
-    assert world.map_file.read() == (Colour.BLUE, 1)

@@ -13,7 +13,7 @@ from otagate.core.platform import Protocol
 from otagate.core.promotion import Event
 from otagate.core.switch import BackendCount, backend, read_map
 from otagate.core.topology import Door, HookCall, Topology
-from otagate.core.traffic import Intent, Kind
+from otagate.core.traffic import Intent, Kind, PromotionView
 from otagate.core.watch import WatchPolicy
 from otagate.steward.book import MAP, Book
 from otagate.steward.course import Course
@@ -215,3 +215,15 @@ class Steward:
 
     def told(self, name: str) -> list[str]:
         return [event.message for _, event in self.book.events(name, 0)]
+
+
+def view_of(steward: Steward) -> PromotionView:
+    return steward.book.current()
+
+
+def serves(world: World, steward: Steward, colour: Colour) -> None:
+    """One colour on every account, and it alone works on its own."""
+    account = steward.book.account
+    assert account.live is colour
+    assert world.map_file.read() == (colour, account.live_epoch) == world.switch.entry()
+    assert world.services.active == {HOSTS[colour.value]}
