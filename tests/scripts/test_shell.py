@@ -57,3 +57,28 @@ def test_make_help_names_every_target_of_the_readme() -> None:
     done = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, timeout=60, check=True)
     for target in ("setup", "demo", "test", "check", "bench", "clean"):
         assert f"make {target} " in done.stdout
+
+
+def ci(folder: Path, closing: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`.ci/run` with a make that only tells what it was given, and closes as pytest does."""
+    make = folder / "make"
+    make.write_text(
+        f"#!/bin/sh\necho \"choice: $* $TESTS$PYTEST_ADDOPTS$PYTEST_PLUGINS$DEMO$MAKEFLAGS.\"\necho '{closing}'\n"
+    )
+    make.chmod(0o755)
+    return run(".ci/run", PATH=f"{folder}:{os.environ['PATH']}", **environment)
+
+
+@pytest.mark.parametrize("name", ["TESTS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "DEMO", "MAKEFLAGS"])
+def test_no_variable_chooses_what_ci_runs(name: str, tmp_path: Path) -> None:
+    done = ci(tmp_path, "===== 7 passed in 1.00s =====", **{name: "chosen"})
+    assert done.returncode == 0
+    assert "choice: test ." in done.stdout
+
+
+@pytest.mark.parametrize(
+    "closing", ["no line", "=== 7 passed, 1 skipped in 1.00s ===", "=== 7 passed, 2 deselected in 1s ==="]
+)
+def test_ci_is_content_with_passes_alone(closing: str, tmp_path: Path) -> None:
+    """The control of the test above: its make ends with 0, and that is not enough."""
+    assert ci(tmp_path, closing).returncode == 1
