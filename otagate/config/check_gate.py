@@ -1,6 +1,7 @@
 """What must hold in otagate.yaml: against compose.yaml, against the folder, and within itself."""
 
 import ipaddress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from otagate.config.check_services import check_variables, declared, readable
@@ -9,6 +10,7 @@ from otagate.config.paths import holds_tests, links_out, within
 from otagate.config.settings import CasesEntry, ListenerEntry, MetricEntry, SettingsFile, SuiteEntry
 from otagate.config.tree import Document, Flaw, shown
 from otagate.config.tree import Path as Place
+from otagate.core.mirror import CONTAINER
 
 
 def check_gate(settings: SettingsFile, document: Document, compose: ComposeFile, other: Document, folder: Path) -> None:
@@ -99,12 +101,21 @@ def _allowed(settings: SettingsFile, document: Document, other: Document) -> Non
         place: Place = ("mirror", "allowed", index)
         if rule.service != "*" and rule.service not in (known or [rule.service]):
             document.complain((*place, "service"), f"there is no service {shown(rule.service)}", "name one, or *")
-        if rule.service == "*" and rule.field == "*":
+        if _matches_all(rule.service) and _matches_all(rule.field):
             hint = "name the service or the field"
             document.complain(place, "a rule that explains every difference would blind the gate", hint)
+        elif rule.field != CONTAINER and fnmatchcase(CONTAINER, rule.field):
+            message = f"{shown(rule.field)} would explain a missing or extra container too"
+            hint = "write a narrower pattern, such as env.*; one rule more with field: container if that is meant"
+            document.complain((*place, "field"), message, hint)
         if rule.name in seen:
             document.complain((*place, "name"), f"{shown(rule.name)} stands twice", "give each rule its own name")
         seen.add(rule.name)
+
+
+def _matches_all(pattern: str) -> bool:
+    """As far as wildcards alone go: `*`, `**`, `?*`."""
+    return set(pattern) <= {"*", "?"}
 
 
 def _suites(settings: SettingsFile, document: Document, other: Document, folder: Path) -> None:
