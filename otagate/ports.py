@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
-from otagate.core.judge import Verdict
+from otagate.core.judge import Decision, Verdict
 from otagate.core.metric import Metric
 from otagate.core.mirror import ObservedCloud
 from otagate.core.promotion import Event, Phase
@@ -226,6 +226,9 @@ class Store(Protocol):
 
     def runs(self, platform: str) -> tuple[str, ...]:
         """Ids, newest first."""
+
+    def latest(self, platform: str, release: str) -> tuple[str, Decision] | None:
+        """The newest run that approved or refused this very release, and which of both; None if none did."""
 
     def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         """Again with more of the same promotion replaces what was kept."""

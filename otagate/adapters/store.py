@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from otagate.adapters.migrations.rows import column, dumped, loaded, part_rows, promotion_row, run_row
 from otagate.core.errors import Fault, StoreFault, UsageError
+from otagate.core.judge import Decision
 from otagate.core.record import PromotionRecord
 from otagate.core.text import printable
 from otagate.ports import StoredRun
@@ -80,6 +81,19 @@ class SqlStore:
         with self._connection(writes=False) as connection:
             of_platform = runs.select().where(runs.c.platform == column(platform)).order_by(runs.c.seq.desc())
             return tuple(connection.scalars(of_platform.with_only_columns(runs.c.run)))
+
+    def latest(self, platform: str, release: str) -> tuple[str, Decision] | None:
+        """The newest run of a release that was conclusive."""
+        from otagate.adapters.migrations.tables import runs
+
+        decided = runs.c.decision.in_([Decision.APPROVE.value, Decision.REFUSE.value])
+        of_release = runs.select().where(
+            runs.c.platform == column(platform), runs.c.release == column(release), decided
+        )
+        newest = of_release.order_by(runs.c.seq.desc()).limit(1).with_only_columns(runs.c.run, runs.c.decision)
+        with self._connection(writes=False) as connection:
+            row = connection.execute(newest).first()
+        return None if row is None else (str(row[0]), Decision(row[1]))
 
     def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         """Record a promotion as last told; a later telling takes its place."""

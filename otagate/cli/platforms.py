@@ -76,5 +76,7 @@ def down(where: str | None, *, destroy: str | None, dry_run: bool) -> Result:
     with opened(where) as (platform, ports):
         if dry_run:
             return planned(environments.plan_down(platform, ports, destroy=destroy))
-        gone = environments.down(platform, ports, destroy=destroy)
+        command = f"otagate down --destroy-state {destroy}" if destroy else "otagate down"
+        claims = [wiring.claim(scope, None, command, "take down") for scope in (Scope.MIRROR, Scope.PLATFORM)]
+        gone = environments.down(platform, ports, claims, destroy=destroy, wait=0.0)
         return Result(Exit.DONE, {"removed": list(gone)}, f"{platform.name}: {len(gone)} objects removed")

@@ -18,6 +18,7 @@ from otagate.core.rules import (
     ran,
     told,
 )
+from otagate.core.suite import Outcome
 from otagate.core.text import counted, first_few, printable
 from otagate.core.verdict import Decision, Finding, Mark, Reason, Verdict
 
@@ -25,6 +26,9 @@ __all__ = ["Decision", "Finding", "Mark", "Reason", "Verdict", "decision_of", "j
 
 # Under these names stand the findings that answer for what no rule covers.
 POLICY, RUN = "policy", "run"
+
+# A case ran if something came of it; a crash ended some while they did.
+_RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR, Outcome.XPASSED, Outcome.CRASHED)
 
 
 def judge(policy: Policy, record: Record) -> Verdict:
@@ -74,7 +78,10 @@ _Look = Callable[[Policy, Record], _Gap | None]
 
 def _uncovered(policy: Policy, record: Record, gravest: Impact) -> list[Finding]:
     """Unknowns that no rule answers for. Their impact is the gravest of the policy: nobody knows better."""
-    looks: tuple[_Look, ...] = (_no_rules, _faults, _nothing_ran, _unclaimed, _crashes_unjudged, _drift_unjudged)
+    looks: tuple[_Look, ...] = (
+        *(_no_rules, _faults, _nothing_ran, _too_few),
+        *(_unclaimed, _crashes_unjudged, _drift_unjudged),
+    )
     gaps: list[_Gap] = []
     for look in looks:
         try:
@@ -100,6 +107,16 @@ def _faults(policy: Policy, record: Record) -> _Gap | None:  # noqa: ARG001
 
 def _nothing_ran(policy: Policy, record: Record) -> _Gap | None:  # noqa: ARG001
     return None if ran(record) else (RUN, Reason.NOTHING_RAN, "no case of any suite ran", ())
+
+
+def _too_few(policy: Policy, record: Record) -> _Gap | None:
+    """A suite of which fewer cases ran than the platform says that it has: somebody took some away."""
+    short = [
+        f"{ran_of_suite} of {printable(name)}, at least {least}"
+        for name, least in policy.minimums.items()
+        if not (ran_of_suite := record.suites[name].count(*_RAN) if name in record.suites else 0) >= least
+    ]
+    return (RUN, Reason.TOO_FEW_CASES, f"too few cases ran: {first_few(short)}", ()) if short else None
 
 
 def _unclaimed(policy: Policy, record: Record) -> _Gap | None:

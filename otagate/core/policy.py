@@ -1,5 +1,6 @@
 """What a build must show: rules with their limits. A rule says which evidence it needs; absence is never a pass."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -75,7 +76,8 @@ AnyRule = CasesRule | MetricRule | CrashRule | DriftRule
 
 @dataclass(frozen=True)
 class Policy:
-    """`max_age` in seconds: how long a verdict may be promoted on. The rest says what preflight demands."""
+    """`max_age` in seconds: how long a verdict may be promoted on. `minimums`: of each suite so many cases
+    must have run. The rest says what preflight demands."""
 
     rules: tuple[AnyRule, ...] = field(default=())
     max_age: float = 24 * 3600.0
@@ -83,3 +85,4 @@ class Policy:
     backup: bool = False
     window: bool = False
     clock_skew: float = 2.0
+    minimums: Mapping[str, int] = field(default_factory=dict)

@@ -41,6 +41,7 @@ class Now:
     production: str
     live_release: str
     clocks: Mapping[str, float | None]
+    refused_since: str = ""  # a run that refused this very release, and that no approving one has followed
 
 
 def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...]:
@@ -52,7 +53,7 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
             Objection(
                 "production-changed",
                 f"production has changed since run {judged.run}: its verdict is void",
-                f"otagate status shows what differs; {test_again}",
+                test_again,
                 alarm=True,
             )
         )
@@ -62,6 +63,14 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
                 "not-approved",
                 f"run {judged.run} ended {judged.decision}, not approve",
                 f"otagate verdict {judged.run}",
+            )
+        )
+    if now.refused_since:
+        found.append(
+            Objection(
+                "withdrawn",
+                f"run {now.refused_since} refused this very release: the approval of {judged.run} is withdrawn",
+                f"otagate verdict {now.refused_since}",
             )
         )
     if now.at >= judged.expires:

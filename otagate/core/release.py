@@ -17,6 +17,11 @@ class Release:
     digest: str
 
     @property
+    def digests(self) -> dict[str, str]:
+        """Service → build digest."""
+        return {name: build.digest for name, build in self.builds.items()}
+
+    @property
     def short(self) -> str:
         return self.digest.removeprefix("sha256:")[:12]
 

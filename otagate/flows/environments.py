@@ -1,22 +1,24 @@
 """Production as a whole: make it (genesis) or add what is missing, describe it, take it down."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
-from otagate.core.errors import Alarm, Fault, Refused, SwitchFault, UsageError
-from otagate.core.mirror import Difference, ObservedCloud, against_definition
+from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
+from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform, Tier
-from otagate.core.promotion import Event
+from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.stages import steward_stage
 from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
-from otagate.flows.look import addresses, images_beside, live_builds, production_stages, serving
-from otagate.flows.promote import discard, follow, smoke
-from otagate.ports import Ports
+from otagate.flows.course import discard, drive
+from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
+from otagate.ports import Hold, Ports
 
 GENESIS_COLOUR = Colour.BLUE
 
@@ -42,10 +44,10 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     status = ports.steward.status() if ports.steward.present() else None
     live = status.live if status else None
     if status is not None and live is not None:
-        builds = live_builds(status, live)
+        release = live_release(platform, status, live)
     else:
-        builds = {s.name: ports.engine.resolve(s.name, s.image) for s in platform.of_tier(Tier.RELEASE)}
-    release = release_of(platform, builds)
+        first = {s.name: ports.engine.resolve(s.name, s.image) for s in platform.of_tier(Tier.RELEASE)}
+        release = release_of(platform, first)
     if status is not None and live is not None and status.colours[live.value].release != release.digest:
         raise Alarm(
             "the platform's files define another release than the one that is live; up never changes what is live",
@@ -86,15 +88,17 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
     def apply(*stages: Stage) -> tuple[str, ...]:
         return ports.provisioner.apply(platform.name, stages, folder, ports.tell)
 
-    changed = apply(state, steward)
+    changed = list(apply(state, steward))
     if wanted.live is not None:
-        return Raised((*changed, *apply(colour, switch)), None)
+        with ports.steward.lease(claim, wait):
+            changed.extend(apply(colour, switch))
+        return Raised(tuple(changed), None)
     intent = Intent(
         promotion=ports.clock.new_id("g-"),
         kind=Kind.GENESIS,
         run="",
         release=wanted.release.digest,
-        builds={name: build.digest for name, build in wanted.release.builds.items()},
+        builds=wanted.release.digests,
         to=GENESIS_COLOUR,
         by=claim.by,
         watch=WatchPolicy(lasts=0.0),
@@ -102,30 +106,20 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
         unproven=True,
     )
     with ports.steward.lease(claim, wait) as hold:
-        hold.begin(intent)
-        hold.report(Event.OK, "nothing is live yet")
-        try:
-            changed = (*changed, *apply(colour))
-            hold.report(Event.OK, "healthy")
-            smoke(GENESIS_COLOUR, wanted.release.builds, hold)
-            changed = (*changed, *apply(switch))
-            hold.report(Event.OK, "answers with its digests")
-        except (Fault, Refused, KeyboardInterrupt) as broke:
-            hold.report(_event_of(broke), str(broke) or "interrupted")
-            discard(platform, GENESIS_COLOUR, ports, hold)
-            hold.report(Event.OK, "nothing is live")
-            raise
-    return Raised(changed, follow(intent.promotion, ports))
 
+        def smoke() -> None:
+            hold.prove(GENESIS_COLOUR, wanted.release.digests)
+            changed.extend(apply(switch))
 
-def _event_of(broke: Fault | Refused | KeyboardInterrupt) -> Event:
-    match broke:
-        case KeyboardInterrupt():
-            return Event.ABORT
-        case Refused():
-            return Event.REFUSED
-        case _:
-            return Event.FAULT
+        steps = {
+            Phase.PREFLIGHT: lambda: hold.note("nothing is live yet"),
+            Phase.DEPLOYING: lambda: changed.extend(apply(colour)),
+            Phase.SMOKING: smoke,
+        }
+        driven = drive(intent, steps, lambda: discard(platform, GENESIS_COLOUR, ports, hold), hold, ports)
+    if driven.cause is not None:
+        raise driven.cause
+    return Raised(tuple(changed), driven.record)
 
 
 def plan_down(platform: Platform, ports: Ports, *, destroy: str | None) -> Plan:
@@ -147,28 +141,41 @@ def _named(platform: Platform, destroy: str | None) -> None:
         )
 
 
-def down(platform: Platform, ports: Ports, *, destroy: str | None) -> tuple[str, ...]:
-    """Without `destroy` only the mirror and what an undone promotion left; with the platform's name, all of it."""
+def down(
+    platform: Platform, ports: Ports, claims: Sequence[Claim], *, destroy: str | None, wait: float
+) -> tuple[str, ...]:
+    """Without `destroy` only the mirror and what an undone promotion left; with the platform's name, all of it.
+
+    `claims` are for the mirror and for the platform. A steward that cannot answer does not stand in the way of
+    `destroy`: its platform is what is to go.
+    """
     _named(platform, destroy)
-    mirror = ports.engine.remove(platform.name, [Binding.CANDIDATE, Binding.BASELINE], state=True, tell=ports.tell)
-    if destroy is None:
-        return (*mirror, *_leftovers(platform, ports))
-    gone = ports.engine.remove(platform.name, [Binding.PRODUCTION], state=True, tell=ports.tell)
+    with ExitStack() as held:
+        holds: list[Hold] = []
+        try:
+            if ports.steward.present():
+                holds = [held.enter_context(ports.steward.lease(claim, wait)) for claim in claims]
+        except SwitchFault:
+            if destroy is None:
+                raise
+        mirror = ports.engine.remove(platform.name, [Binding.CANDIDATE, Binding.BASELINE], state=True, tell=ports.tell)
+        if destroy is None:
+            return (*mirror, *(_leftovers(platform, ports, holds[-1]) if holds else ()))
+        gone = ports.engine.remove(platform.name, [Binding.PRODUCTION], state=True, tell=ports.tell)
     ports.secrets.forget(platform.name)
     return (*mirror, *gone)
 
 
-def _leftovers(platform: Platform, ports: Ports) -> tuple[str, ...]:
+def _leftovers(platform: Platform, ports: Ports, hold: Hold) -> tuple[str, ...]:
     """A colour that neither serves nor is warm, and that no unfinished promotion is working on."""
-    if not ports.steward.present():
-        return ()
     status = ports.steward.status()
-    unfinished = status.promotion is not None and not status.promotion.phase.ended
-    if status.live is None or unfinished:
+    if status.live is None:
         return ()
-    idle = status.live.other
-    view = status.colours.get(idle.value)
-    return () if view is not None and view.warm else ports.engine.remove_colour(platform.name, idle, ports.tell)
+    try:
+        hold.may_remove(status.live.other)
+    except Refused:
+        return ()
+    return ports.engine.remove_colour(platform.name, status.live.other, ports.tell)
 
 
 @dataclass(frozen=True)
@@ -193,7 +200,11 @@ def describe(platform: Platform, ports: Ports) -> Picture:
     status = ports.steward.status()
     if status.live is None:
         return Picture(status, addresses(platform, ports), clouds, ())
-    release = release_of(platform, live_builds(status, status.live))
+    try:
+        release = live_release(platform, status, status.live)
+    except Alarm as alarm:
+        grown = Difference("platform", "services", None, None, Explanation.DRIFT, alarm.message)
+        return Picture(status, addresses(platform, ports), clouds, (grown,))
     edge, images = ports.engine.images(), images_beside(platform, ports)
     stages = production_stages(platform, ports, release, status.live, images, edge)
     departures = against_definition(stages, serving(clouds, status.live))

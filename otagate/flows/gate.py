@@ -1,7 +1,7 @@
 """The gate: raise the mirror with the build in it, compare, run the suites, judge, keep the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otagate.core.build import Build
 from otagate.core.cloud import Binding
@@ -11,6 +11,7 @@ from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, pr
 from otagate.core.plan import Plan
 from otagate.core.platform import Platform, Tier
 from otagate.core.record import Record, RunHeader
+from otagate.core.redaction import Redactor
 from otagate.core.release import Release, release_of
 from otagate.core.suite import Crash
 from otagate.core.traffic import Claim
@@ -27,6 +28,9 @@ from otagate.flows.suites import Bench, Gathered, run_suites
 from otagate.ports import Ports, Progress, StoredRun
 
 _NOTHING = Gathered({}, {}, ())
+
+# What a provisioner breaks on that no build can be blamed for.
+_OUTSIDE = frozenset({"engine", "disk", "no-ansible", "no-playbooks", "not-stopped"})
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,10 @@ def test(
         header = _header(platform, subject, ports, claim)
         try:
             stored = _run(platform, subject, ports, header)
+            ports.store.save_run(stored)  # first of all: a mirror that cannot be lowered must not cost a verdict
         finally:
             if not keep:
                 lower_mirror(platform, ports)
-        ports.store.save_run(stored)
         return stored
 
 
@@ -140,9 +144,20 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
                 crashes,
             )
             record, gathered = _measure(bench, subject)
+    record = _redacted(record, platform, ports)
     verdict = judge(platform.policy, record)
     ended = ports.clock.now()
     return StoredRun(header, record, verdict, ended, ended + platform.policy.max_age, gathered.pictures)
+
+
+def _redacted(record: Record, platform: Platform, ports: Ports) -> Record:
+    """Without the mirror's secrets in what its containers logged before they ended."""
+    names = {name for service in platform.services.values() for name in service.secrets}
+    hide = Redactor(ports.secrets.of(platform.name, Binding.CANDIDATE, name) for name in sorted(names))
+    crashes = record.crashes
+    return replace(
+        record, crashes=crashes and tuple(replace(c, log=hide(c.log), reason=hide(c.reason)) for c in crashes)
+    )
 
 
 def _measure(bench: Bench, subject: Subject) -> tuple[Record, Gathered]:
@@ -159,20 +174,19 @@ def _raise(platform: Platform, mirror: Mirror, ports: Ports, folder: str) -> tup
     answered as its crashes; anything else that breaks is a fault outside and is raised."""
     try:
         raise_mirror(platform, mirror, ports, folder)
-    except ProvisionFault:
+    except ProvisionFault as fault:
+        # Only a release container of the candidate that was started and did not get well is the build's own doing.
+        released = {s.name for s in platform.of_tier(Tier.RELEASE)}
+        if fault.at not in {mirror.candidate.container(name) for name in released} or fault.code in _OUTSIDE:
+            raise
         seen = {c.name: c for cloud in ports.engine.observe(platform.name, list(Binding)) for c in cloud.containers}
         baseline = [seen.get(name) for name in mirror.containers(Binding.BASELINE)]
         if not all(c is not None and _well(c) for c in baseline):
             raise
-        released = {s.name for s in platform.of_tier(Tier.RELEASE)}
-        sick = [
-            c
-            for name in mirror.containers(Binding.CANDIDATE)
-            if (c := seen.get(name)) is not None and c.service in released and not _well(c)
-        ]
-        if not sick:
+        sick = seen.get(fault.at)
+        if sick is None or not sick.started_at > 0 or _well(sick):
             raise
-        return tuple(_never_healthy(c, ports) for c in sick)
+        return (_never_healthy(sick, ports),)
     return ()
 
 

@@ -44,7 +44,7 @@ def look_at_production(platform: Platform, ports: Ports) -> Production:
         )
     images = images_beside(platform, ports)
     edge = ports.engine.images()
-    release = release_of(platform, live_builds(status, status.live))
+    release = live_release(platform, status, status.live)
     clouds = serving(ports.engine.observe(platform.name, [Binding.PRODUCTION]), status.live)
     stages = production_stages(platform, ports, release, status.live, images, edge)
     return Production(status, status.live, release, images, edge, clouds, against_definition(stages, clouds))
@@ -81,6 +81,18 @@ def live_builds(status: Status, live: Colour) -> dict[str, Build]:
             hint="otagate status, then otagate recover",
         )
     return {service: Build(service, digest, digest) for service, digest in view.builds.items()}
+
+
+def live_release(platform: Platform, status: Status, live: Colour) -> Release:
+    """The live release as the platform's files define it now. Alarm where they have a service that it does not."""
+    try:
+        return release_of(platform, live_builds(status, live))
+    except ValueError as hole:
+        raise Alarm(
+            f"the platform's files and the live release have different services: {hole}",
+            code="definition-changed",
+            hint="take the service out of compose.yaml, or make the platform anew: a live one cannot grow yet",
+        ) from None
 
 
 def production_stages(

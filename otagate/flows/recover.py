@@ -6,9 +6,9 @@ from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.traffic import Claim, Kind, PromotionView
+from otagate.flows.course import discard, follow
 from otagate.flows.look import live_status
-from otagate.flows.promote import discard, follow
-from otagate.ports import Ports
+from otagate.ports import Hold, Ports
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,15 @@ def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> R
         return Recovery(None, None)
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold:
-            if view.intent.kind is not Kind.ROLLBACK:
-                discard(platform, view.intent.to, ports, hold)
-            hold.report(Event.OK, "removed what was deployed")
-    return Recovery(before, follow(before.intent.promotion, ports))
+            _finish_discarding(platform, view, ports, hold)
+    return Recovery(before, follow(before, ports))
+
+
+def _finish_discarding(platform: Platform, view: PromotionView, ports: Ports, hold: Hold) -> None:
+    """Unless somebody else has done it since: it is looked at again, now that the lease is held."""
+    now = ports.steward.status().promotion
+    if now is None or now.intent.promotion != view.intent.promotion or now.phase is not Phase.DISCARDING:
+        return
+    if view.intent.kind is not Kind.ROLLBACK:
+        discard(platform, view.intent.to, ports, hold)
+    hold.report(Event.OK, "removed what was deployed")

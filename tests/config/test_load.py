@@ -96,7 +96,8 @@ def test_the_policy_is_resolved_in_the_files_order(tmp_path: Path) -> None:
             MetricRule("latency", Impact.K2, False, "summary-latency", Statistic.P50, 2000.0, 1.5, 40),
             CrashRule("crash", Impact.K1),
             DriftRule("drift", Impact.K1),
-        )
+        ),
+        minimums={"technical": 10, "functional": 8},
     )
 
 

@@ -94,3 +94,16 @@ def test_a_run_that_was_never_promoted_has_no_promotion(store: Store) -> None:
     store.save_promotion("hello", PromotionRecord(promotion(run="one")))
     assert store.promotion_of("hello", "two") is None
     assert store.promotion_of("clinic", "one") is None
+
+
+def test_the_newest_conclusive_run_of_a_release_is_told(store: Store) -> None:
+    first = stored("one")
+    store.save_run(first)
+    assert store.latest("hello", first.header.release) == ("one", Decision.REFUSE)
+    later = replace(first, header=replace(first.header, run="two"), verdict=Verdict(Decision.INCONCLUSIVE))
+    store.save_run(later)
+    assert store.latest("hello", first.header.release) == ("one", Decision.REFUSE)
+    store.save_run(replace(later, header=replace(later.header, run="three"), verdict=Verdict(Decision.APPROVE)))
+    assert store.latest("hello", first.header.release) == ("three", Decision.APPROVE)
+    assert store.latest("hello", "another") is None
+    assert store.latest("clinic", first.header.release) is None

@@ -321,3 +321,17 @@ def test_removing_several_pieces_never_approves_either(data: st.DataObject) -> N
 @given(POLICIES, records())
 def test_the_same_evidence_gives_the_same_verdict(policy: Policy, record: Record) -> None:
     assert judge(policy, record) == judge(policy, record)
+
+
+@pytest.mark.parametrize("least", [1, 2, 3])
+def test_fewer_cases_than_the_platform_says_its_suite_has_are_no_pass(least: int) -> None:
+    suite, report = next(iter(SOUND.record.suites.items()))
+    ran = len(report.cases)
+    for minimum, decision in ((ran, Decision.APPROVE), (ran + least, Decision.INCONCLUSIVE)):
+        policy = replace(SOUND.policy, minimums={suite: minimum})
+        assert judge(policy, SOUND.record).decision is decision
+
+
+def test_a_suite_with_a_minimum_that_never_ran_is_no_pass() -> None:
+    policy = replace(SOUND.policy, minimums={"absent": 1})
+    assert judge(policy, SOUND.record).decision is Decision.INCONCLUSIVE

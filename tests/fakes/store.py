@@ -1,6 +1,7 @@
 """ports.Store in memory."""
 
 from otagate.core.errors import StoreFault, UsageError
+from otagate.core.judge import Decision
 from otagate.core.record import PromotionRecord
 from otagate.ports import StoredRun
 
@@ -30,6 +31,13 @@ class FakeStore:
 
     def runs(self, platform: str) -> tuple[str, ...]:
         return tuple(reversed(self.saved.get(platform, {})))
+
+    def latest(self, platform: str, release: str) -> tuple[str, Decision] | None:
+        for run in self.runs(platform):
+            stored = self.saved[platform][run]
+            if stored.header.release == release and stored.verdict.decision is not Decision.INCONCLUSIVE:
+                return run, stored.verdict.decision
+        return None
 
     def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         self._grow()

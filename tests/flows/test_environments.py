@@ -3,12 +3,17 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, UsageError
+from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, SwitchFault, UsageError
 from otagate.core.plan import Action
 from otagate.core.platform import Platform
 from otagate.core.promotion import Phase
 from otagate.flows import environments
-from tests.flows.scene import CLAIM, Scene, raised
+from tests.flows.scene import CLAIM, MIRROR, Scene, raised
+
+
+def down(scene: Scene, destroy: str | None) -> tuple[str, ...]:
+    return environments.down(scene.platform, scene.ports, [MIRROR, CLAIM], destroy=destroy, wait=0.0)
+
 
 PRODUCTION = ["p-blue-web", "p-shared-steward", "p-shared-store", "p-shared-switch"]
 
@@ -92,16 +97,16 @@ def test_a_dry_run_says_what_would_be_created_and_creates_nothing() -> None:
 
 def test_a_plain_down_leaves_production_whole() -> None:
     scene = raised()
-    assert environments.down(scene.platform, scene.ports, destroy=None) == ()
+    assert down(scene, None) == ()
     assert scene.names() == PRODUCTION
 
 
 def test_down_removes_all_of_a_platform_only_by_its_name() -> None:
     scene = raised()
     with pytest.raises(UsageError, match="does not name this platform"):
-        environments.down(scene.platform, scene.ports, destroy="q")
+        down(scene, "q")
     assert scene.names() == PRODUCTION
-    environments.down(scene.platform, scene.ports, destroy="p")
+    down(scene, "p")
     assert (scene.world.containers, scene.world.networks, scene.world.volumes) == ({}, {}, {})
     assert scene.secrets.kept == {}
 
@@ -136,3 +141,34 @@ def test_a_busy_platform_is_told_with_its_holder() -> None:
     scene.up()
     with scene.steward.lease(CLAIM, 0.0), pytest.raises(Busy, match="ada"), scene.steward.lease(CLAIM, 0.0):
         pass
+
+
+def test_down_waits_for_nobody_who_works_on_the_platform() -> None:
+    scene = raised()
+    with scene.steward.lease(MIRROR, 0.0), pytest.raises(Busy):
+        down(scene, None)
+    with scene.steward.lease(CLAIM, 0.0), pytest.raises(Busy):
+        down(scene, "p")
+    assert scene.names() == PRODUCTION
+
+
+def test_a_platform_whose_steward_is_lost_can_still_be_destroyed_by_name() -> None:
+    scene = raised()
+    scene.steward.lost = True
+    with pytest.raises(SwitchFault):
+        down(scene, None)
+    down(scene, "p")
+    assert scene.world.containers == {}
+
+
+def test_a_service_that_the_live_release_does_not_know_is_told_and_status_still_shows_traffic() -> None:
+    scene = raised()
+    web = scene.platform.services["web"]
+    grown = {**scene.platform.services, "worker": replace(web, name="worker", image="hello/web:1.2")}
+    scene.platform = replace(scene.platform, services=grown)
+    with pytest.raises(Alarm, match="worker"):
+        scene.up()
+    shown = environments.describe(scene.platform, scene.ports)
+    assert shown.status is not None
+    assert shown.status.live is Colour.BLUE
+    assert shown.red

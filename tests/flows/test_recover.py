@@ -1,5 +1,5 @@
 from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Kind
+from otagate.core.traffic import Claim, Kind, PromotionView
 from otagate.flows import promote, recover
 from tests.flows.scene import CLAIM
 from tests.flows.test_promote import WEB_1, Died, at_steward, die, go, live, proven, revive
@@ -37,7 +37,7 @@ def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
 def test_a_rollback_that_was_cut_off_leaves_the_warm_colour_standing() -> None:
     scene, run = proven()
     go(scene, run)
-    at_steward(scene, "probe", 1)
+    at_steward(scene, "prove", 1)
     try:
         promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
     except Died:
@@ -60,3 +60,25 @@ def test_a_stranded_promotion_is_tried_again() -> None:
     done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert done.after is not None
     assert done.after.view.phase is Phase.ROLLED_BACK
+
+
+def test_what_somebody_else_finished_meanwhile_is_not_removed_again() -> None:
+    scene, run = proven()
+    die(scene, scene.provisioner, "apply", after=True)
+    try:
+        go(scene, run)
+    except Died:
+        revive(scene)
+    real = scene.steward.recover
+
+    def overtaken(claim: Claim) -> PromotionView | None:
+        late = real(claim)
+        scene.steward.recover = real  # type: ignore[method-assign]
+        recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+        assert go(scene, run).record.view.phase is Phase.PROMOTED
+        return late
+
+    scene.steward.recover = overtaken  # type: ignore[method-assign]
+    recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert live(scene) == "green"
+    assert scene.world.containers["p-green-web"].running

@@ -1,0 +1,129 @@
+"""A promotion's own phases, driven by the table: run the phase, report what came, until the steward acts alone.
+
+Whatever breaks is reported, and the way out is taken, before anything is raised.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from otagate.core.cloud import Binding, Colour
+from otagate.core.errors import EngineFault, Interrupted, OtagateError, Refused, SwitchFault
+from otagate.core.places import Place
+from otagate.core.platform import Platform
+from otagate.core.promotion import STEWARDS_OWN, Event, Phase
+from otagate.core.record import PromotionRecord
+from otagate.core.traffic import Happening, Intent, PromotionView, StewardEvent
+from otagate.ports import Hold, Ports, Progress
+
+Steps = Mapping[Phase, Callable[[], None]]
+
+
+@dataclass(frozen=True)
+class Driven:
+    """How a promotion ended, and what first broke on the way, in which phase (None: nothing broke)."""
+
+    record: PromotionRecord
+    cause: Exception | None
+    broke_in: Phase | None
+
+
+@dataclass
+class _Drive:
+    """`broke` is the first thing that went wrong; `interrupted` by a person or a signal."""
+
+    hold: Hold
+    ports: Ports
+    promotion: str
+    broke: Exception | None = None
+    broke_in: Phase | None = None
+    interrupted: bool = False
+
+    def run(self, phase: Phase, step: Callable[[], None]) -> Phase:
+        """One phase, and the phase that its outcome leads to by the table."""
+        try:
+            step()
+            return self._report(Event.OK, "done")
+        except Refused as no:
+            self._note(phase, no)
+            return self._report(Event.REFUSED, no.message)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return self._report(Event.ABORT, "interrupted")
+        except Exception as broke:  # also a bug of ours: what was begun is undone before it is told
+            self._note(phase, broke)
+            told = broke.message if isinstance(broke, OtagateError) else f"{type(broke).__name__}: {broke}"
+            return self._report(Event.FAULT, told)
+
+    def _note(self, phase: Phase, broke: Exception) -> None:
+        if self.broke is None:
+            self.broke, self.broke_in = broke, phase
+
+    def _report(self, event: Event, message: str) -> Phase:
+        """An answer that never came, or a steward that acts already, is settled by asking for the phase."""
+        try:
+            return self.hold.report(event, message)
+        except (SwitchFault, Refused):
+            view = self.ports.steward.status().promotion
+            if view is None or view.intent.promotion != self.promotion:
+                raise
+            if view.phase in STEWARDS_OWN or view.phase.ended or view.phase is Phase.STRANDED:
+                return view.phase
+            raise
+
+
+def drive(intent: Intent, steps: Steps, way_out: Callable[[], None], hold: Hold, ports: Ports) -> Driven:
+    """From preflight to the promotion's end. Raises Interrupted once the way out was taken."""
+    begun = hold.begin(intent)
+    course = _Drive(hold, ports, intent.promotion)
+    phase = begun.phase
+    while phase in steps or phase is Phase.DISCARDING:
+        phase = course.run(phase, way_out if phase is Phase.DISCARDING else steps[phase])
+    record = follow(begun, ports)
+    if course.interrupted:
+        raise Interrupted(f"interrupted: the {intent.kind} ended {record.view.phase}", hint="otagate status")
+    return Driven(record, course.broke, course.broke_in)
+
+
+def follow(begun: PromotionView, ports: Ports) -> PromotionRecord:
+    """The steward's own telling until the promotion ends or halts; an interrupt only stops the following."""
+    events: list[StewardEvent] = []
+    try:
+        for event in ports.steward.follow(begun.intent.promotion):
+            events.append(event)
+            # What the watch counts goes on, second by second: on a terminal one line that is written over.
+            running = (0, 1) if event.happening is Happening.WATCH else (0, 0)
+            ports.tell(Progress(str(event.phase), str(event.happening), event.message, *running))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "no longer following: the steward goes on by itself", hint="otagate status says how it ends"
+        ) from None
+    view = ports.steward.status().promotion
+    if view is not None and view.intent.promotion == begun.intent.promotion:
+        return PromotionRecord(view, tuple(events))
+    # Somebody began another one since: what was told last is how this one ended.
+    last = events[-1]
+    reason = "" if last.phase is Phase.PROMOTED else last.message
+    return PromotionRecord(replace(begun, phase=last.phase, changed=last.at, reason=reason), tuple(events))
+
+
+def read_back(platform: Platform, colour: Colour, builds: Mapping[str, str], ports: Ports) -> None:
+    """What runs in a colour is exactly `builds` (service → digest), and well. EngineFault says which is not."""
+    place = Place(platform.name, Binding.PRODUCTION, colour)
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    there = {c.name: c for cloud in clouds for c in cloud.containers}
+    for service, digest in builds.items():
+        name = place.container(service)
+        container = there.get(name)
+        if container is None or not container.running:
+            raise EngineFault(f"{name} does not run", code="not-running", hint="otagate status")
+        if container.image != digest:
+            what = f"{name} runs {container.image}, not the judged {digest}"
+            raise EngineFault(what, code="digest-mismatch", hint="otagate test again")
+        if container.health not in ("healthy", "none"):
+            raise EngineFault(f"{name} is {container.health}", code="unhealthy", hint=f"docker logs {name}")
+
+
+def discard(platform: Platform, colour: Colour, ports: Ports, hold: Hold) -> None:
+    """Remove what was deployed to a colour; the steward refuses it for one that is live or warm."""
+    hold.may_remove(colour)
+    ports.engine.remove_colour(platform.name, colour, ports.tell)

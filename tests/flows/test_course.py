@@ -1,0 +1,124 @@
+"""What breaks in a phase of the command's own is reported, undone and only then told."""
+
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import EngineFault, Interrupted, SwitchFault, UsageError
+from otagate.core.judge import Decision, Verdict
+from otagate.core.promotion import Event, Phase
+from otagate.flows import course, gate, promote
+from tests.flows.scene import CLAIM, MIRROR, Scene
+from tests.flows.test_promote import WEB_1, go, judged, live, proven
+
+
+def phase(scene: Scene) -> Phase:
+    view = scene.steward.status().promotion
+    assert view is not None
+    return view.phase
+
+
+@pytest.mark.parametrize("error", [EngineFault("gone"), UsageError("empty"), RuntimeError("a bug")])
+def test_what_breaks_in_preflight_abandons_the_promotion_and_is_raised_as_it_is(error: Exception) -> None:
+    scene, run = proven()
+
+    def broken(_: str) -> str:
+        raise error
+
+    scene.suites.digest = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(type(error)):
+        go(scene, run)
+    assert phase(scene) is Phase.ABANDONED
+    assert live(scene) is Colour.BLUE
+    scene.suites.__dict__.pop("digest")
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+
+
+def test_an_interrupt_in_preflight_leaves_nothing_unfinished() -> None:
+    scene, run = proven()
+
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    scene.suites.digest = interrupt  # type: ignore[method-assign, assignment]
+    with pytest.raises(Interrupted, match="abandoned"):
+        go(scene, run)
+    assert phase(scene) is Phase.ABANDONED
+
+
+def test_an_answer_that_comes_too_late_is_settled_by_asking() -> None:
+    """The steward took the report that begins the flip, and its answer was lost: the promotion is followed."""
+    scene, run = proven()
+    real, reports = scene.steward.report, 0
+
+    def late(*words: object) -> Phase:
+        nonlocal reports
+        reports += 1
+        answer: Phase = real(*words)  # type: ignore[arg-type]
+        if reports == 3:
+            raise SwitchFault("no answer in time", code="steward-silent")
+        return answer
+
+    scene.steward.report = late  # type: ignore[method-assign, assignment]
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+    assert live(scene) is Colour.GREEN
+
+
+def test_a_steward_that_is_lost_is_told_as_that() -> None:
+    scene, run = proven()
+
+    def lost(name: str) -> None:
+        if name in ("report", "status") and scene.steward._view is not None and not phase_of(scene).ended:
+            raise SwitchFault("lost", code="steward-lost")
+
+    scene.steward.before = lost
+    with pytest.raises(SwitchFault):
+        go(scene, run)
+
+
+def phase_of(scene: Scene) -> Phase:
+    assert scene.steward._view is not None
+    return scene.steward._view.phase
+
+
+def test_a_dead_worker_in_the_warm_colour_is_no_way_back() -> None:
+    scene, run = proven()
+    go(scene, run)
+    scene.world.containers[WEB_1].health = "unhealthy"
+    attempt = promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert attempt.record.view.phase is Phase.ABANDONED
+    assert "unhealthy" in attempt.record.view.reason
+    assert live(scene) is Colour.GREEN
+
+
+def test_a_later_refusal_of_the_same_release_withdraws_an_approval() -> None:
+    scene, run = proven()
+    stored = scene.store.saved["p"][run]
+    again = replace(stored, header=replace(stored.header, run="later"), verdict=Verdict(Decision.REFUSE))
+    scene.store.save_run(again)
+    assert [o.code for o in go(scene, run).objections] == ["withdrawn"]
+    judged(scene, "hello/web:1.1")
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+
+
+def test_a_run_must_be_named_to_be_promoted() -> None:
+    scene, _ = proven()
+    with pytest.raises(UsageError, match="named"):
+        go(scene, "")
+
+
+def test_an_ending_is_told_of_ones_own_promotion_also_when_another_began_since() -> None:
+    scene, run = proven()
+    attempt = go(scene, run)
+    begun = replace(attempt.record.view, phase=Phase.PREFLIGHT)
+    promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    told = course.follow(begun, scene.ports)
+    assert (told.view.intent.promotion, told.view.phase) == (begun.intent.promotion, Phase.PROMOTED)
+
+
+def test_the_way_back_is_told_with_its_reason() -> None:
+    scene, run = proven()
+    scene.steward.outcomes = {Phase.WATCHING: (Event.REFUSED, "errors")}
+    assert go(scene, run).record.view.phase is Phase.ROLLED_BACK
+    assert gate.test(scene.platform, {"web": "hello/web:1.2"}, scene.ports, MIRROR, wait=0.0, keep=False).header.run
