@@ -161,7 +161,7 @@ def stage_for_demo(*, keep: bool) -> Iterator[tuple[Path, str, Path, dict[str, s
     root = home() / "demo" / name
     root.mkdir(parents=True, mode=0o700)
     try:
-        yield root / name, name, root, {**os.environ, "OTAGATE_HOME": str(root)}
+        yield root / name, name, root, {**os.environ, "OTAGATE_HOME": str(root), "OTAGATE_RESERVED_NAMES": "1"}
     finally:
         if not keep:
             with DockerEngine({}, edge_images, platform=name) as engine:

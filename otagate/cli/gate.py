@@ -1,9 +1,9 @@
 """Bodies of the commands about judging: test, verdict, report, mirror."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from otagate import wiring
-from otagate.cli.result import Result, planned
+from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.canonical import plain
 from otagate.core.errors import Exit, UsageError
@@ -26,13 +26,14 @@ def test(builds: Sequence[str], where: str | None, *, by: str | None, keep: bool
         command = f"otagate test {' '.join(builds)}"
         claim = wiring.claim(Scope.MIRROR, by, command, "test")
         stored = gate.test(platform, asked, ports, claim, wait=wiring.duration(wait), keep=keep)
-        page = wiring.write_report(ports, stored, "html", None)
-        return _judged(stored, page)
+        pages: list[str] = []
+        lost = kept(lambda: pages.append(wiring.write_report(ports, stored, "html", None)))
+        return _judged(stored, "".join(pages), lost, ports.clock.now())
 
 
 def verdict(run: str, where: str | None) -> Result:
     with opened(where) as (platform, ports):
-        return _judged(ports.store.run(platform.name, run), "")
+        return _judged(ports.store.run(platform.name, run), "", (), ports.clock.now())
 
 
 def report(run: str, where: str | None, *, form: str, to: str | None) -> Result:
@@ -91,7 +92,7 @@ def _asked(builds: Sequence[str]) -> dict[str, str]:
     return asked
 
 
-def _judged(stored: StoredRun, page: str) -> Result:
+def _judged(stored: StoredRun, page: str, lost: Sequence[Mapping[str, str]], now: float) -> Result:
     header, decision = stored.header, stored.verdict.decision
     findings = sorted(stored.verdict.findings, key=lambda f: _ORDER[f.mark])
     what = ", ".join(f"{b.service}={b.reference} ({b.short})" for b in header.builds)
@@ -108,8 +109,20 @@ def _judged(stored: StoredRun, page: str) -> Result:
         "expires": stored.expires,
         "report": page,
     }
-    follow_up = f"otagate promote {header.run}" if decision is Decision.APPROVE else f"otagate verdict {header.run}"
-    return Result(EXITS[decision], data, "\n".join(lines), [plain(f) for f in findings], next=follow_up)
+    findings_data = [plain(f) for f in findings]
+    return Result(EXITS[decision], data, "\n".join(lines), findings_data, _follow_up(stored, now), lost)
+
+
+def _follow_up(stored: StoredRun, now: float) -> str:
+    match stored.verdict.decision:
+        case Decision.APPROVE if now < stored.expires:
+            return f"otagate promote {stored.header.run}"
+        case Decision.APPROVE:
+            return "the verdict has expired: otagate test again"
+        case Decision.REFUSE:
+            return f"mend the build, then otagate test it; otagate report {stored.header.run} shows all"
+        case Decision.INCONCLUSIVE:
+            return "see to the evidence that is missing, then otagate test again"
 
 
 def _lines(finding: Finding) -> list[str]:

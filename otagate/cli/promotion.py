@@ -1,14 +1,15 @@
 """Bodies of the commands about what is live: promote, rollback, status, recover."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from otagate import wiring
-from otagate.cli.result import Result, planned
+from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
 from otagate.core.mirror import ObservedContainer
-from otagate.core.promotion import Phase
+from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.traffic import PromotionView, Scope, Status
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def promote(run: str, where: str | None, *, by: str | None, dry_run: bool, wait:
             return planned(flow.plan_promotion(platform, flow.look_for_promotion(platform, run, ports), ports))
         claim = wiring.claim(Scope.PLATFORM, by, f"otagate promote {run}", f"promote run {run}")
         attempt = flow.promote(platform, run, ports, claim, wait=wiring.duration(wait))
-        ports.store.save_promotion(platform.name, attempt.record)
-        return _came_to(attempt)
+        return _came_to(attempt, kept(lambda: ports.store.save_promotion(platform.name, attempt.record)))
 
 
 def rollback(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
@@ -38,8 +38,7 @@ def rollback(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> 
             return planned(flow.plan_rollback(platform, ports))
         claim = wiring.claim(Scope.PLATFORM, by, "otagate rollback", "back to the warm colour")
         attempt = flow.rollback(platform, ports, claim, wait=wiring.duration(wait))
-        ports.store.save_promotion(platform.name, attempt.record)
-        return _came_to(attempt)
+        return _came_to(attempt, kept(lambda: ports.store.save_promotion(platform.name, attempt.record)))
 
 
 def recover(where: str | None, *, by: str | None, wait: str) -> Result:
@@ -50,14 +49,14 @@ def recover(where: str | None, *, by: str | None, wait: str) -> Result:
         done = flow.recover(platform, ports, claim, wait=wiring.duration(wait))
         if done.before is None or done.after is None:
             return Result(Exit.DONE, {"recovered": None}, "nothing was unfinished")
-        ports.store.save_promotion(platform.name, done.after)
-        view = done.after.view
+        after = done.after
+        lost = kept(lambda: ports.store.save_promotion(platform.name, after))
+        view = after.view
         text = (
             f"found {done.before.intent.kind} {done.before.intent.promotion} cut off while {done.before.phase}; "
             f"now {view.phase}"
         )
-        stranded = view.phase is Phase.STRANDED
-        return Result(Exit.STRANDED if stranded else Exit.DONE, _promotion(view), text, next="otagate status")
+        return Result(ending(view), _promotion(view), text, errors=lost, next="otagate status")
 
 
 def status(where: str | None) -> Result:
@@ -65,18 +64,19 @@ def status(where: str | None) -> Result:
 
     with opened(where) as (platform, ports):
         seen = environments.describe(platform, ports)
+        departures = [f"{d.service} {d.field}: {d.reason}" for d in seen.departures]
         data = {
             "platform": platform.name,
             **_traffic(seen.status),
             "listeners": {name: {"address": address} for name, address in seen.addresses.items()},
-            "departures": [f"{d.service} {d.field}: {d.reason}" for d in seen.departures],
+            "departures": departures,
         }
         lines = [*_status_lines(platform.name, seen.status), *(f"  {n:<10} {a}" for n, a in seen.addresses.items())]
         lines.extend(_container(c) for cloud in seen.clouds for c in cloud.containers)
-        alarms = [*(seen.status.disagreements if seen.status else ()), *data["departures"]]
+        disagreements = seen.status.disagreements if seen.status else ()
         errors = [
-            {"code": "drift", "message": a, "hint": "otagate recover, or find out who changed it", "at": ""}
-            for a in alarms
+            *(_alarm("disagreement", told, "otagate recover makes them agree again") for told in disagreements),
+            *(_alarm("drift", told, "find out who changed it; otagate up adds what is missing") for told in departures),
         ]
         stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
         code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
@@ -96,7 +96,7 @@ def ending(view: PromotionView) -> Exit:
             return Exit.FAULT
 
 
-def _came_to(attempt: "Attempt") -> Result:
+def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
     view = attempt.record.view
     intent = view.intent
     lines = [f"{view.phase.upper()}  {intent.kind} {intent.promotion} to {intent.to}"]
@@ -108,10 +108,10 @@ def _came_to(attempt: "Attempt") -> Result:
         {"at": e.at, "to": e.data["to"]} for e in attempt.record.events if e.data.get("stage") == TURNED
     ]
     if not attempt.objections:
-        return Result(ending(view), data, "\n".join(lines), next="otagate status")
+        return Result(ending(view), data, "\n".join(lines), errors=lost, next="otagate status")
     alarm = any(o.alarm for o in attempt.objections)
     errors = [{"code": o.code, "message": o.message, "hint": o.hint, "at": ""} for o in attempt.objections]
-    return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=errors)
+    return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=[*errors, *lost])
 
 
 def _promotion(view: PromotionView) -> dict[str, Any]:
@@ -173,9 +173,19 @@ def _container(c: ObservedContainer) -> str:
     return f"  {c.name:<28} {state:<10} {c.image.removeprefix('sha256:')[:12]}"
 
 
+def _alarm(code: str, message: str, hint: str) -> dict[str, str]:
+    return {"code": code, "message": message, "hint": hint, "at": ""}
+
+
 def _next(status: Status | None) -> str:
     if status is None:
         return "otagate up"
-    if status.disagreements or (status.promotion and not status.promotion.phase.ended):
+    view = status.promotion
+    if view is not None and view.phase in STEWARDS_OWN:
+        return "wait: the steward is at work; otagate status again"
+    unfinished = view is not None and not view.phase.ended
+    if unfinished and any(h.claim.scope is Scope.PLATFORM for h in status.holders):
+        return "wait: somebody is at work; otagate status again"
+    if status.disagreements or unfinished:
         return "otagate recover"
-    return "otagate test SERVICE=IMAGE"
+    return "otagate up" if status.live is None else "otagate test SERVICE=IMAGE"

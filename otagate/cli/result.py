@@ -39,6 +39,15 @@ def envelope(command: str, result: Result) -> str:
     return json.dumps(body, indent=2, sort_keys=False, ensure_ascii=False)
 
 
+def kept(keep: Callable[[], object]) -> tuple[Mapping[str, str], ...]:
+    """Carry out what keeps or draws a result; where it fails, an error to tell beside the real ending, which stands."""
+    try:
+        keep()
+    except OtagateError as error:
+        return ({"code": error.code, "message": f"not kept: {error.message}", "hint": error.hint, "at": error.at},)
+    return ()
+
+
 def planned(plan: Plan) -> Result:
     """What `--dry-run` answers: the plan, each step with its cause."""
     steps = [{"action": s.action.value, "subject": s.subject, "cause": s.cause} for s in plan.steps]
@@ -110,5 +119,5 @@ def _bug() -> Result:
         Exit.BUG,
         "bug",
         f"this is a bug in otagate: {name}: {value}",
-        f"production was not touched by this message; otagate status says how it stands. Details: {path}",
+        f"what was under way may be unfinished: otagate status, then otagate recover. Details: {path}",
     )

@@ -48,14 +48,17 @@ class Account:
         return bool(self.failed or self.stale or self.stores_failed or self.associations_cut or missing)
 
 
-def account(log: Iterable[Request], flips: Sequence[Flip], first: str) -> Account:
-    """Count the client's log against the flips; `first` is the colour that served before the first of them."""
+def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str) -> Account:
+    """Count the client's log against the flips; `first` is the colour that served before the first of them, `bad` the
+    digest of the build that goes bad: only its 500s are harm, any other build's are failures."""
     entries = list(log)
     http = [r for r in entries if r.kind in HTTP]
     stores = [r for r in entries if r.kind == "store"]
     associations = [r for r in entries if r.kind == "association"]
-    harmed = [r for r in http if r.came == "500" and r.build]
-    failed = [r for r in http if r.came != "200" and not (r.came == "500" and r.build)]
+    harmed = [r for r in http if r.came == "500" and r.build and r.build == bad]
+    # An answer that does not say whose it is proves nothing about where it came from.
+    harm = set(harmed)
+    failed = [r for r in http if r not in harm and not (r.came == "200" and r.colour and r.build)]
     stale = [r for r in (*http, *associations) if r.colour and _stale(r, flips, first)]
     kept = tuple(r.what for r in stores if r.came == "0x0000")
     return Account(

@@ -18,6 +18,7 @@ from typing import Any
 import requests
 
 from otagate.core.errors import Fault
+from otagate.core.promotion import Phase
 from otagate.demo.account import Account, Flip, Request, account
 from otagate.demo.expected import HELLO, Expectation
 
@@ -124,7 +125,7 @@ def tell(story: Story) -> Ending:
         with story.step("the client has asked enough"):
             _enough(story, log, client)
     with story.step("what the client lost"):
-        counted = account(_read(log), told.flips, first="blue")
+        counted = account(_read(log), told.flips, first="blue", bad=told.bad)
         missing = _missing(counted.kept, listeners["web"]["address"])
         _weigh(story, counted, missing)
     seconds = time.monotonic() - story.began
@@ -147,6 +148,7 @@ class Told:
     runs: dict[str, str] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     flips: list[Flip] = field(default_factory=list)
+    bad: str = ""  # the digest of the build whose promotion is brought back
 
 
 def _builds(story: Story, told: Told) -> None:
@@ -174,6 +176,8 @@ def judged(story: Story, expected: Expectation, told: Told) -> bool:
     came = f"{data['verdict']}" + (f" by {', '.join(f'{r} ({c})' for r, c in failed)}" if failed else "")
     story.say(f"    {came}")
     told.verdicts[expected.image], told.runs[expected.image] = came, data["run"]
+    if expected.promotion is Phase.ROLLED_BACK:
+        told.bad = data["builds"]["web"]
     held = envelope["exit"] == expected.exit and data["verdict"] == expected.decision and failed == wanted
     must = f"{expected.decision} by {wanted[0] if wanted else 'no rule'} (exit {int(expected.exit)})"
     story.check(held, f"{expected.image} came to {came} (exit {envelope['exit']}); it must be {must}")
@@ -285,6 +289,7 @@ def _weigh(story: Story, counted: Account, missing: int) -> None:
         story.say(f"    {name:<44} {number}")
     story.check(counted.requests >= REQUESTS_AT_LEAST, f"only {counted.requests} requests were asked")
     story.check(counted.stores >= STORES_AT_LEAST, f"only {counted.stores} instances were stored")
+    story.check(set(counted.by_colour) == {"blue", "green"}, f"answers came from {sorted(counted.by_colour)} alone")
     story.check(counted.harmed > 0, "the build that goes bad harmed nobody: it was not put to the test")
     story.check(not counted.lost(missing), "something was lost")
 

@@ -9,6 +9,7 @@ import pytest
 
 from otagate.adapters.store import SqlStore, sqlite_url
 from otagate.core.errors import StoreFault, UsageError
+from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.ports import Store

@@ -1,29 +1,30 @@
 from otagate.demo.account import Flip, Request, account
 
+BAD = "sha256:ab"
 FLIPS = [Flip(100.0, "green"), Flip(200.0, "blue")]
 
 
-def http(began: float, colour: str, came: str = "200", ended: float | None = None) -> Request:
-    return Request("fresh", began, ended if ended is not None else began + 0.01, came, colour, "sha256:ab")
+def http(began: float, colour: str, came: str = "200", ended: float | None = None, build: str = BAD) -> Request:
+    return Request("fresh", began, ended if ended is not None else began + 0.01, came, colour, build)
 
 
 def test_an_answer_of_the_old_colour_after_the_acknowledgement_is_stale() -> None:
-    assert account([http(100.5, "blue")], FLIPS, "blue").stale == 1
-    assert account([http(100.5, "green")], FLIPS, "blue").stale == 0
+    assert account([http(100.5, "blue")], FLIPS, "blue", BAD).stale == 1
+    assert account([http(100.5, "green")], FLIPS, "blue", BAD).stale == 0
 
 
 def test_before_the_flip_the_first_colour_is_right() -> None:
-    assert account([http(50, "blue")], FLIPS, "blue").stale == 0
-    assert account([http(50, "green")], FLIPS, "blue").stale == 1
+    assert account([http(50, "blue")], FLIPS, "blue", BAD).stale == 0
+    assert account([http(50, "green")], FLIPS, "blue", BAD).stale == 1
 
 
 def test_a_request_under_way_at_the_next_flip_may_be_answered_by_either() -> None:
     log = [http(199.9, "blue", ended=200.1), http(99.9, "green", ended=100.05)]
-    assert account(log, FLIPS, "blue").stale == 0
+    assert account(log, FLIPS, "blue", BAD).stale == 0
 
 
 def test_the_way_back_makes_the_bad_colour_the_old_one() -> None:
-    assert account([http(200.5, "green")], FLIPS, "blue").stale == 1
+    assert account([http(200.5, "green")], FLIPS, "blue", BAD).stale == 1
 
 
 def test_a_500_of_a_build_is_harm_and_anything_else_but_200_is_failure() -> None:
@@ -34,13 +35,13 @@ def test_a_500_of_a_build_is_harm_and_anything_else_but_200_is_failure() -> None
         Request("fresh", 150, 151, "500", "", ""),
         http(150, "green", "404"),
     ]
-    counted = account(log, FLIPS, "blue")
+    counted = account(log, FLIPS, "blue", BAD)
     assert (counted.harmed, counted.failed) == (1, 4)
 
 
 def test_recovery_runs_from_the_first_harm_to_the_last_flip() -> None:
-    assert account([http(190, "green", "500", ended=190.5)], FLIPS, "blue").recovery == 9.5
-    assert account([], FLIPS, "blue").recovery is None
+    assert account([http(190, "green", "500", ended=190.5)], FLIPS, "blue", BAD).recovery == 9.5
+    assert account([], FLIPS, "blue", BAD).recovery is None
 
 
 def test_cut_associations_and_refused_stores_are_counted() -> None:
@@ -50,13 +51,19 @@ def test_cut_associations_and_refused_stores_are_counted() -> None:
         Request("association", 1, 2, "cut", "blue", "ab"),
         Request("association", 1, 2, "whole", "blue", "ab"),
     ]
-    counted = account(log, [], "blue")
+    counted = account(log, [], "blue", BAD)
     assert (counted.stores, counted.stores_failed, counted.kept) == (2, 1, ("1.2.3",))
     assert (counted.associations, counted.associations_cut) == (2, 1)
     assert counted.lost(0)
 
 
 def test_nothing_lost_means_nothing_failed_stale_cut_or_missing() -> None:
-    clean = account([http(1, "blue")], [], "blue")
+    clean = account([http(1, "blue")], [], "blue", BAD)
     assert not clean.lost(0)
     assert clean.lost(1)
+
+
+def test_a_500_of_any_other_build_is_a_failure_and_so_is_an_answer_that_does_not_say_whose_it_is() -> None:
+    log = [http(150, "green", "500", build="sha256:honest"), http(150, ""), http(150, "green", build="")]
+    counted = account(log, FLIPS, "blue", BAD)
+    assert (counted.harmed, counted.failed) == (0, 3)

@@ -15,7 +15,7 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Production with its first release live; a watch of a few seconds so that promotions are short."""
     name = f"t-{secrets.token_hex(3)}"
     root: Path = tmp_path_factory.mktemp(name)
-    live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home")})
+    live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
     live.otagate("init", str(live.folder))
     live.edit("otagate.yaml", "lasts: 60s", "lasts: 4s")
     try:
