@@ -72,7 +72,7 @@ class Allowed(Strict):
     name: Name = Field(description="the rule's name, shown beside each difference it explains")
     service: str = Field(description="the service, or `*`")
     field: Words = Field(
-        description="the field, e.g. `env.NAME` or `limit.memory`, or a pattern such as `env.*` that does not match `container`"
+        description="the field, e.g. `limit.memory`, or a pattern such as `env.*` that does not match `container`"
     )
     reason: Words = Field(description="why it is meant")
 
