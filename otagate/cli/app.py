@@ -39,7 +39,10 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's production standing.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """The whole story, from nothing to the report. Makes and removes a platform of its own."""
+    """The whole story, from nothing to the report. Makes and removes a platform of its own.
+
+    Exit: 0 as told, 1 something went otherwise, 2 usage, 4 fault, 130 interrupted.
+    """
     from otagate.cli.demo import demo as body
 
     raise typer.Exit(run("demo", output, lambda: body(fast=fast, keep=keep)))
@@ -47,7 +50,10 @@ def demo(
 
 @app.command()
 def doctor(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Can this machine and this platform do it? Each check with its remedy. Changes nothing."""
+    """Can this machine and this platform do it? Each check with its remedy. Changes nothing.
+
+    Exit: 0 it can, 2 usage, 4 something is in the way.
+    """
     from otagate.cli.platforms import doctor as body
 
     raise typer.Exit(run("doctor", output, lambda: body(platform)))
@@ -58,7 +64,10 @@ def init(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Write a new platform that runs into DIR. Overwrites nothing; needs no engine."""
+    """Write a new platform that runs into DIR. Overwrites nothing; needs no engine.
+
+    Exit: 0 written, 2 not into this DIR, 4 it cannot be written.
+    """
     from otagate.cli.platforms import init as body
 
     raise typer.Exit(run("init", output, lambda: body(folder)))
@@ -66,7 +75,10 @@ def init(
 
 @app.command()
 def check(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Check the platform's files, every problem at once. Changes nothing; needs no engine."""
+    """Check the platform's files, every problem at once. Changes nothing; needs no engine.
+
+    Exit: 0 sound, 2 problems, or no platform.
+    """
     from otagate.cli.platforms import check as body
 
     raise typer.Exit(run("check", output, lambda: body(platform)))
@@ -80,7 +92,10 @@ def up(
     wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Make production (genesis, marked unproven) or add what is missing. Never changes what is live."""
+    """Make production (genesis, marked unproven) or add what is missing. Never changes what is live.
+
+    Exit: 0 it stands, 1 refused, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
+    """
     from otagate.cli.platforms import up as body
 
     raise typer.Exit(run("up", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
@@ -95,7 +110,10 @@ def down(
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Remove the mirror and what an undone promotion left; with --destroy-state NAME everything, data too."""
+    """Remove the mirror and what an undone promotion left; with --destroy-state NAME everything, data too.
+
+    Exit: 0 removed, 1 refused, 2 usage, 4 fault, 7 busy, 8 alarm, 130 interrupted.
+    """
     from otagate.cli.platforms import down as body
 
     raise typer.Exit(run("down", output, lambda: body(platform, destroy=destroy_state, dry_run=dry_run)))
@@ -113,7 +131,7 @@ def gate(
 ) -> None:
     """The gate: raise the mirror with the builds, run the suites, judge. Never changes traffic.
 
-    Exit 0 approve, 1 refuse, 3 inconclusive, 4 fault outside.
+    Exit: 0 approve, 1 refuse, 2 usage, 3 inconclusive, 4 fault, 7 busy, 8 alarm, 130 interrupted.
     """
     from otagate.cli.gate import test as body
 
@@ -122,7 +140,10 @@ def gate(
 
 @app.command()
 def verdict(run_id: RunArgument = "", platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Why: a run's verdict, rule by rule. Changes nothing."""
+    """Why: a run's verdict, rule by rule. Changes nothing.
+
+    Exit: 0 approve, 1 refuse, 3 inconclusive, as test ended; 2 no such run, 4 fault.
+    """
     from otagate.cli.gate import verdict as body
 
     raise typer.Exit(run("verdict", output, lambda: body(run_id, platform)))
@@ -138,7 +159,10 @@ def report(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Write a run's report as HTML, JUnit or Markdown."""
+    """Write a run's report as HTML, JUnit or Markdown.
+
+    Exit: 0 written, 2 no such run or format, 4 it cannot be written.
+    """
     from otagate.cli.gate import report as body
 
     raise typer.Exit(run("report", output, lambda: body(run_id, platform, form=form, to=to)))
@@ -155,7 +179,7 @@ def promote(
 ) -> None:
     """Make a judged release live: deploy to the idle colour, smoke, flip all listeners, watch, or go back.
 
-    Exit 0 promoted, 1 refused in preflight, 5 begun and undone safely, 6 stranded, 8 production is not as it was.
+    Exit: 0 promoted, 1 refused in preflight, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
     """
     from otagate.cli.promotion import promote as body
 
@@ -170,7 +194,10 @@ def rollback(
     wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Turn traffic back to the warm colour, all listeners at once."""
+    """Turn traffic back to the warm colour, all listeners at once.
+
+    Exit: 0 turned back, 1 refused, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
+    """
     from otagate.cli.promotion import rollback as body
 
     raise typer.Exit(run("rollback", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
@@ -180,7 +207,7 @@ def rollback(
 def status(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
     """What is live, idle and unfinished, and who holds the lease. Changes nothing.
 
-    Exit 8 when production is not as it should be, 6 when a promotion is stranded.
+    Exit: 0 as it should be, 2 usage, 4 fault, 6 stranded, 8 not as it should be.
     """
     from otagate.cli.promotion import status as body
 
@@ -191,7 +218,10 @@ def status(platform: PlatformOption = None, output: OutputOption = Output.TEXT) 
 def recover(
     platform: PlatformOption = None, by: ByOption = None, wait: WaitOption = "0s", output: OutputOption = Output.TEXT
 ) -> None:
-    """Finish or undo a promotion that was cut off; says what it found and did. Changes nothing if none was."""
+    """Finish or undo a promotion that was cut off; says what it found and did. Changes nothing if none was.
+
+    Exit: 0 finished or nothing to do, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
+    """
     from otagate.cli.promotion import recover as body
 
     raise typer.Exit(run("recover", output, lambda: body(platform, by=by, wait=wait)))
@@ -206,7 +236,10 @@ def mirror_up(
     wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Raise the mirror in the idle cloud and leave it standing. Never touches production."""
+    """Raise the mirror in the idle cloud and leave it standing. Never touches production.
+
+    Exit: 0 it stands, 2 usage, 4 fault, 7 busy, 8 alarm, 130 interrupted.
+    """
     from otagate.cli.gate import mirror_up as body
 
     raise typer.Exit(run("mirror up", output, lambda: body(builds or [], platform, by=by, dry_run=dry_run, wait=wait)))
@@ -214,7 +247,10 @@ def mirror_up(
 
 @mirror.command("diff")
 def mirror_diff(platform: PlatformOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Compare the standing mirror with production, field by field. Changes nothing; exit 1 on drift."""
+    """Compare the standing mirror with production, field by field. Changes nothing.
+
+    Exit: 0 like production, 1 drift, 2 usage, 4 fault, 8 alarm.
+    """
     from otagate.cli.gate import mirror_diff as body
 
     raise typer.Exit(run("mirror diff", output, lambda: body(platform)))
@@ -224,7 +260,10 @@ def mirror_diff(platform: PlatformOption = None, output: OutputOption = Output.T
 def mirror_down(
     platform: PlatformOption = None, by: ByOption = None, wait: WaitOption = "0s", output: OutputOption = Output.TEXT
 ) -> None:
-    """Remove the mirror with its state. Never touches production."""
+    """Remove the mirror with its state. Never touches production.
+
+    Exit: 0 removed, 2 usage, 4 fault, 7 busy, 8 alarm, 130 interrupted.
+    """
     from otagate.cli.gate import mirror_down as body
 
     raise typer.Exit(run("mirror down", output, lambda: body(platform, by=by, wait=wait)))

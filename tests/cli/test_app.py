@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from otagate.cli.app import app, mirror
+from otagate.core.errors import Exit
 
 COMMANDS = ["demo", "doctor", "init", "check", "up", "down", "test", "verdict", "report", "promote", "rollback"]
 
@@ -14,11 +16,41 @@ def otagate(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "otagate", *words], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("command", [c.name or c.callback.__name__ for c in app.registered_commands if c.callback])
-def test_every_command_has_help_that_fits_eighty_columns(command: str) -> None:
-    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
+def surface() -> list[str]:
+    """Every command as it is typed."""
+    top = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    return [*top, *(f"mirror {c.name}" for c in mirror.registered_commands)]
+
+
+def helped(command: str) -> str:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
     assert shown.exit_code == 0
-    assert max(map(len, shown.output.splitlines())) <= 80
+    return shown.output
+
+
+@pytest.mark.parametrize("command", surface())
+def test_every_command_has_help_that_fits_eighty_columns(command: str) -> None:
+    assert max(map(len, helped(command).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", surface())
+def test_every_commands_help_names_its_exit_codes(command: str) -> None:
+    told = " ".join(helped(command).split()).partition("Exit: ")[2].partition("╭")[0]
+    codes = [int(number) for number in re.findall(r"\b\d+\b", told)]
+    assert codes[0] == 0
+    assert codes == sorted(codes) or command == "verdict"
+    assert set(codes) < set(Exit)
+
+
+def test_the_gates_and_the_ways_back_are_told_apart_by_their_exit_codes() -> None:
+    for command, *words in (
+        ("test", "0 approve", "1 refuse", "3 inconclusive"),
+        ("promote", "0 promoted", "5 undone", "6 stranded"),
+        ("recover", "0 finished or nothing to do", "5 undone", "6 stranded"),
+        ("status", "6 stranded", "8 not as it should be"),
+    ):
+        said = " ".join(helped(command).split())
+        assert [word for word in words if word not in said] == []
 
 
 def test_every_command_of_the_surface_is_there() -> None:
