@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from otagate.core.cloud import Binding
-from otagate.core.errors import StoreFault, UsageError
+from otagate.core.errors import StoreFault
+from otagate.core.text import plain_name
 
 Read = Callable[[], bytes]
 
@@ -24,7 +25,7 @@ class KeptSecrets:
         """StoreFault where a made one cannot be kept; what `outside` raises where production's cannot be read."""
         if binding is Binding.PRODUCTION and name in self._outside:
             return self._outside[name]()
-        return self._made(self._folder(platform) / binding.value / _plain(name))
+        return self._made(self._folder(platform) / binding.value / plain_name(name))
 
     def forget(self, platform: str) -> None:
         """Remove what was made for the platform, production's too."""
@@ -37,7 +38,7 @@ class KeptSecrets:
             raise StoreFault(f"the secrets of {platform} cannot be removed: {error.strerror}", hint=hint) from error
 
     def _folder(self, platform: str) -> Path:
-        return self._platforms / _plain(platform) / "secrets"
+        return self._platforms / plain_name(platform) / "secrets"
 
     def _made(self, path: Path) -> bytes:
         try:
@@ -52,12 +53,6 @@ class KeptSecrets:
         if not content:
             raise StoreFault(f"the secret {path} is empty", hint="remove the file; it is made anew for a new platform")
         return content
-
-
-def _plain(name: str) -> str:
-    if not name or name.startswith(".") or "/" in name or "\0" in name:
-        raise UsageError(f"{name!r} is no plain name", code="bad-name", hint="names hold no slash")
-    return name
 
 
 def _write_once(path: Path, content: bytes) -> None:

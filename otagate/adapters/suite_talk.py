@@ -11,7 +11,8 @@ from typing import IO, Protocol
 from otagate.core.errors import OtagateError
 from otagate.core.ledger import Ask, Balance, Ledger, Step
 from otagate.core.redaction import Redactor
-from otagate.core.stream import LINE_BYTES, PREFIX, printable
+from otagate.core.stream import LINE_BYTES, PREFIX
+from otagate.core.text import printable
 from otagate.ports import Answer, Progress, SuiteRun, Tell
 
 STREAM_BYTES = 256 * 1024 * 1024
@@ -149,7 +150,7 @@ class Talk:
     def _flush(self, file: IO[str], text: str) -> None:
         """By whole lines: a secret that is cut in two would not be known again."""
         text = self._redact(text)
-        file.write(printable(text, 8 * len(text) + 1, lines=True))
+        file.write(printable(text, 10 * len(text) + 1, lines=True))
 
     def _said(self) -> str:
         lines = [line.strip() for line in self._last.decode("utf-8", "replace").splitlines()]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from otagate.core.errors import StoreFault, UsageError
+from otagate.core.errors import StoreFault
+from otagate.core.text import plain_name
 
 
 class FolderVault:
@@ -18,7 +19,7 @@ class FolderVault:
     def folder(self, run: str) -> str:
         """The run's folder, made with mode 0700 if it is not there."""
         runs = self._home / "runs"
-        path = runs / _plain(run)
+        path = runs / plain_name(run)
         with _translating(path):
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             runs.mkdir(exist_ok=True, mode=0o700)
@@ -29,7 +30,7 @@ class FolderVault:
     def write(self, run: str, name: str, content: bytes) -> str:
         """A reader sees the old file or the new one, also after a power cut."""
         folder = Path(self.folder(run))
-        path = folder / _plain(name)
+        path = folder / plain_name(name)
         with _translating(path):
             descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)  # mode 0600
             try:
@@ -52,12 +53,6 @@ def _keep(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _plain(name: str) -> str:
-    if not name or name.startswith(".") or "/" in name or "\0" in name:
-        raise UsageError(f"{name!r} is no plain name of a file", code="bad-name", hint="names hold no slash")
-    return name
 
 
 @contextmanager

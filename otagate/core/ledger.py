@@ -11,8 +11,9 @@ from otagate.core.metric import Metric
 from otagate.core.policy import Direction
 from otagate.core.record import Picture
 from otagate.core.redaction import Redactor
-from otagate.core.stream import DETAIL_CHARS, ID_CHARS, MESSAGE_CHARS, Message, NotAMessage, decode, printable
+from otagate.core.stream import DETAIL_CHARS, ID_CHARS, MESSAGE_CHARS, Message, NotAMessage, decode
 from otagate.core.suite import Case, Outcome
+from otagate.core.text import printable
 
 FLAWS = 20
 SAMPLES = 200_000

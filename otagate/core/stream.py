@@ -1,20 +1,17 @@
 """The lines a suite's run is told in, read strictly: what is not exactly as agreed is not a message."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from otagate.core.text import printable
 
 PREFIX = b'{"otagate":1,'
 LINE_BYTES = 8 * 1024 * 1024
 ID_CHARS = 2_000
 MESSAGE_CHARS = 1_000
 DETAIL_CHARS = 40_000
-# Controls, lone surrogates, and signs that move or hide the text around them on a terminal or a page.
-_HIDDEN = r"\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
-_STRANGE = re.compile(rf"[\x00-\x1f{_HIDDEN}]")
-_STRANGE_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_HIDDEN}]")
 
 
 class NotAMessage(ValueError):
@@ -28,15 +25,6 @@ class Message:
     kind: str
     number: int
     fields: Mapping[str, Any]
-
-
-def printable(text: str, limit: int, *, lines: bool = False) -> str:
-    """`text` with control, hidden and lone surrogate characters spelled out, at most `limit` characters long.
-
-    `lines`: line feeds and tabs stay.
-    """
-    shown = (_STRANGE_IN_LINES if lines else _STRANGE).sub(_spelled, text[: limit + 1])
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def decode(line: bytes, token: str) -> Message:
@@ -79,11 +67,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(name)
-
-
-def _spelled(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def _is_text(value: object) -> bool:

@@ -144,7 +144,7 @@ def test_something_ran_only_if_a_case_came_to_an_outcome_of_its_own() -> None:
 
 def test_a_crash_is_told_in_one_line_whatever_its_log_holds() -> None:
     line = told(Crash("web", "w\x1b", 0.0, "exit 1", "first\n\x07last\r\n  \n"))
-    assert line == "w\ufffd crashed at 00:00:00 UTC (exit 1); last line of its log: \ufffdlast"
+    assert line == "w\\x1b crashed at 00:00:00 UTC (exit 1); last line of its log: \\x07last"
     assert len(told(Crash("web", "w", 0.0, "exit 1", "x" * 10_000))) < 250
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otagate.core.stream import PREFIX, Message, NotAMessage, decode, printable
+from otagate.core.stream import PREFIX, Message, NotAMessage, decode
 from tests.core.lines import TOKEN, line, sound
 
 
@@ -80,19 +80,3 @@ def test_no_fields_raise_anything_else(fields: dict[str, Any]) -> None:
     envelope = {"otagate": 1, "token": TOKEN, "number": 0, "kind": "start"}
     with pytest.raises(NotAMessage):
         decode(json.dumps({**fields, **envelope}).encode(), TOKEN)
-
-
-@given(st.text(), st.integers(1, 50), st.booleans())
-def test_what_is_shown_can_be_printed_and_is_no_longer_than_allowed(text: str, limit: int, lines: bool) -> None:
-    shown = printable(text, limit, lines=lines)
-
-    assert len(shown) <= limit
-    assert not any(c in shown for c in "\x00\x1b\x7f\x9b\r\u2028\u202e\u2066\ufeff\ud800")
-    assert lines or "\n" not in shown
-    shown.encode()
-
-
-def test_plain_text_is_shown_as_it_is() -> None:
-    assert printable("Größe 3 % – µ\t", 99, lines=True) == "Größe 3 % – µ\t"
-    assert printable("\x1b[31m\u202e\ud800", 99) == "\\x1b[31m\\u202e\\ud800"
-    assert printable("abcdef", 4) == "abc…"
