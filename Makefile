@@ -19,8 +19,10 @@ test: check images ## the checks, then every test (TESTS=tests/core chooses)
 check: venv ## format, lint, types, layers
 	scripts/check.sh
 
-bench: venv ## figures that are reported, not tested
+bench: images ## figures that are reported, not tested
 	$(PY) tests/bench/help_time.py
+	$(PY) -m tests.bench.raise_time
+	$(PY) -m tests.bench.mirror_time
 
 clean: venv ## what demo and tests left in the engine, and caches; never a user's platform
 	@$(PY) -m scripts.clean

@@ -42,11 +42,11 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def told(name: str, samples: Sequence[float]) -> None:
-    print(f"{name:<46} best {min(samples):5.2f} s   median {statistics.median(samples):5.2f} s")
+    print(f"{name:<46} median {statistics.median(samples):5.2f} s   {min(samples):.2f}–{max(samples):.2f} s")
 
 
 def main() -> int:
-    """Prints best and median of each way, in seconds, and the machine's load."""
+    """Prints median and spread of each way, in seconds, and the machine's load."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     found: dict[str, list[float]] = {}
     client = docker.from_env()
