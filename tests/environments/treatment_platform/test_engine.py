@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dose_engine.engine import Answer, Engine
 from dose_engine.plan import read_plan
+from dose_engine.refusal import Refusal
 from dose_engine.request import ForwardRequest
 from numpy.typing import NDArray
 from phantoms.study import Study
@@ -76,6 +77,22 @@ def test_the_archived_dose_is_that_of_the_archived_plan(planned: Planned) -> Non
     again, _ = planned.engine.forward(ForwardRequest(answer["plan"], COARSE, store=False))
     kept = volume(planned.shelf.read(answer["dose"]))
     assert np.abs(volume(dcmread(BytesIO(again))) - kept).max() < 1e-8 * kept.max()
+
+
+def test_a_fresh_engine_computes_the_archived_dose_to_the_last_bit(planned: Planned) -> None:
+    again, _ = engine(planned.shelf).forward(ForwardRequest(planned.answer["plan"], COARSE, store=False))
+    assert dcmread(BytesIO(again)).PixelData == planned.shelf.read(planned.answer["dose"]).PixelData
+
+
+def test_an_archive_that_sends_fewer_slices_than_it_counts_is_not_believed(study: Study, shelf: Shelf) -> None:
+    class Short(Shelf):
+        def fetch(self, study: str, series: str, uid: str | None = None) -> list[bytes]:
+            found = super().fetch(study, series, uid)
+            return found if uid else found[:-1]
+
+    with pytest.raises(Refusal) as refused:
+        engine(Short(shelf.objects, shelf.places)).plan(plan_request(study))
+    assert (refused.value.code, refused.value.http) == ("archive-answer", 502)
 
 
 def test_the_dose_lies_where_the_target_is(study: Study, planned: Planned) -> None:

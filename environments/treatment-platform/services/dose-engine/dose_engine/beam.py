@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dose_engine.grid import Floats, Integers, Mask
 
 SAD = 1000.0  # mm from source to axis
+DIGITS = 6  # of a lattice's place, so that it reads back from a plan's text as the very same number
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,11 @@ class Beam:
     pixel: float
     corner: tuple[float, float]
     open_: Mask
+
+    def like(self, other: "Beam") -> bool:
+        """Whether both have the same lattice in the same place, whatever is open."""
+        same = (self.gantry, self.isocentre, self.pixel, self.corner, self.open_.shape)
+        return same == (other.gantry, other.isocentre, other.pixel, other.corner, other.open_.shape)
 
     @property
     def columns(self) -> Floats:
@@ -66,7 +72,8 @@ def covering(gantry: float, isocentre: tuple[float, float, float], pixel: float,
     left, top = int(column.min()) - 1, int(row.min()) - 1
     covered = np.zeros((int(row.max()) - top + 2, int(column.max()) - left + 2), dtype=np.bool_)
     covered[row - top, column - left] = True
-    return Beam(gantry, isocentre, pixel, (left * pixel, -top * pixel), _grown(covered))
+    corner = (round(left * pixel, DIGITS), round(-top * pixel, DIGITS))
+    return Beam(gantry, isocentre, pixel, corner, _grown(covered))
 
 
 def _lattice(along: Floats, pixel: float) -> Integers:

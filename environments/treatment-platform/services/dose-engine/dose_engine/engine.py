@@ -30,6 +30,7 @@ from dose_engine.traits import Traits
 from dose_engine.writing import Prescription, encode, rt_dose, rt_plan
 
 KEPT = 4  # patients, and influence matrices: some 60 MB each
+KEPT_PLACES = 1000
 SAMPLED = 4  # every which voxel of the body at large the optimiser looks at
 Answer = dict[str, Any]
 
@@ -54,6 +55,7 @@ class Engine:
         self._traits = traits
         self._now = now
         self._kernel = Kernel()
+        self._places: Recent[tuple[str, str]] = Recent(KEPT_PLACES)
         self._structures: Recent[Structures] = Recent(KEPT)
         self._patients: Recent[Patient] = Recent(KEPT)
         self._matrices: Recent[csr_array] = Recent(KEPT)
@@ -98,7 +100,7 @@ class Engine:
             optimum = optimise(matrix, _objectives(patient, wanted), _start(matrix, target, wanted.dose),
                                scaled=self._traits.scaled_search)  # fmt: skip
         with laps.hop("encode"):
-            plan, objects, doses = self._written(patient, wanted, beams, optimum)
+            plan, objects, doses = self._written(patient, wanted, beams, matrix, optimum)
         answer: Answer = {
             "study": wanted.study,
             "structure_set": wanted.structure_set,
@@ -113,7 +115,7 @@ class Engine:
         return Computed([encoded for _, encoded in objects], answer)
 
     def _written(
-        self, patient: Patient, wanted: PlanRequest, beams: tuple[Beam, ...], optimum: Optimum
+        self, patient: Patient, wanted: PlanRequest, beams: tuple[Beam, ...], matrix: csr_array, optimum: Optimum
     ) -> tuple[Plan, list[tuple[str, bytes]], Floats]:
         """The dose is that of the plan as written, not of the optimiser's last digits."""
         named = wanted.structure_set
@@ -123,25 +125,28 @@ class Engine:
         now = self._now()
         plan_object = encode(rt_plan(patient.origin, self._identity, prescription, beams, optimum.fluence, now))
         plan = read_plan(plan_object)
+        self._matrices.get(_key(plan, patient), lambda: _part(matrix, beams, plan))
         doses = self._dose(plan, patient, Laps())
         dose = rt_dose(patient.origin, self._identity, plan.uid, self._volume(doses, patient),
                        patient.phantom.dose_grid, now)  # fmt: skip
         return plan, [(plan.uid, plan_object), (str(dose.SOPInstanceUID), encode(dose))], doses
 
     def _patient(self, study: str, structure_set: str, spacing: float, laps: Laps, *, again: bool) -> Patient:
-        """The slices that are in the archive now are part of the key: one that vanished or came is noticed."""
+        """How many slices the archive has now is part of the key: one that vanished or came is noticed."""
         with laps.hop("find"):
             structures = self._structures.get(structure_set, lambda: self._drawn(structure_set, study))
-            listed = self._archive.instances(structures.study, structures.series)
+            slices = self._archive.count(structures.study, structures.series)
         self.seen.add(structures.patient)
 
         def made() -> Patient:
             with laps.hop("fetch"):
-                files = self._archive.fetch(structures.study, structures.series)
+                files = self._archive.fetch(structures.study, structures.series) if slices else []
+            if len(files) != slices:
+                raise Refusal("archive-answer", f"the archive sent {len(files)} of {slices} slices", http=502)
             with laps.hop("prepare"):
                 return prepare(read_scan(files), structures, spacing)
 
-        key = (structure_set, listed, spacing)
+        key = (structure_set, slices, spacing)
         return made() if again else self._patients.get(key, made)
 
     def _drawn(self, uid: str, study: str) -> Structures:
@@ -149,7 +154,7 @@ class Engine:
         return read_structures(self._archive.fetch(where, series, uid)[0])
 
     def _fetch(self, uid: str) -> bytes:
-        study, series = self._archive.place(uid)
+        study, series = self._places.get(uid, lambda: self._archive.place(uid))
         return self._archive.fetch(study, series, uid)[0]
 
     def _influence(self, patient: Patient, beams: tuple[Beam, ...]) -> csr_array:
@@ -157,9 +162,8 @@ class Engine:
 
     def _dose(self, plan: Plan, patient: Patient, laps: Laps) -> Floats:
         """Gy to each voxel of the body, over all fractions."""
-        key = (patient.digest, patient.structures.uid, patient.phantom.dose_grid, plan.geometry)
         with laps.hop("influence"):
-            matrix = self._matrices.get(key, lambda: self._influence(patient, plan.beams))
+            matrix = self._matrices.get(_key(plan, patient), lambda: self._influence(patient, plan.beams))
         with laps.hop("dose"):
             doses: Floats = matrix @ (plan.fluence * plan.fractions)
         return doses
@@ -170,6 +174,19 @@ class Engine:
 
     def _figures(self, patient: Patient, doses: Floats, name: str) -> dict[str, float]:
         return dose_volume(doses[patient.rows(name)], patient.phantom.dose_grid.voxel_volume)
+
+
+def _key(plan: Plan, patient: Patient) -> tuple[object, ...]:
+    """Of the plan's influence matrix: everything that it depends on."""
+    return patient.digest, patient.structures.uid, patient.phantom.dose_grid, plan.geometry
+
+
+def _part(matrix: csr_array, beams: tuple[Beam, ...], plan: Plan) -> csr_array:
+    """The columns of the pixels that carry fluence in the plan as written; the others' were for the search alone."""
+    kept = [written.open_[beam.open_] for beam, written in zip(beams, plan.beams, strict=True)]
+    if any(not beam.like(written) for beam, written in zip(beams, plan.beams, strict=True)):
+        raise Refusal("unsupported-plan", "the plan as written has other beams than were computed")
+    return csr_array(matrix[:, np.flatnonzero(np.concatenate(kept))])
 
 
 def _beams(

@@ -7,7 +7,7 @@ import numpy as np
 from pydicom import Dataset
 
 from dose_engine import reading
-from dose_engine.beam import SAD, Beam
+from dose_engine.beam import DIGITS, SAD, Beam
 from dose_engine.grid import Floats
 from dose_engine.refusal import Refusal
 
@@ -109,4 +109,5 @@ def _modulated(modulator: Dataset, gantry: float, isocentre: tuple[float, float,
     if down != pixel or pixel <= 0 or transmission.min() < 0 or transmission.max() > 1 or not transmission.any():
         raise Refusal("unsupported-plan", "a modulator must have square pixels that let between none and all through")
     open_ = transmission > 0
-    return Beam(gantry, isocentre, pixel, (left + pixel / 2, top - pixel / 2), open_), transmission[open_]
+    corner = (round(left + pixel / 2, DIGITS), round(top - pixel / 2, DIGITS))
+    return Beam(gantry, isocentre, pixel, corner, open_), transmission[open_]

@@ -1,0 +1,1 @@
+"""Criteria of dose acceptance, and the figures of the sample builds against them."""
