@@ -21,10 +21,10 @@ def origin(study: Study) -> Dataset:
 
 @settings(max_examples=50, deadline=None)
 @given(
-    st.floats(0, 359.999).map(lambda angle: round(angle, 3)),
-    st.floats(2.5, 20).map(lambda width: round(width, 3)),
-    st.tuples(*[st.floats(-500, 500).map(lambda place: round(place, 1))] * 3),
-    st.integers(0, 2**32),
+    gantry=st.floats(0, 359.999).map(lambda angle: round(angle, 3)),
+    pixel=st.floats(2.5, 20).map(lambda width: round(width, 3)),
+    isocentre=st.tuples(*[st.floats(-500, 500).map(lambda place: round(place, 1))] * 3),
+    seed=st.integers(0, 2**32),
 )
 def test_a_plan_reads_back_as_it_was_written(
     gantry: float, pixel: float, isocentre: tuple[float, float, float], seed: int, origin: Dataset
