@@ -27,10 +27,11 @@ def engine() -> Iterator[docker.DockerClient]:
     client.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a test that leaves containers of a test's platform in the engine."""
-    if not STRICT or not any(request.node.get_closest_marker(name) for name in NEEDS_ENGINE):
+    """Fails a module whose tests leave containers of a test's platform behind, its own fixtures done."""
+    mine = [item for item in request.session.items if item.getparent(pytest.Module) is request.node]
+    if not STRICT or not any(item.get_closest_marker(name) for item in mine for name in NEEDS_ENGINE):
         yield
         return
     client: docker.DockerClient = request.getfixturevalue("engine")

@@ -384,8 +384,7 @@ def test_another_specification_or_image_departs() -> None:
     seen = raised(defined())
     assert set(against([seen], defined(user="0"))) == {"specification"}
     assert against([replace(seen, image=NEW)], defined()) == {IMAGE: (NEW, OLD)}
-    unlabelled = replace(seen, labels={LABEL_SERVICE: "web"})
-    assert set(against([unlabelled], defined())) == {"specification"}
+    assert set(against([replace(seen, labels={LABEL_SERVICE: "web"})], defined())) == {"specification"}
 
 
 @pytest.mark.parametrize("name", sorted(raised(defined()).fields))

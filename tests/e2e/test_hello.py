@@ -20,11 +20,6 @@ from tests.e2e.live import Live
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> None:
-    """Production stands from test to test here; the module's own fixture removes it, and its label shows if not."""
-
-
 def status(hello: Live, exit: int = 0) -> dict[str, object]:
     data: dict[str, object] = hello.otagate("status", exit=exit)["data"]
     return data
