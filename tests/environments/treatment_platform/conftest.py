@@ -7,7 +7,7 @@ import pytest
 
 SERVICES = Path(__file__).parents[3] / "environments" / "treatment-platform" / "services"
 
-for name in ("dose-engine", "linac", "planner", "reference"):
+for name in ("dose-engine", "linac", "planner", "reference", "suite"):
     sys.path.insert(0, str(SERVICES / name))
 
 from phantoms.study import Study  # noqa: E402

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 
-from reference_dose.inputs import Lattice, Unfit, Volume, fields_of, lattice_of, patient_of, read_slices
+from reference_dose.inputs import Lattice, Volume, fields_of, lattice_of, patient_of, read_slices
 
 CONTENT = Path("/opt/reference/content.sha256")  # of everything that computes in this image
 
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     plan, slices, structures, out, *like = (Path(argument) for argument in arguments)
     try:
         dose, lattice = reference_dose(plan, slices, structures, like[0] if like else None)
-    except (Unfit, OSError, AttributeError, KeyError, ValueError) as error:
+    except Exception as error:  # damaged bytes make the library raise anything at all
         print(f"cannot compute: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     np.savez_compressed(out, dose=dose, origin=lattice.origin, spacing=lattice.spacing)
@@ -39,7 +39,8 @@ def reference_dose(plan: Path, slices: Path, structures: Path, like: Path | None
     patient = patient_of(read_slices(slices), dcmread(structures))
     lattice = lattice or patient.lattice
     if kept and kept.is_file():
-        return np.load(kept)["dose"], lattice
+        with np.load(kept) as found:
+            return found["dose"], lattice
     fields, fractions = fields_of(dcmread(plan))
 
     from reference_dose.calibration import output  # the engine takes seconds to load: not for what is kept

@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
@@ -110,8 +108,18 @@ def _outline(structures: Dataset, lattice: Lattice, heights: Volume) -> NDArray[
     for contour in drawn.ContourSequence:
         corners = np.array([float(value) for value in contour.ContourData]).reshape(-1, 3)
         plane = int(np.argmin(np.abs(heights - corners[0, 2])))
-        body[plane] ^= Polygon(corners[:, :2]).contains_points(centres).reshape(lattice.shape[1:])
+        body[plane] ^= (winding(corners[:, :2], centres) != 0).reshape(lattice.shape[1:])
     return body
+
+
+def winding(polygon: Volume, points: Volume) -> NDArray[np.int64]:
+    """How often the closed polygon (n, 2) goes around each of the points (m, 2), counter-clockwise."""
+    turns = np.zeros(len(points), dtype=np.int64)
+    for start, end in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        side = (end[0] - start[0]) * (points[:, 1] - start[1]) - (points[:, 0] - start[0]) * (end[1] - start[1])
+        turns += (start[1] <= points[:, 1]) & (points[:, 1] < end[1]) & (side > 0)
+        turns -= (end[1] <= points[:, 1]) & (points[:, 1] < start[1]) & (side < 0)
+    return turns
 
 
 def lattice_of(dose: Dataset) -> Lattice:
@@ -129,8 +137,3 @@ def read_slices(folder: Path) -> list[Dataset]:
     if not files:
         raise Unfit(f"there are no slices in {folder}")
     return [dcmread(file) for file in files]
-
-
-def plain(lattice: Lattice) -> dict[str, Any]:
-    """As plain values, for records."""
-    return {"origin": list(lattice.origin), "spacing": list(lattice.spacing), "shape": list(lattice.shape)}
