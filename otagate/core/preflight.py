@@ -48,7 +48,9 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
     """Every condition that does not hold, worst first; empty means go on."""
     test_again = "otagate test again, then promote the new run"
     found: list[Objection] = []
-    if judged.production != now.production:
+    already_live = judged.release == now.live_release
+    # Where it is live already, its own promotion is what changed production.
+    if judged.production != now.production and not already_live:
         found.append(
             Objection(
                 "production-changed",
@@ -81,7 +83,7 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
         found.append(
             Objection("changed", f"changed since run {judged.run}: {', '.join(changed)}", test_again),
         )
-    if judged.release == now.live_release:
+    if already_live:
         found.append(Objection("already-live", "this very release is live already", "nothing needs to be done"))
     return (*found, *_demanded(policy), *_clocks(policy, now.clocks))
 

@@ -52,6 +52,10 @@ def test_what_the_policy_demands_and_nothing_shows_is_no_pass(policy: Policy, co
     assert codes(policy=policy) == [code]
 
 
+def test_a_release_that_is_live_already_is_told_as_that_and_not_as_a_changed_production() -> None:
+    assert codes(now=replace(NOW, live_release="rel", production="changed by its own promotion")) == ["already-live"]
+
+
 def test_only_a_changed_production_is_an_alarm() -> None:
     found = objections(Policy(), replace(JUDGED, decision=Decision.REFUSE), replace(NOW, production="x"))
     assert [(o.code, o.alarm) for o in found] == [("production-changed", True), ("not-approved", False)]
