@@ -188,7 +188,12 @@ class _Session:
 
     def close(self) -> None:
         self._ended.set()
-        ends = (lambda: self._socket.shutdown(socket.SHUT_RDWR), self._stream.close, self._socket.close)
+        # The SDK hangs its response on the stream: closed after the socket it complains when it is collected.
+        response = getattr(self._stream, "_response", self._stream)
+        ends = (
+            *(lambda: self._socket.shutdown(socket.SHUT_RDWR), response.close),
+            *(self._stream.close, self._socket.close),
+        )
         for end in ends:  # a TLS or ssh stream may know only one of them
             with contextlib.suppress(OSError, AttributeError, TypeError):
                 end()
