@@ -200,7 +200,7 @@ def test_a_killed_deployment_is_undone_by_recover(hello: Live) -> None:
     process.kill()
     process.communicate(timeout=30)
     if status(hello)["promotion"]["phase"] in ("deploying", "smoking", "discarding"):  # type: ignore[index]
-        hello.otagate("recover")
+        hello.otagate("recover", exit=5)
     assert status(hello)["promotion"]["phase"] in ("abandoned", "promoted")  # type: ignore[index]
     assert asked(hello)[0] == status(hello)["live"]
     if status(hello)["promotion"]["phase"] == "abandoned":  # type: ignore[index]
