@@ -21,6 +21,8 @@ RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 DIGITS = ".10g"  # a decimal string holds 16 characters
 JAW_ROOM = 5.0  # mm between the modulator's edge and the jaws
 LARGEST_STORED = 2**32 - 1
+# What the modulator would be milled from: for the standard's sake, the transmission is what is computed with.
+MATERIAL, MATERIAL_PER_MM, THICKEST = "BRASS", 0.04, 250.0
 COPIED = (
     "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
@@ -139,7 +141,7 @@ def _beam(which: int, beam: Beam, transmission: Floats) -> Dataset:
 
 def _modulator(beam: Beam, transmission: Floats) -> Dataset:
     made = Dataset()
-    made.CompensatorNumber, made.CompensatorID, made.MaterialID = 1, f"MOD{beam.gantry:03.0f}", ""
+    made.CompensatorNumber, made.CompensatorID, made.MaterialID = 1, f"MOD{beam.gantry:03.0f}", MATERIAL
     made.SourceToCompensatorTrayDistance = None
     made.CompensatorRows, made.CompensatorColumns = beam.open_.shape
     made.CompensatorPixelSpacing = [format(beam.pixel, DIGITS)] * 2
@@ -148,6 +150,8 @@ def _modulator(beam: Beam, transmission: Floats) -> Dataset:
     full = np.zeros(beam.open_.shape)
     full[beam.open_] = transmission
     made.CompensatorTransmissionData = [format(value, DIGITS) for value in full.ravel()]
+    thickness = -np.log(np.maximum(full, np.exp(-MATERIAL_PER_MM * THICKEST))) / MATERIAL_PER_MM
+    made.CompensatorThicknessData = [format(abs(value), ".6g") for value in thickness.ravel()]
     return made
 
 

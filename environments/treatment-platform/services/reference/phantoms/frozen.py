@@ -11,6 +11,7 @@ RT_PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 MACHINE, SAD = "OTA-6MV", 1000.0
 FRACTIONS = 25
 METERSET = 90.0  # monitor units of each beam
+BRASS = 0.04  # attenuation in 1/mm
 
 
 def frozen_plan(
@@ -88,12 +89,13 @@ def _seen(
 
 def _modulator(transmission: NDArray[np.float64], pixel: float, left: float, top: float) -> Dataset:
     made = Dataset()
-    made.CompensatorNumber, made.CompensatorID, made.MaterialID = 1, "FROZEN", ""
+    made.CompensatorNumber, made.CompensatorID, made.MaterialID = 1, "FROZEN", "BRASS"
     made.SourceToCompensatorTrayDistance = None
     made.CompensatorRows, made.CompensatorColumns = transmission.shape
     made.CompensatorPixelSpacing = [f"{pixel:.10g}", f"{pixel:.10g}"]
     made.CompensatorPosition = [f"{left:.10g}", f"{top:.10g}"]
     made.CompensatorTransmissionData = [f"{value:.8f}" for value in transmission.ravel()]
+    made.CompensatorThicknessData = [f"{abs(value):.6g}" for value in -np.log(transmission.ravel()) / BRASS]
     return made
 
 

@@ -53,7 +53,7 @@ def ct_slices(study: Study) -> list[Dataset]:
         made.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         made.AcquisitionNumber, made.InstanceNumber, made.KVP = 1, plane + 1, "120"
         made.PatientPosition, made.FrameOfReferenceUID = "HFS", study.uid("frame")
-        made.PositionReferenceIndicator = ""
+        made.PositionReferenceIndicator, made.Laterality = "", ""
         x, y, z = study.origin
         made.ImagePositionPatient = [f"{x:.10g}", f"{y:.10g}", f"{z + plane * study.spacing[2]:.10g}"]
         made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
