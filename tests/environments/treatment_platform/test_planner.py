@@ -238,6 +238,30 @@ def test_an_engine_that_is_out_of_order_is_asked_again(parts: Parts, hospital: H
     assert eventually(lambda: len(hospital.asked) >= 3)
 
 
+def test_a_plan_that_the_machine_missed_is_sent_later_and_computed_once(
+    hospital: Hospital, linac: tuple[Plans, int]
+) -> None:
+    class Off(Machine):
+        off = 2
+
+        def send(self, plan: bytes) -> str:
+            if self.off:
+                self.off -= 1
+                raise Trouble("linac", "the machine takes no association", 502)
+            return super().send(plan)
+
+    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
+    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
+    machine = Off(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
+    worker = Worker(archive, Courses(archive, engine, machine, USUAL), period=0.05)
+    hospital.waiting = ["1.2.1"]
+    worker.start()
+    worker.activate()
+    assert eventually(lambda: len(linac[0].all()) == 1)
+    assert len(hospital.asked) == 1
+    worker.close()
+
+
 def test_the_worker_outlives_an_archive_that_is_down(
     parts: Parts, hospital: Hospital, linac: tuple[Plans, int]
 ) -> None:

@@ -1,4 +1,7 @@
-"""The chain for one structure set: the engine computes, the plan goes to the machine. Once, however many ask."""
+"""The chain for one structure set: the engine computes, the plan goes to the machine. Once, however many ask.
+
+A plan that is computed and could not be sent is owed: asking again sends it, and computes nothing.
+"""
 
 import time
 from collections import OrderedDict
@@ -8,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from planner.archive import Archive
-from planner.engine import Engine
+from planner.engine import Answer, Engine
 from planner.machine import Machine
 
 REMEMBERED = 1000
@@ -23,6 +26,7 @@ class Courses:
         self._machine = machine
         self._usual = usual
         self._done: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._owed: dict[str, Answer] = {}
         self._turns: dict[str, Lock] = {}
         self._lock = Lock()
 
@@ -42,20 +46,24 @@ class Courses:
             known = self.find(structure_set)
             if known is not None and not more:
                 return known
-            made = self._chain({**self._usual, **more, "study": study, "structure_set": structure_set})
+            if more:
+                self._owed.pop(structure_set, None)
+            made = self._chain(structure_set, {**self._usual, **more, "study": study, "structure_set": structure_set})
             with self._lock:
                 self._done[structure_set] = made
                 while len(self._done) > REMEMBERED:
                     self._turns.pop(self._done.popitem(last=False)[0], None)
             return made
 
-    def _chain(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    def _chain(self, structure_set: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         hops = [("begin", time.perf_counter())]
-        answer = self._engine.ask("/plans", wanted)
+        answer = self._owed.get(structure_set) or self._engine.ask("/plans", wanted)
+        self._owed[structure_set] = answer
         hops.append(("engine", time.perf_counter()))
         plan = self._archive.fetch(str(wanted["study"]), str(answer.body["plan"]))
         hops.append(("fetch", time.perf_counter()))
         taken = self._machine.send(plan)
+        del self._owed[structure_set]
         hops.append(("linac", time.perf_counter()))
         seconds = {name: round(at - before, 4) for (_, before), (name, at) in pairwise(hops)}
         kept = ("study", "structure_set", "plan", "dose", "optimiser", "figures", "goals", "scan")

@@ -24,6 +24,9 @@ class Worker:
         self._ended = False
         self._working = Lock()
         self._refused: dict[str, int] = {}  # structure set → objects its study had when it was refused
+        self._again: dict[
+            str, Waiting
+        ] = {}  # what failed for now: with a plan in the archive it waits no more, yet is owed
         self._thread = Thread(target=self._run, name="worker", daemon=True)
 
     @property
@@ -72,7 +75,7 @@ class Worker:
         except Trouble as trouble:
             log.warning("the archive could not be looked at: %s", trouble.code)
             return
-        for one in found:
+        for one in {**self._again, **{one.structure_set: one for one in found}}.values():
             with self._working:
                 if not self._active:
                     return
@@ -87,5 +90,9 @@ class Worker:
             log.warning("no plan for %s: %s", one.structure_set, trouble.code)
             if trouble.lasting:
                 self._refused[one.structure_set] = one.objects
+                self._again.pop(one.structure_set, None)
+            else:
+                self._again[one.structure_set] = one
             return
+        self._again.pop(one.structure_set, None)
         log.info("plan %s for %s is at the machine", made["plan"], one.structure_set)
