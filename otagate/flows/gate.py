@@ -25,7 +25,7 @@ from otagate.flows.mirror import (
     raise_mirror,
 )
 from otagate.flows.suites import Bench, Gathered, run_suites
-from otagate.ports import Ports, Progress, StoredRun
+from otagate.ports import CrashWatch, Ports, Progress, StoredRun
 
 _NOTHING = Gathered({}, {}, ())
 
@@ -128,7 +128,7 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
     mirror = plan_mirror(platform, subject.production, subject.candidate, ports, header.run)
     folder = ports.vault.folder(header.run)
     with ports.engine.watch_crashes(platform.name, Binding.CANDIDATE) as crashes:
-        unhealthy = _raise(platform, mirror, ports, folder)
+        unhealthy = _raise(platform, mirror, ports, folder, crashes)
         if unhealthy:
             record, gathered = Record({}, {}, unhealthy, None), _NOTHING
         else:
@@ -169,7 +169,7 @@ def _measure(bench: Bench, subject: Subject) -> tuple[Record, Gathered]:
     return Record(gathered.suites, gathered.metrics, bench.crashes.seen(), comparison), gathered
 
 
-def _raise(platform: Platform, mirror: Mirror, ports: Ports, folder: str) -> tuple[Crash, ...]:
+def _raise(platform: Platform, mirror: Mirror, ports: Ports, folder: str, crashes: CrashWatch) -> tuple[Crash, ...]:
     """Raise both sides. A candidate that never gets healthy beside a healthy baseline is the build's own doing and is
     answered as its crashes; anything else that breaks is a fault outside and is raised."""
     try:
@@ -183,6 +183,9 @@ def _raise(platform: Platform, mirror: Mirror, ports: Ports, folder: str) -> tup
         baseline = [seen.get(name) for name in mirror.containers(Binding.BASELINE)]
         if not all(c is not None and _well(c) for c in baseline):
             raise
+        # One that its policy starts again and again may be up at the moment of this look.
+        if ended := tuple(crash for crash in crashes.seen() or () if crash.container == fault.at):
+            return ended
         sick = seen.get(fault.at)
         if sick is None or not sick.started_at > 0 or _well(sick):
             raise

@@ -43,7 +43,7 @@ class StageFault(Exception):
 
 
 class GivenUpError(Exception):
-    """Another container of the stage failed first: this one has nothing of its own to say."""
+    """Another container of the same side failed first: this one has nothing of its own to say."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible carries no types
@@ -131,7 +131,11 @@ def own(kind: str, name: str, labels: Mapping[str, str] | None, stage: Mapping[s
 
 
 class Raising:
-    """One stage on its way up. Each container has a thread; the first fault stops them all."""
+    """One stage on its way up. Each container has a thread; the first fault of a side stops that side.
+
+    A stage that raises a mirror holds a candidate and a baseline. Whether a sick candidate is its build's own doing
+    shows only beside a baseline that got well, so the one does not stop the other.
+    """
 
     def __init__(self, api: docker.APIClient, stage: Mapping[str, Any], until: float, check: bool) -> None:
         self.api = api
@@ -141,7 +145,8 @@ class Raising:
         self.networks: dict[str, str] = {}
         self.present: dict[str, dict[str, Any]] = {}
         self.ready = {wanted["name"]: threading.Event() for wanted in stage["containers"]}
-        self.faults: list[StageFault] = []
+        self.sides = {wanted["name"]: wanted["labels"].get(LABEL_BINDING, "") for wanted in stage["containers"]}
+        self.faults: list[tuple[str, StageFault]] = []
         self.guard = threading.Lock()
 
     def run(self) -> dict[str, Any]:
@@ -151,7 +156,7 @@ class Raising:
         with ThreadPoolExecutor(max(1, len(wanted))) as threads:
             changed = [name for name in threads.map(self._one, wanted) if name]
         if self.faults:
-            raise self.faults[0]
+            raise self.faults[0][1]
         return {"changed": bool(changed), "changed_names": changed, "stage": self.stage["name"]}
 
     def _order(self, wanted: list[dict[str, Any]]) -> None:
@@ -192,7 +197,7 @@ class Raising:
                 changed = self._converge(wanted)
         except StageFault as fault:
             with self.guard:
-                self.faults.append(fault)
+                self.faults.append((self.sides[name], fault))
             return ""
         except GivenUpError:
             return ""
@@ -270,7 +275,7 @@ class Raising:
             time.sleep(POLL)
 
     def _check_time(self, name: str, doing: str = "is not up") -> None:
-        if self.faults:
+        if any(side == self.sides[name] for side, _ in self.faults):
             raise GivenUpError
         if time.time() >= self.until:
             within = f"{self.stage['deadline']:g} s"

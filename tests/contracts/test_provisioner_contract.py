@@ -15,7 +15,7 @@ from otagate.core.errors import ProvisionFault
 from otagate.ports import Provisioner
 from tests.fakes.provisioner import FakeProvisioner
 from tests.fakes.world import World
-from tests.playbooks.scenery import AT_ONCE, NEVER, Scene, scene
+from tests.playbooks.scenery import AT_ONCE, NEVER, SLOWLY, Scene, scene
 
 DYING, SICK = "sha256:" + "d" * 64, "sha256:" + "e" * 64
 
@@ -55,10 +55,10 @@ class Bench:
             return self.world.containers[name].id
         return str(self._client().containers.get(name).attrs["State"]["StartedAt"])
 
-    def dying(self, service: str) -> Container:
+    def dying(self, service: str, **wanted: Any) -> Container:
         if self.world is not None:
-            return self.scene.container(service, image=DYING)
-        return self.scene.container(service, command=("sh", "-c", "echo fatal: cannot begin; exit 1"))
+            return self.scene.container(service, image=DYING, **wanted)
+        return self.scene.container(service, command=("sh", "-c", "echo fatal: cannot begin; exit 1"), **wanted)
 
     def sick(self, service: str) -> Container:
         image = SICK if self.world is not None else self.scene.image
@@ -138,6 +138,23 @@ def test_a_container_that_ends_is_named_with_its_last_words(bench: Bench) -> Non
 
     assert caught.value.at == scene.name("store")
     assert "fatal: cannot begin" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("sick", "well"), [(Binding.CANDIDATE, Binding.BASELINE), (Binding.BASELINE, Binding.CANDIDATE)]
+)
+def test_a_side_that_fails_does_not_stop_the_other(bench: Bench, sick: Binding, well: Binding) -> None:
+    scene = bench.scene
+    dying = bench.dying("store", binding=sick)
+    store = scene.container("store", binding=well, healthcheck=SLOWLY)
+    web = scene.container("web", binding=well, after=(store.name,))
+    sides = tuple(Network(scene.network(side), True, scene.labels(binding=side)) for side in (sick, well))
+
+    with pytest.raises(ProvisionFault, match=r"ended \(exit 1\)") as caught:
+        bench.apply(scene.stage(dying, store, web, networks=sides))
+
+    assert caught.value.at == dying.name
+    assert bench.running(web.name)
 
 
 def test_a_container_that_never_gets_healthy_is_named_at_the_deadline(bench: Bench) -> None:

@@ -128,6 +128,12 @@ def test_a_crashing_build_is_refused_by_the_crash_rule_alone(hello: Live) -> Non
     assert failed == [("crash", "crashed")]
 
 
+def test_a_build_that_ends_as_soon_as_it_starts_is_refused_beside_a_healthy_baseline(hello: Live) -> None:
+    envelope = hello.otagate("test", "web=otagate/base:13", exit=1)
+    failed = [(f["rule"], f["reason"]) for f in envelope["findings"] if f["mark"] == "fail"]
+    assert failed == [("crash", "crashed")]
+
+
 def test_an_interrupt_takes_the_mirror_down_and_leaves_production_alone(
     hello: Live, engine: docker.DockerClient
 ) -> None:

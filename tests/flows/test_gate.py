@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.build import Build
+from otagate.core.container import Stage
 from otagate.core.errors import Busy, ProvisionFault, UsageError
 from otagate.core.judge import Decision, Mark, Reason
 from otagate.core.suite import Outcome
@@ -103,6 +104,22 @@ def test_a_build_that_never_gets_healthy_beside_a_healthy_baseline_is_refused() 
     stored = tried(scene)
     assert stored.verdict.decision is Decision.REFUSE
     assert [f.rule for f in stored.verdict.failed()] == ["crash"]
+
+
+def test_a_build_that_is_started_again_and_again_is_refused_though_it_is_up_at_the_moment_of_the_look() -> None:
+    scene = raised()
+
+    def ends(stage: Stage) -> None:
+        for container in stage.containers:
+            scene.world.raise_container(container, stage.cloud)
+        scene.world.end("p-green-candidate-web", "exit 3")
+        raise ProvisionFault("container p-green-candidate-web ended (exit 3)", at="p-green-candidate-web")
+
+    scene.provisioner.before = ends
+    stored = tried(scene)
+    assert stored.verdict.decision is Decision.REFUSE
+    assert stored.record.crashes is not None
+    assert [crash.reason for crash in stored.record.crashes] == ["exit 3"]
 
 
 def test_when_the_baseline_is_unhealthy_too_it_is_a_fault_outside() -> None:

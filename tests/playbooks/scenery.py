@@ -34,6 +34,7 @@ from playbooks.action_plugins.otagate_stage import Raising, look
 BASE = "otagate/base:13"
 ENGINE = os.environ.get("DOCKER_HOST") or LOCAL_ENGINE
 AT_ONCE = Healthcheck(("CMD", "true"), 0.5, 2.0, 3, 0.0)
+SLOWLY = Healthcheck(("CMD-SHELL", "sleep 1"), 0.5, 3.0, 10, 0.0)
 NEVER = Healthcheck(("CMD-SHELL", "echo not today; false"), 0.5, 2.0, 1000, 0.0)
 
 
