@@ -57,10 +57,10 @@ def platform(where: str | None) -> Platform:
     return load(find_platform(where, Path.cwd()))
 
 
-def init(target: Path) -> list[str]:
+def init(target: Path, like: str) -> list[str]:
     from otagate.config.starter import init as write
 
-    return [str(path.relative_to(target.absolute())) for path in write(target)]
+    return [str(path.relative_to(target.absolute())) for path in write(target, like)]
 
 
 def wire(platform: Platform, tell: Tell) -> Ports:

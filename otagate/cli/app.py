@@ -62,6 +62,7 @@ def doctor(platform: PlatformOption = None, output: OutputOption = Output.TEXT) 
 @app.command()
 def init(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    like: Annotated[str, typer.Option("--like", metavar="NAME", help="The shipped platform to begin with.")] = "hello",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Write a new platform that runs into DIR. Overwrites nothing; needs no engine.
@@ -70,7 +71,7 @@ def init(
     """
     from otagate.cli.platforms import init as body
 
-    raise typer.Exit(run("init", output, lambda: body(folder)))
+    raise typer.Exit(run("init", output, lambda: body(folder, like)))
 
 
 @app.command()

@@ -7,8 +7,7 @@ from otagate import wiring
 from otagate.cli.result import Result
 from otagate.core.errors import Exit, UsageError
 from otagate.core.promotion import Phase
-from otagate.demo import story as stories
-from otagate.demo.expected import HELLO
+from otagate.demo import command, scenario, story
 
 
 def demo(*, fast: bool, keep: bool) -> Result:
@@ -18,16 +17,16 @@ def demo(*, fast: bool, keep: bool) -> Result:
             code="not-yet",
             hint="otagate demo --fast",
         )
+    told = scenario.HELLO
     with wiring.stage_for_demo(keep=keep) as (folder, platform, home, environment):
-        story = stories.Story(folder, platform, home, environment, _say)
-        ending = stories.tell(story)
-        promoted = next(e.image for e in HELLO if e.promotion is Phase.ROLLED_BACK)
-        figures = {name.strip(): value for name, value in stories.lines_of(ending.account, ending.missing)}
+        ending = story.tell(command.Story(folder, platform, home, environment, _say), told)
+        promoted = next(e.image for e in told.builds if e.promotion is Phase.ROLLED_BACK)
+        figures = {name.strip(): value for name, value in ending.lines}
         page = wiring.write_demo_report(home, platform, ending.runs[promoted], figures)
-    text = _ending(ending, page)
     data = {
         "seconds": round(ending.seconds, 1),
         "verdicts": dict(ending.verdicts),
+        "promotions": dict(ending.promotions),
         "account": figures,
         "steps": [{"title": title, "seconds": round(seconds, 1)} for title, seconds in ending.steps],
         "surprises": list(ending.surprises),
@@ -36,8 +35,10 @@ def demo(*, fast: bool, keep: bool) -> Result:
     errors = [
         {"code": "surprise", "message": s, "hint": f"the runs are kept in {home}", "at": ""} for s in ending.surprises
     ]
-    follow_up = "otagate init my-platform, then otagate up -p my-platform"
-    return Result(Exit.DONE if ending.well else Exit.REFUSED, data, text, errors=errors, next=follow_up)
+    follow_up = f"otagate init my-platform --like {told.like}, then otagate up -p my-platform"
+    return Result(
+        Exit.DONE if ending.well else Exit.REFUSED, data, _ending(ending, page), errors=errors, next=follow_up
+    )
 
 
 def _say(line: str) -> None:
@@ -45,11 +46,12 @@ def _say(line: str) -> None:
     sys.stderr.flush()
 
 
-def _ending(ending: stories.Ending, page: str) -> str:
+def _ending(ending: story.Ending, page: str) -> str:
+    wide = max(map(len, ending.verdicts), default=0)
     lines = [
         f"{'the story held' if ending.well else 'THE STORY DID NOT HOLD'}, {ending.seconds / 60:.1f} minutes",
-        *(f"  {image:<16} {came}" for image, came in ending.verdicts.items()),
-        *(f"  {name:<44} {value}" for name, value in stories.lines_of(ending.account, ending.missing)),
+        *(f"  {image:<{wide}}  {came}" for image, came in ending.verdicts.items()),
+        *(f"  {name:<44} {value}" for name, value in ending.lines),
         f"report: {Path(page)}",
     ]
     return "\n".join(lines)

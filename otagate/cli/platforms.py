@@ -27,8 +27,8 @@ def check(where: str | None) -> Result:
     return Result(Exit.DONE, data, text, next="otagate doctor, then otagate up")
 
 
-def init(folder: str) -> Result:
-    files = wiring.init(Path(folder))
+def init(folder: str, like: str) -> Result:
+    files = wiring.init(Path(folder), like)
     text = f"{len(files)} files written to {folder}"
     return Result(Exit.DONE, {"folder": folder, "files": files}, text, next=f"otagate check -p {folder}")
 

@@ -35,7 +35,7 @@ def find_platform(path: str | None, cwd: Path) -> Path:
     for folder in (cwd, *cwd.parents):
         if _is_platform(folder):
             return folder
-    near = _platforms(cwd / "environments")
+    near = platforms_in(cwd / "environments")
     if len(near) == 1:
         return near[0]
     if near:
@@ -74,7 +74,8 @@ def _is_platform(folder: Path) -> bool:
     return (folder / SETTINGS).is_file()
 
 
-def _platforms(folder: Path) -> list[Path]:
+def platforms_in(folder: Path) -> list[Path]:
+    """The folders right below `folder` that hold a platform."""
     return sorted(entry.parent for entry in folder.glob(f"*/{SETTINGS}"))
 
 
@@ -87,5 +88,5 @@ def _shown(folder: Path, cwd: Path) -> str:
 
 
 def _hint() -> str:
-    own = _names(_platforms(shipped("environments")))
+    own = _names(platforms_in(shipped("environments")))
     return f"name one with -p PATH; shipped: {own or 'none'}"

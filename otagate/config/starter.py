@@ -1,4 +1,4 @@
-"""`otagate init`: a new platform that runs, made from the shipped hello platform."""
+"""`otagate init`: a new platform that runs, made from a shipped one."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from otagate.config.find import shipped
+from otagate.config.find import platforms_in, shipped
 from otagate.config.load import SETTINGS, load
 from otagate.config.paths import reason
 from otagate.config.reserved import HINT, refusal
@@ -18,13 +18,14 @@ STARTER = "hello"
 _LEFT_OUT = ("__pycache__", ".pytest_cache", "data", "*.pyc", "*.dcm")
 
 
-def init(target: Path, environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """Put a new platform into `target` (made if missing) and answer its files; its images stay hello's.
+def init(target: Path, like: str = STARTER, environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Put a new platform into `target` (made if missing) and answer its files; its images stay those of the shipped
+    platform `like`.
 
-    UsageError if there is something already or its name makes no platform's name or a reserved one; Fault if it cannot
-    be written. Nothing is overwritten, and after a failure nothing stands there half.
+    UsageError if there is something already, its name makes no platform's name or a reserved one, or no such platform
+    is shipped; Fault if it cannot be written. Nothing is overwritten, and after a failure nothing stands there half.
     """
-    target = target.absolute()
+    target, original = target.absolute(), _original(like)
     name = platform_name(target.resolve().name)
     if why := refusal(name, environment):
         raise UsageError(f"{name} cannot be the platform's name: {why}", code="init", hint=HINT)
@@ -37,7 +38,7 @@ def init(target: Path, environment: Mapping[str, str] = os.environ) -> list[Path
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
             made = Path(scratch) / name
-            _copy(shipped("environments") / STARTER, made)
+            _copy(original, made)
             _rename(made / SETTINGS, name)
             load(made, environment)
             os.rename(made, target)  # over an empty folder too; a full one makes it fail
@@ -45,6 +46,15 @@ def init(target: Path, environment: Mapping[str, str] = os.environ) -> list[Path
         message = f"{shown(str(target))} cannot be written: {reason(error)}"
         raise Fault(message, code="init", hint="make room, or name a folder you may write to") from None
     return sorted(path for path in target.rglob("*") if path.is_file())
+
+
+def _original(like: str) -> Path:
+    home = shipped("environments")
+    known = [folder.name for folder in platforms_in(home)]
+    if like not in known:
+        message = f"otagate brings no platform {shown(like)}"
+        raise UsageError(message, code="init", hint=f"one of: {', '.join(known)}")
+    return home / like
 
 
 def platform_name(folder: str) -> str:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-HTTP = ("kept-alive", "fresh")
+# Requests that reach the service under test: each answer must say whose it is.
+ANSWERED = ("kept-alive", "fresh", "forward", "plan")
+READ = "read"  # of a service that has no colour
 
 
 @dataclass(frozen=True)
 class Request:
-    """Times in seconds since the epoch; `came` is an HTTP status, a DIMSE status, "whole", or how it broke."""
+    """Times in seconds since the epoch; `came` is an HTTP status, a DIMSE status, "whole", or how it broke; `what`
+    names the object or plan that was acknowledged."""
 
     kind: str
     began: float
@@ -28,14 +31,28 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class After:
+    """What was found when all was over. `missing`: acknowledged instances that are not there; `astray`: acknowledged
+    plans that the machine has not exactly once; `unplanned`: whole scans that never got a plan."""
+
+    missing: int
+    astray: int = 0
+    unplanned: int = 0
+
+
+@dataclass(frozen=True)
 class Account:
     """`harmed`: answered 500 by a build that went bad. `stale`: begun after a flip's acknowledgement, answered by the
-    old colour. `recovery`: seconds from the first harmed answer to the flip back; None if none was harmed."""
+    old colour. `kept` and `plans` were acknowledged. `recovery`: seconds from the first harmed answer to the flip
+    back; None if none was harmed."""
 
     requests: int
     failed: int
     stale: int
     harmed: int
+    reads: int
+    reads_failed: int
+    plans: tuple[str, ...]
     stores: int
     stores_failed: int
     associations: int
@@ -44,15 +61,17 @@ class Account:
     recovery: float | None
     by_colour: Mapping[str, int] = field(default_factory=dict)
 
-    def lost(self, missing: int) -> bool:
-        return bool(self.failed or self.stale or self.stores_failed or self.associations_cut or missing)
+    def lost(self, after: After) -> bool:
+        went = self.failed or self.stale or self.reads_failed or self.stores_failed or self.associations_cut
+        return bool(went or after.missing or after.astray or after.unplanned)
 
 
 def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str) -> Account:
     """Count the client's log against the flips; `first` is the colour that served before the first of them, `bad` the
     digest of the build that goes bad: only its 500s are harm, any other build's are failures."""
     entries = list(log)
-    http = [r for r in entries if r.kind in HTTP]
+    http = [r for r in entries if r.kind in ANSWERED]
+    reads = [r for r in entries if r.kind == READ]
     stores = [r for r in entries if r.kind == "store"]
     associations = [r for r in entries if r.kind == "association"]
     harmed = [r for r in http if r.came == "500" and r.build and r.build == bad]
@@ -66,6 +85,9 @@ def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str)
         failed=len(failed),
         stale=len(stale),
         harmed=len(harmed),
+        reads=len(reads),
+        reads_failed=sum(r.came != "200" for r in reads),
+        plans=tuple(r.what for r in http if r.kind == "plan" and r.came == "200"),
         stores=len(stores),
         stores_failed=len(stores) - len(kept),
         associations=len(associations),
@@ -74,6 +96,32 @@ def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str)
         recovery=_recovery(harmed, flips),
         by_colour={c: sum(r.colour == c for r in http) for c in sorted({r.colour for r in http if r.colour})},
     )
+
+
+def lines_of(counted: Account, after: After, *, plans: bool) -> list[tuple[str, str]]:
+    """The account as people read it; `plans`: whether the platform has a machine that gets them."""
+    recovery = "none harmed" if counted.recovery is None else f"{counted.recovery:.2f} s"
+    lines = [
+        ("HTTP requests", f"{counted.requests}"),
+        ("  failed", f"{counted.failed}"),
+        ("  answered by the old colour after the flip", f"{counted.stale}"),
+        ("  harmed by the build that went bad (500)", f"{counted.harmed}"),
+        ("  from the first of them to the way back", recovery),
+        ("DICOM associations", f"{counted.associations}"),
+        ("  cut", f"{counted.associations_cut}"),
+        ("instances stored", f"{counted.stores}"),
+        ("  not acknowledged", f"{counted.stores_failed}"),
+        ("  missing afterwards", f"{after.missing}"),
+    ]
+    if plans:
+        lines += [
+            ("reads at the archive", f"{counted.reads}"),
+            ("  failed reads", f"{counted.reads_failed}"),
+            ("plans acknowledged", f"{len(counted.plans)}"),
+            ("  not at the machine exactly once", f"{after.astray}"),
+            ("  scans left without a plan", f"{after.unplanned}"),
+        ]
+    return lines
 
 
 def _stale(request: Request, flips: Sequence[Flip], first: str) -> bool:

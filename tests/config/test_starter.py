@@ -33,6 +33,13 @@ def test_only_the_name_differs_from_the_starter(tmp_path: Path) -> None:
     ]
 
 
+def test_a_platform_that_is_not_shipped_is_none_to_begin_with(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="brings no platform 'clinic'") as raised:
+        init(tmp_path / "mine", "clinic")
+    assert "hello" in raised.value.hint
+    assert not (tmp_path / "mine").exists()
+
+
 def test_data_and_byte_code_stay_behind(tmp_path: Path) -> None:
     files = init(tmp_path / "clinic")
     assert not [path for path in files if path.suffix in (".pyc", ".dcm") or "data" in path.parts]
@@ -109,14 +116,14 @@ def test_it_works_from_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("folder", ["demo-clinic", "T clinic"])
 def test_a_name_that_make_clean_would_remove_is_refused_before_anything_is_written(folder: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="make clean removes") as caught:
-        init(tmp_path / folder, {})
+        init(tmp_path / folder, environment={})
     assert caught.value.hint
     assert list(tmp_path.iterdir()) == []
 
 
 def test_demo_and_tests_may_use_their_own_names(tmp_path: Path) -> None:
     permitted = {"OTAGATE_RESERVED_NAMES": "1"}
-    init(tmp_path / "t-clinic", permitted)
+    init(tmp_path / "t-clinic", environment=permitted)
     assert load(tmp_path / "t-clinic", permitted).name == "t-clinic"
 
 

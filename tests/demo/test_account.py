@@ -1,4 +1,4 @@
-from otagate.demo.account import Flip, Request, account
+from otagate.demo.account import After, Flip, Request, account, lines_of
 
 BAD = "sha256:ab"
 FLIPS = [Flip(100.0, "green"), Flip(200.0, "blue")]
@@ -54,16 +54,46 @@ def test_cut_associations_and_refused_stores_are_counted() -> None:
     counted = account(log, [], "blue", BAD)
     assert (counted.stores, counted.stores_failed, counted.kept) == (2, 1, ("1.2.3",))
     assert (counted.associations, counted.associations_cut) == (2, 1)
-    assert counted.lost(0)
+    assert counted.lost(After(missing=0))
 
 
 def test_nothing_lost_means_nothing_failed_stale_cut_or_missing() -> None:
     clean = account([http(1, "blue")], [], "blue", BAD)
-    assert not clean.lost(0)
-    assert clean.lost(1)
+    assert not clean.lost(After(missing=0))
+    assert clean.lost(After(missing=1))
+    assert clean.lost(After(missing=0, astray=1))
+    assert clean.lost(After(missing=0, unplanned=1))
 
 
 def test_a_500_of_any_other_build_is_a_failure_and_so_is_an_answer_that_does_not_say_whose_it_is() -> None:
     log = [http(150, "green", "500", build="sha256:honest"), http(150, ""), http(150, "green", build="")]
     counted = account(log, FLIPS, "blue", BAD)
     assert (counted.harmed, counted.failed) == (0, 3)
+
+
+def test_a_read_of_the_archive_needs_no_colour_but_an_answer() -> None:
+    log = [Request("read", 1, 2, "200", "", ""), Request("read", 1, 2, "ReadTimeout", "", "")]
+    counted = account(log, [], "blue", BAD)
+    assert (counted.requests, counted.failed, counted.reads, counted.reads_failed) == (0, 0, 2, 1)
+    assert counted.lost(After(missing=0))
+
+
+def test_only_a_plan_that_was_acknowledged_must_be_at_the_machine() -> None:
+    log = [
+        Request("plan", 1, 2, "200", "blue", BAD, "1.2.3"),
+        Request("plan", 1, 2, "500", "blue", BAD, ""),
+        Request("plan", 1, 2, "502", "blue", "sha256:honest", ""),
+    ]
+    counted = account(log, [], "blue", BAD)
+    assert (counted.requests, counted.plans, counted.harmed, counted.failed) == (3, ("1.2.3",), 1, 1)
+
+
+def test_a_forward_dose_by_the_old_colour_is_stale_too() -> None:
+    assert account([Request("forward", 100.5, 100.6, "200", "blue", BAD)], FLIPS, "blue", BAD).stale == 1
+
+
+def test_plans_are_told_only_where_there_is_a_machine() -> None:
+    counted = account([http(1, "blue")], [], "blue", BAD)
+    without, with_ = (dict(lines_of(counted, After(0), plans=plans)) for plans in (False, True))
+    assert not [name for name in without if "plan" in name]
+    assert with_["  not at the machine exactly once"] == "0"

@@ -1,0 +1,49 @@
+import pytest
+
+from otagate.core.errors import Exit
+from otagate.core.judge import Decision
+from otagate.demo.expected import HELLO, Expectation
+from otagate.demo.scenario import HELLO as HELLO_STORY
+from otagate.demo.scenario import Scenario
+
+DOSE = ("dose", "case-failed")
+WRONG = Expectation(
+    "web:2", "wrong dose", Decision.REFUSE, Exit.REFUSED, "dose", "case-failed", also=("functional", "chain")
+)
+ALL = (DOSE, ("functional", "case-failed"), ("chain", "ratio-exceeded"))
+
+
+def test_a_verdict_by_all_documented_rules_is_as_it_must_be() -> None:
+    assert WRONG.departure("refuse", 1, ALL) == ""
+    assert WRONG.departure("refuse", 1, (*ALL, DOSE)) == ""  # a rule may find several things
+
+
+@pytest.mark.parametrize(
+    ("decision", "exit_", "failed", "told"),
+    [
+        ("approve", 0, (), "it is approve (exit 0)"),
+        ("inconclusive", 3, ALL, "it is inconclusive (exit 3)"),
+        ("refuse", 1, ALL[1:], "dose did not fail by case-failed"),
+        ("refuse", 1, (("dose", "too-few"), *ALL[1:]), "dose did not fail by case-failed"),
+        ("refuse", 1, (DOSE,), "chain, functional did not fail"),
+        ("refuse", 1, (*ALL, ("crash", "crashed")), "crash failed too"),
+    ],
+)
+def test_any_departure_is_said(decision: str, exit_: int, failed: tuple[tuple[str, str], ...], told: str) -> None:
+    assert WRONG.departure(decision, exit_, failed) == told
+
+
+@pytest.mark.parametrize("expected", HELLO, ids=lambda e: e.image)
+def test_on_hello_the_one_rule_fails_alone(expected: Expectation) -> None:
+    named = ((expected.rule, expected.reason),) if expected.rule else ()
+    assert expected.departure(expected.decision, expected.exit, named) == ""
+    assert expected.departure(expected.decision, expected.exit, (*named, ("other", "case-failed")))
+    if named:
+        assert expected.departure(expected.decision, expected.exit, ())
+
+
+@pytest.mark.parametrize("scenario", [HELLO_STORY], ids=lambda s: s.like)
+def test_a_story_promotes_one_build_for_good_and_has_one_brought_back(scenario: Scenario) -> None:
+    ends = [e.promotion for e in scenario.builds if e.promotion is not None]
+    assert [end.value for end in ends] == ["promoted", "rolled-back"]
+    assert all((e.decision is Decision.REFUSE) == bool(e.rule) for e in scenario.builds)
