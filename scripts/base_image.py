@@ -22,8 +22,9 @@ import docker
 import requests
 from docker.errors import DockerException
 
+from otagate.adapters.engine.build import follow_build, image_id
 from otagate.core.errors import EngineFault
-from scripts.builds import LABEL_INPUTS, follow_build, image_id, label_of
+from scripts.builds import LABEL_INPUTS, label_of
 from scripts.progress import Line
 
 TAG = "otagate/base:13"
@@ -130,7 +131,7 @@ def _take(
                 timeout=MAKING,
             ),
             TAG,
-            line,
+            line.doing,
         )
     except EngineFault as fault:
         return fault.message.splitlines()[0]

@@ -6,22 +6,19 @@ import json
 import os
 import re
 import tarfile
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
-import requests
 from docker.errors import ImageNotFound
 from docker.utils.build import exclude_paths
 
+from otagate.adapters.engine.build import build_image, image_id
 from otagate.core.errors import EngineFault
 from scripts.progress import Line
 
 LABEL_INPUTS = "otagate.inputs"  # digest of all an image was made from: equal means that it need not be made again
-SILENCE = 600  # seconds a build may say nothing: installing large packages is quiet work
-PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 # Names of images; `FROM ${ARG}` is none that could be known here, and a stage's name no image bears.
 _FROM = re.compile(r"^\s*FROM\s+(?:--platform=\S+\s+)?([\w./:@-]+)", re.IGNORECASE | re.MULTILINE)
 
@@ -84,7 +81,9 @@ def ensure_image(client: docker.DockerClient, recipe: Recipe) -> bool:
         if label_of(client, recipe.tag, LABEL_INPUTS) == digest:
             line.unchanged()
             return False
-        _build(client, recipe, digest, line)
+        labels = {**recipe.labels, LABEL_INPUTS: digest}
+        context = context_archive(recipe.context)
+        build_image(client, recipe.tag, context, arguments=recipe.args, labels=labels, say=line.doing)
         line.done("built")
         return True
 
@@ -93,7 +92,7 @@ def parents_of(client: docker.DockerClient, context: Path) -> dict[str, str]:
     """Image reference → ID of each FROM line that names an image which is there."""
     dockerfile = context / "Dockerfile"
     if not dockerfile.is_file():
-        raise EngineFault(f"there is no {dockerfile}", code="engine.build", hint="the context must hold a Dockerfile")
+        raise EngineFault(f"there is no {dockerfile}", code="build", hint="the context must hold a Dockerfile")
     found = {}
     for reference in _FROM.findall(dockerfile.read_text()):
         identity = image_id(client, reference)
@@ -102,56 +101,9 @@ def parents_of(client: docker.DockerClient, context: Path) -> dict[str, str]:
     return found
 
 
-def image_id(client: docker.DockerClient, reference: str) -> str:
-    """The image's ID, empty if the engine has none of that name."""
-    try:
-        return str(client.images.get(reference).id or "")
-    except ImageNotFound:
-        return ""
-
-
 def label_of(client: docker.DockerClient, reference: str, label: str) -> str:
     """The image's label, empty if there is none or no such image."""
     try:
         return str(client.images.get(reference).labels.get(label, ""))
     except ImageNotFound:
         return ""
-
-
-def _build(client: docker.DockerClient, recipe: Recipe, digest: str, line: Line) -> None:
-    proxies = {name: os.environ[name] for name in PROXIES if os.environ.get(name)}
-    stream = client.api.build(
-        fileobj=context_archive(recipe.context),
-        custom_context=True,
-        tag=recipe.tag,
-        buildargs={**proxies, **recipe.args},
-        labels={**recipe.labels, LABEL_INPUTS: digest},
-        rm=True,
-        forcerm=True,
-        decode=True,
-        timeout=SILENCE,
-    )
-    follow_build(stream, recipe.tag, line)
-
-
-def follow_build(stream: Iterator[Mapping[str, object]], tag: str, line: Line) -> None:
-    """Shows a build's stream and raises EngineFault if it ends in an error."""
-    said: deque[str] = deque(maxlen=20)
-    try:
-        for event in stream:
-            text = str(event.get("stream") or event.get("status") or "").rstrip()
-            if text:
-                said.append(text)
-                line.doing(text)
-            if "error" in event:
-                raise EngineFault(
-                    f"{tag} could not be built: {event['error']}\n" + "\n".join(f"    {old}" for old in said),
-                    code="engine.build",
-                    hint="mend what its last lines say, then: make setup",
-                )
-    except requests.RequestException as error:
-        raise EngineFault(
-            f"{tag}: the build said nothing for {SILENCE} s, or the engine went away: {error}",
-            code="engine.build",
-            hint="make setup",
-        ) from error

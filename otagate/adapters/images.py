@@ -5,26 +5,22 @@ An image is found again by its tag, which is the digest of all it was made from:
 
 import ast
 import io
-import os
 import tarfile
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import docker
 import requests
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import DockerException
 
 import otagate
+from otagate.adapters.engine.build import build_image, image_id
 from otagate.core.canonical import digest_of, digest_of_bytes
 from otagate.core.errors import EngineFault
 from otagate.ports import EdgeImages
 
 BASE, PYTHON = "otagate/base:13", "otagate/python:13"
 LABEL_SOURCE = "otagate.source"
-_SILENCE = 600  # seconds a build may say nothing: installing packages is quiet work
-_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _PYTHON_DOCKERFILE = f"""\
 FROM {BASE}
 RUN apt-get update \\
@@ -36,10 +32,10 @@ RUN apt-get update \\
 def edge_images(client: docker.DockerClient) -> EdgeImages:
     """Digests of both images, built first where missing. Raises EngineFault with the end of the build's own words."""
     try:
-        base = _identity(client, BASE)
+        base = image_id(client, BASE)
         if not base:
             raise EngineFault(f"the engine has no {BASE}", code="no-base-image", hint="make setup makes it")
-        python = _identity(client, PYTHON) or _build(client, PYTHON, {"Dockerfile": _PYTHON_DOCKERFILE.encode()}, {})
+        python = image_id(client, PYTHON) or _made(client, PYTHON, {"Dockerfile": _PYTHON_DOCKERFILE.encode()}, {})
         source = source_digest()
         return EdgeImages(
             switch=_ensured(client, "otagate/switch", _switch_files(), base, {}),
@@ -90,48 +86,12 @@ def _ensured(
 ) -> str:
     inputs = digest_of({"files": {n: digest_of_bytes(c) for n, c in files.items()}, "from": parent, **arguments})
     tag = f"{name}:{inputs.removeprefix('sha256:')[:12]}"
-    return _identity(client, tag) or _build(client, tag, files, arguments)
+    return image_id(client, tag) or _made(client, tag, files, arguments)
 
 
-def _identity(client: docker.DockerClient, reference: str) -> str:
-    """The image's ID; empty if there is none of that name."""
-    try:
-        return str(client.images.get(reference).id)
-    except ImageNotFound:
-        return ""
-
-
-def _build(client: docker.DockerClient, tag: str, files: Mapping[str, bytes], arguments: Mapping[str, str]) -> str:
-    proxies = {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
-    stream = client.api.build(
-        fileobj=_packed(files),
-        custom_context=True,
-        tag=tag,
-        buildargs={**proxies, **arguments},
-        labels={LABEL_SOURCE: arguments["SOURCE"]} if "SOURCE" in arguments else {},
-        rm=True,
-        forcerm=True,
-        decode=True,
-        timeout=_SILENCE,
-    )
-    _follow(stream, tag)
-    identity = _identity(client, tag)
-    if not identity:
-        raise EngineFault(f"{tag} was built and is not there", code="build", hint="otagate doctor")
-    return identity
-
-
-def _follow(stream: Iterator[Mapping[str, Any]], tag: str) -> None:
-    said: deque[str] = deque(maxlen=20)
-    for event in stream:
-        text = str(event.get("stream") or event.get("status") or "").rstrip()
-        if text:
-            said.append(text)
-        if "error" in event:
-            words = "\n".join(f"    {line}" for line in said)
-            raise EngineFault(
-                f"{tag} could not be built: {event['error']}\n{words}", code="build", hint="otagate doctor"
-            )
+def _made(client: docker.DockerClient, tag: str, files: Mapping[str, bytes], arguments: Mapping[str, str]) -> str:
+    labels = {LABEL_SOURCE: arguments["SOURCE"]} if "SOURCE" in arguments else {}
+    return build_image(client, tag, _packed(files), arguments=arguments, labels=labels, say=lambda _: None)
 
 
 def _packed(files: Mapping[str, bytes]) -> io.BytesIO:

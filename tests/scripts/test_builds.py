@@ -12,8 +12,7 @@ from docker.errors import ImageNotFound
 
 from otagate.core.cloud import LABEL_PLATFORM
 from otagate.core.errors import EngineFault
-from scripts.builds import Recipe, context_archive, context_files, ensure_image, follow_build, inputs_digest, parents_of
-from scripts.progress import Line
+from scripts.builds import Recipe, context_archive, context_files, ensure_image, inputs_digest, parents_of
 
 TAG = "t-setup/tiny:1"
 
@@ -65,14 +64,6 @@ def test_the_archive_holds_the_context_without_owners(context: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(context_archive(context).getvalue())) as archive:
         entries = {entry.name: (entry.uid, entry.uname, entry.mtime) for entry in archive}
     assert entries == dict.fromkeys((".dockerignore", "Dockerfile", "kept"), (0, "", 0))
-
-
-def test_a_build_that_fails_says_its_last_lines() -> None:
-    stream = iter([{"stream": "Step 1/2 : RUN true\n"}, {"stream": "no space left\n"}, {"error": "ended with 1"}])
-    with pytest.raises(EngineFault, match="ended with 1") as raised:
-        follow_build(stream, TAG, Line(TAG))
-    assert "no space left" in raised.value.message
-    assert "make setup" in raised.value.hint
 
 
 def test_a_folder_without_a_dockerfile_is_refused(tmp_path: Path) -> None:
