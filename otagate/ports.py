@@ -201,9 +201,10 @@ class Steward(Protocol):
     def follow(self, promotion: str) -> Iterator[StewardEvent]:
         """The promotion's events from its beginning, live, until it ends or halts."""
 
-    def recover(self, claim: Claim) -> PromotionView | None:
-        """Finish or undo what was cut off, as far as the steward can alone. A promotion left in DISCARDING waits for
-        the CLI to remove the idle colour's containers and report. None: nothing was unfinished."""
+    def recover(self, claim: Claim, wait: float) -> PromotionView | None:
+        """Finish or undo what was cut off, as far as the steward can alone. Busy like `lease`. A promotion
+        left in DISCARDING waits for the CLI to remove the idle colour's containers and report. None: nothing was
+        unfinished."""
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,9 @@ class StewardClient:
                     raise
                 time.sleep(0.3)
 
-    def recover(self, claim: Claim) -> PromotionView | None:
+    def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         with self._session() as session:
-            view = session.ask("recover", _deadline=_LONG, claim=plain(claim))
+            view = session.ask("recover", _deadline=wait + _LONG, claim=plain(claim), wait=wait)
             return None if view is None else _as(PromotionView, view)
 
     @contextmanager

@@ -109,6 +109,7 @@ def down(
         str | None, typer.Option("--destroy-state", metavar="NAME", help="Production with all its data, by its name.")
     ] = None,
     dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Remove the mirror and what an undone promotion left; with --destroy-state NAME everything, data too.
@@ -117,7 +118,7 @@ def down(
     """
     from otagate.cli.platforms import down as body
 
-    raise typer.Exit(run("down", output, lambda: body(platform, destroy=destroy_state, dry_run=dry_run)))
+    raise typer.Exit(run("down", output, lambda: body(platform, destroy=destroy_state, dry_run=dry_run, wait=wait)))
 
 
 @app.command("test")

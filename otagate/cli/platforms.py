@@ -70,7 +70,7 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
         return Result(code, data, "\n".join([head, *where_it_is]), next=f"otagate test {service}=IMAGE")
 
 
-def down(where: str | None, *, destroy: str | None, dry_run: bool) -> Result:
+def down(where: str | None, *, destroy: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import environments
 
     with opened(where) as (platform, ports):
@@ -78,5 +78,5 @@ def down(where: str | None, *, destroy: str | None, dry_run: bool) -> Result:
             return planned(environments.plan_down(platform, ports, destroy=destroy))
         command = f"otagate down --destroy-state {destroy}" if destroy else "otagate down"
         claims = [wiring.claim(scope, None, command, "take down") for scope in (Scope.MIRROR, Scope.PLATFORM)]
-        gone = environments.down(platform, ports, claims, destroy=destroy, wait=0.0)
+        gone = environments.down(platform, ports, claims, destroy=destroy, wait=wiring.duration(wait))
         return Result(Exit.DONE, {"removed": list(gone)}, f"{platform.name}: {len(gone)} objects removed")

@@ -22,10 +22,10 @@ class Recovery:
 def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
     """Idempotent: where nothing is unfinished only map file and switch are made to agree with the journal again.
 
-    Raises Busy while somebody still works on it.
+    Raises Busy while somebody still works on it after `wait` seconds.
     """
     before = live_status(platform, ports).promotion
-    view = ports.steward.recover(claim)
+    view = ports.steward.recover(claim, wait)
     if before is None or before.phase.ended:
         return Recovery(None, None)
     if view is not None and view.phase is Phase.DISCARDING:

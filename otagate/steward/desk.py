@@ -194,7 +194,7 @@ class Desk:
 
     def _recover(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         claim = typed(Claim, body["claim"])
-        holder = self._leases.acquire(claim, 0.0, caller.gone)
+        holder = self._leases.acquire(claim, float(body["wait"]), caller.gone)
         try:
             self._book.write("seen", message=f"recover by {claim.by} from {claim.origin}")
             return self._mend(claim.by)

@@ -42,6 +42,11 @@ def test_every_commands_help_names_its_exit_codes(command: str) -> None:
     assert set(codes) < set(Exit)
 
 
+def test_whatever_takes_a_lease_may_wait_for_it_and_nothing_else_offers_to() -> None:
+    takes = {"up", "down", "test", "promote", "rollback", "recover", "mirror up", "mirror down"}
+    assert {command for command in surface() if "--wait" in helped(command)} == takes
+
+
 def test_the_gates_and_the_ways_back_are_told_apart_by_their_exit_codes() -> None:
     for command, *words in (
         ("test", "0 approve", "1 refuse", "3 inconclusive"),

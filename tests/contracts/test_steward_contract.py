@@ -44,7 +44,7 @@ class Bench:
 
     def settled(self) -> None:
         """No promotion is left unfinished."""
-        view = self.steward.recover(claim_of("bench"))
+        view = self.steward.recover(claim_of("bench"), 5)
         if view is not None and view.phase is Phase.DISCARDING:
             with self.steward.lease(claim_of("bench"), 5) as hold:
                 hold.report(Event.OK, "removed")
@@ -228,20 +228,23 @@ def test_what_was_cut_off_is_undone_by_recover_and_only_the_rest_by_another_leas
     with bench.steward.lease(claim_of("bob"), 2) as other, pytest.raises(Refused) as no:
         other.report(Event.OK, "deployed")
     assert no.value.code == "not-yours"
-    view = bench.steward.recover(claim_of("bob"))
+    view = bench.steward.recover(claim_of("bob"), 2)
     assert view is not None
     assert view.phase is Phase.DISCARDING
-    again = bench.steward.recover(claim_of("bob"))
+    again = bench.steward.recover(claim_of("bob"), 2)
     assert again is not None
     assert again.phase is Phase.DISCARDING
     with bench.steward.lease(claim_of("bob"), 2) as hold:
         assert hold.report(Event.OK, "removed") is Phase.ABANDONED
-    assert bench.steward.recover(claim_of("bob")) is None
+    assert bench.steward.recover(claim_of("bob"), 2) is None
 
 
-def test_recover_waits_for_nobody(bench: Bench) -> None:
-    with bench.steward.lease(claim_of("alice"), 0), pytest.raises(Busy, match="alice holds"):
-        bench.steward.recover(claim_of("bob"))
+def test_recover_waits_no_longer_than_it_is_told_to(bench: Bench) -> None:
+    with bench.steward.lease(claim_of("alice"), 0):
+        for wait in (0.0, 0.2):
+            with pytest.raises(Busy, match="alice holds"):
+                bench.steward.recover(claim_of("bob"), wait)
+    assert bench.steward.recover(claim_of("bob"), 2.0) is None
 
 
 def test_each_listener_is_proven_by_its_own_services_build_and_bare_tcp_by_being_open(bench: Bench) -> None:
@@ -308,7 +311,7 @@ def test_what_another_lease_deploys_is_not_removed_before_recover(bench: Bench) 
         hold.report(Event.OK, "checked")
     with bench.steward.lease(claim_of("bob"), 2) as hold:
         may_not_remove(hold, *Colour)
-    bench.steward.recover(claim_of("bob"))
+    bench.steward.recover(claim_of("bob"), 2)
     with bench.steward.lease(claim_of("bob"), 2) as hold:
         hold.may_remove(idle)
         may_not_remove(hold, idle.other)

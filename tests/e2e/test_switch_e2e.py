@@ -238,7 +238,7 @@ def test_a_flip_past_the_map_file_is_seen_and_recover_puts_it_right(edge: Edge, 
     (said,) = edge.steward().status().disagreements
     assert f"map file says {live}" in said
     assert f"switch itself says {to}" in said
-    assert edge.steward().recover(claim_of("alice")) is None
+    assert edge.steward().recover(claim_of("alice"), 2) is None
     assert edge.steward().status().disagreements == ()
     assert edge.colour_now() == live
 
@@ -258,10 +258,10 @@ def test_a_promotion_cut_off_before_the_flip_is_undone_by_recover_alone(edge: Ed
         hold.report(Event.OK, "preflight")
     time.sleep(0.2)
     assert edge.phase() is Phase.DEPLOYING, "nothing happens by itself"
-    view = edge.steward().recover(claim_of("bob"))
+    view = edge.steward().recover(claim_of("bob"), 2)
     assert view is not None
     assert view.phase is Phase.DISCARDING
     with edge.steward().lease(claim_of("bob"), 0) as hold:
         assert hold.report(Event.OK, "removed") is Phase.ABANDONED
     assert edge.colour_now() == to.other
-    assert edge.steward().recover(claim_of("bob")) is None
+    assert edge.steward().recover(claim_of("bob"), 2) is None

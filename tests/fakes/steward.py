@@ -96,9 +96,9 @@ class FakeSteward:
             raise Refused(f"there is no promotion {promotion}", code="no-promotion")
         yield from tuple(self._events[promotion])
 
-    def recover(self, claim: Claim) -> PromotionView | None:
+    def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         self.asked("recover")
-        self._taken(claim, 0.0)
+        self._taken(claim, wait)
         try:
             view = self.unfinished
             if view is None:

@@ -71,8 +71,8 @@ def test_what_somebody_else_finished_meanwhile_is_not_removed_again() -> None:
         revive(scene)
     real = scene.steward.recover
 
-    def overtaken(claim: Claim) -> PromotionView | None:
-        late = real(claim)
+    def overtaken(claim: Claim, wait: float) -> PromotionView | None:
+        late = real(claim, wait)
         scene.steward.recover = real  # type: ignore[method-assign]
         recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
         assert go(scene, run).record.view.phase is Phase.PROMOTED

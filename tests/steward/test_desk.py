@@ -1,7 +1,12 @@
 """What is asked of the desk at the worst moment."""
 
+import threading
+
+import pytest
+
 from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import Colour
+from otagate.core.errors import Refused, SwitchFault
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Claim, Intent, Kind, Scope
 from otagate.steward.course import Course
@@ -36,11 +41,14 @@ class Slow(Course):
     def report(self, event: str, message: str) -> Phase:
         return Phase(self.desk.ask(self.caller, "report", {"event": event, "message": message}))
 
-    def promote(self, name: str, to: Colour) -> Phase:
+    def begin(self, name: str, to: Colour) -> None:
         builds = {"web": BUILDS[to]}
         intent = Intent(name, Kind.PROMOTE, "r", digest_of([name]), builds, to, "alice", WATCH, 1.0)
         self.desk.ask(self.caller, "acquire", {"claim": CLAIM, "wait": 0})
         self.desk.ask(self.caller, "begin", {"intent": plain(intent)})
+
+    def promote(self, name: str, to: Colour) -> Phase:
+        self.begin(name, to)
         for message in ("checked", "deployed", "smoked"):
             self.report("ok", message)
         self.desk.ask(self.caller, "release", {})
@@ -62,3 +70,46 @@ def test_an_abort_of_one_promotion_does_not_end_the_next(world: World) -> None:
     assert slow.promote("p-2", Colour.GREEN) is Phase.PROMOTED
     slow.abort()  # it comes when all is done
     assert slow.promote("p-3", Colour.BLUE) is Phase.PROMOTED
+
+
+def smoked(world: World) -> tuple[Slow, Steward]:
+    """One report away from the flip."""
+    steward = world.live()
+    slow = Slow(steward)
+    slow.begin("p-1", Colour.GREEN)
+    for message in ("checked", "deployed"):
+        slow.report("ok", message)
+    return slow, steward
+
+
+def test_who_slept_past_its_lease_cannot_flip_late(world: World) -> None:
+    """The command line was paused, its lease given up and taken by another: both its word and the other's are no."""
+    slow, steward = smoked(world)
+    mine = slow.caller.held[Scope.PLATFORM]
+    slow.desk.leave(slow.caller, "no heartbeat")
+    slow.caller.held[Scope.PLATFORM] = mine  # it does not know yet
+    other = Caller(lambda: False)
+    slow.desk.ask(other, "acquire", {"claim": {**CLAIM, "by": "bob"}, "wait": 0})
+    with pytest.raises(SwitchFault) as late:
+        slow.report("ok", "smoked")
+    assert late.value.code == "lease-lost"
+    with pytest.raises(Refused) as no:
+        slow.desk.ask(other, "report", {"event": "ok", "message": "smoked"})
+    assert no.value.code == "not-yours"
+    assert steward.book.current().phase is Phase.SMOKING
+    assert world.switch.entry()[0] is Colour.BLUE
+
+
+def test_control_who_kept_its_lease_flips_by_the_same_word(world: World) -> None:
+    slow, _ = smoked(world)
+    slow.report("ok", "smoked")
+    assert world.switch.entry()[0] is Colour.GREEN
+
+
+def test_recover_waits_for_the_lease_as_long_as_it_is_told_to(world: World) -> None:
+    slow, _ = smoked(world)
+    timer = threading.Timer(0.2, slow.desk.leave, (slow.caller, "given back"))
+    timer.start()
+    came = slow.desk.ask(Caller(lambda: False), "recover", {"claim": {**CLAIM, "by": "bob"}, "wait": 10})
+    timer.join()
+    assert came["phase"] == "discarding"

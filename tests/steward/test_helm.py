@@ -9,8 +9,10 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, Refused, SwitchFault
 from otagate.core.platform import Protocol
 from otagate.core.topology import Door, Topology
+from otagate.core.traffic import Kind
 from otagate.steward.helm import Helm
-from tests.steward.world import BUILDS, HOSTS, TOPOLOGY, World
+from otagate.steward.map_file import MapFile
+from tests.steward.world import BUILDS, HOSTS, TOPOLOGY, Steward, World
 
 BLUE = {"web": BUILDS[Colour.BLUE]}
 
@@ -117,3 +119,72 @@ def test_a_switch_that_stays_away_is_a_fault_after_its_time(world: World, helm: 
     with pytest.raises(SwitchFault):
         helm.settle()
     assert 5 <= world.clock.time - began < 7
+
+
+class Trusting(Helm):
+    """It takes for granted that journal, map file and switch agree."""
+
+    def agrees(self, _colour: Colour, _epoch: int) -> bool:
+        return True
+
+
+class Remembered(MapFile):
+    """It answers what the file said before its owner was paused."""
+
+    def read(self) -> tuple[Colour, int]:
+        return Colour.BLUE, 1
+
+
+class Late:
+    """A steward that was paused after it had read its journal; meanwhile another flipped to green and back to blue, so
+    that the colours are as it left them and the epoch alone tells."""
+
+    def __init__(self, world: World, kind: type[Helm]) -> None:
+        self.world = world
+        world.live()
+        world.helm_kind = kind
+        self.old: Steward = world.steward()
+        world.helm_kind = Helm
+        other = world.steward()
+        other.promote()
+        other.promote(Colour.BLUE, "p-2")
+        self.old.begin(Kind.PROMOTE, Colour.GREEN, "p-late")
+        self.before = world.switch.entry()
+        assert self.before[0] is Colour.BLUE
+
+    def flip(self, helm: Helm | None = None) -> None:
+        (helm or self.old.helm).turn(Colour.BLUE, Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
+
+
+def test_an_older_epoch_is_refused_by_comparing_the_three_accounts(world: World) -> None:
+    late = Late(world, Helm)
+    with pytest.raises(Refused, match="do not agree"):
+        late.flip()
+    assert world.switch.entry() == late.before == world.map_file.read()
+
+
+def test_an_older_epoch_is_refused_under_the_lock_before_the_map_is_written(world: World) -> None:
+    late = Late(world, Trusting)
+    with pytest.raises(Refused, match=f"the map file has epoch {late.before[1]}; 2 is not newer"):
+        late.flip()
+    assert world.switch.entry() == late.before == world.map_file.read()
+
+
+def test_an_older_epoch_is_refused_again_inside_the_switch(world: World) -> None:
+    late = Late(world, Trusting)
+    blind = replace(late.old.helm, map_file=Remembered(world.map_file.path))
+    with pytest.raises(Refused, match=f"the switch refused: epoch 2 is not newer than {late.before[1]}"):
+        late.flip(blind)
+    assert world.switch.entry() == late.before
+
+
+def test_control_without_these_checks_it_would_flip_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Late(world, Trusting)
+
+    def obedient(_came: Colour, to: Colour, epoch: int) -> str:
+        world.switch.entry_now = (to, epoch)
+        return ""
+
+    monkeypatch.setattr(world.switch, "flip", obedient)
+    late.flip(replace(late.old.helm, map_file=Remembered(world.map_file.path)))
+    assert world.switch.entry() == (Colour.GREEN, 2)

@@ -221,7 +221,7 @@ def test_what_is_asked_by_another_otagate_is_not_done(serving: Serving) -> None:
         ("may-remove", {"colour": "red"}),
         ("prove", {"colour": "red", "builds": {}}),
         ("prove", {"colour": "blue", "builds": {"web": 1}}),
-        ("recover", {"claim": {**CLAIM, "extra": 1}}),
+        ("recover", {"claim": {**CLAIM, "extra": 1}, "wait": 0}),
     ],
 )
 def test_what_is_no_ask_is_refused_and_the_line_goes_on(serving: Serving, name: str, body: dict[str, Any]) -> None:
@@ -331,7 +331,7 @@ def test_recover_by_a_line_mends_a_map_that_cannot_be_read(serving: Serving, wor
     (world.volume / MAP).write_text("activ")
     line = serving.line()
     assert "cannot be read" in line.ask("status")["disagreements"][0]
-    assert line.ask("recover", claim=CLAIM) is None
+    assert line.ask("recover", claim=CLAIM, wait=0) is None
     assert line.ask("status")["disagreements"] == []
     assert holders(line) == []
 
