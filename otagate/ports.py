@@ -12,7 +12,7 @@ from otagate.core.judge import Decision, Verdict
 from otagate.core.metric import Metric
 from otagate.core.mirror import ObservedCloud
 from otagate.core.promotion import Event, Phase
-from otagate.core.record import Picture, PromotionRecord, Record, RunHeader
+from otagate.core.record import PromotionRecord, Record, RunHeader
 from otagate.core.suite import Crash, SuiteReport
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 
@@ -133,9 +133,11 @@ class SuiteRun:
 
 @dataclass(frozen=True)
 class SuiteResult:
+    """`contents` of the report's pictures by digest."""
+
     report: SuiteReport
     metrics: Mapping[str, Metric]
-    pictures: tuple[Picture, ...]
+    contents: Mapping[str, bytes]
 
 
 class Suites(Protocol):
@@ -214,7 +216,6 @@ class StoredRun:
     verdict: Verdict
     ended: float
     expires: float
-    pictures: tuple[Picture, ...] = ()
 
 
 class Store(Protocol):
@@ -245,6 +246,9 @@ class Vault(Protocol):
 
     def write(self, run: str, name: str, content: bytes) -> str:
         """Answers the path."""
+
+    def read(self, run: str, name: str) -> bytes:
+        """What was written. StoreFault if it is not there or cannot be read."""
 
 
 @dataclass(frozen=True)

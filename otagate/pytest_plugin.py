@@ -11,6 +11,7 @@ environment shows it) and a running number.
 import base64
 import json
 import os
+import re
 import select
 import statistics
 import sys
@@ -27,7 +28,6 @@ PREFIX = '{"otagate":1,'  # how every line begins; nothing else may print it
 MESSAGE_CHARS = 500
 DETAIL_CHARS = 20_000
 PICTURE_BYTES = 2 * 1024 * 1024
-MEDIA = ("image/svg+xml", "image/png")
 ASK_SECONDS = 120.0
 # Who implements one of these outside pytest itself can change what is run or counted: the gate is told.
 _EVENTS = ("call", "logfinish", "logreport", "logstart", "makereport", "protocol")
@@ -45,13 +45,11 @@ class _Line:
         self._process = os.getpid()
         self._out, self._in = os.dup(1), os.dup(0)
         os.dup2(2, 1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
+        with open(os.devnull) as nothing:
+            os.dup2(nothing.fileno(), 0)
         self._held = b""
         self._writing, self._asking = threading.Lock(), threading.Lock()
-        self._number = 0
-        self._asks = 0
+        self._number = self._asks = 0
         self._token = str(self._hear(ASK_SECONDS)["token"])
 
     def tell(self, kind: str, **fields: Any) -> None:
@@ -96,8 +94,7 @@ class _Run:
         self.meddling: list[str] = []
         self.collected = 0
         self.counts: Counter[str] = Counter()
-        self.current = ""
-        self.started = 0.0
+        self.current, self.started = "", 0.0
         self.reports: list[pytest.TestReport] = []
         self.metrics: dict[str, Metric] = {}
 
@@ -191,12 +188,10 @@ class Metric:
     def add(self, candidate: float, baseline: float | None = None) -> None:
         """One sample, or one pair. Not-finite values are told as they are: the gate decides what they mean."""
         self.candidate.append(float(candidate))
-        sample = {"candidate": repr(float(candidate)), "baseline": None}
         if baseline is not None:
             self.baseline.append(float(baseline))
-            sample["baseline"] = repr(float(baseline))
-        name = {"metric": self.name, "unit": self.unit, "direction": self.direction}
-        _run.tell("sample", case=_run.current, **name, **sample)
+        sample = {"candidate": repr(float(candidate)), "baseline": None if baseline is None else repr(float(baseline))}
+        _run.tell("sample", case=_run.current, metric=self.name, unit=self.unit, direction=self.direction, **sample)
 
 
 @pytest.fixture(scope="session")
@@ -220,12 +215,17 @@ def metric() -> Callable[..., Metric]:
 
 @pytest.fixture(scope="session")
 def picture() -> Callable[[str, str, bytes], None]:
-    """`picture(title, media, content)`: a picture for the report, SVG or PNG, 2 MiB at most."""
+    """`picture(name, title, png)`: a PNG for the report. By hand it goes to the folder $OTAGATE_PICTURES, if set."""
 
-    def attach(title: str, media: str, content: bytes) -> None:
-        if media not in MEDIA or len(content) > PICTURE_BYTES:
-            raise ValueError(f"picture {title!r}: not one of {', '.join(MEDIA)}, or more than {PICTURE_BYTES} bytes")
-        _run.tell("picture", title=_short(title), media=media, content=base64.b64encode(content).decode())
+    def attach(name: str, title: str, png: bytes) -> None:
+        if not re.fullmatch("[a-z0-9][a-z0-9-]{0,59}", name):
+            raise ValueError(f"picture {name!r}: a name is of small letters, digits and hyphens, 60 at most")
+        # The gate looks at the content; of one too large the size is enough for it to say so.
+        content = base64.b64encode(png if len(png) <= PICTURE_BYTES else b"").decode()
+        _run.tell("picture", name=name, title=_short(title), size=len(png), content=content)
+        if _run.line is None and (folder := os.environ.get("OTAGATE_PICTURES")):
+            (file := Path(folder, f"{name}.png")).parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(png)
 
     return attach
 

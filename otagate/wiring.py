@@ -12,12 +12,13 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from otagate.core.canonical import digest_of_bytes
 from otagate.core.cloud import Binding, Cloud
 from otagate.core.diagnosis import Check
-from otagate.core.errors import ConfigError, OtagateError, UsageError
+from otagate.core.errors import ConfigError, OtagateError, StoreFault, UsageError
 from otagate.core.platform import Platform, SecretKind, SecretSource
 from otagate.core.traffic import Claim, Scope
-from otagate.ports import Ports, StoredRun, Tell
+from otagate.ports import Ports, StoredRun, Tell, Vault
 
 
 def home() -> Path:
@@ -138,7 +139,7 @@ def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> 
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"one of: {', '.join(FORMATS)}")
     promotion = ports.store.promotion_of(stored.header.platform, stored.header.run)
-    content, name = FORMATS[form](stored, promotion)
+    content, name = FORMATS[form](stored, promotion, _pictures(ports.vault, stored))
     if to is None:
         return ports.vault.write(stored.header.run, name, content)
     try:
@@ -146,6 +147,17 @@ def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> 
     except OSError as error:
         raise UsageError(f"{to} cannot be written: {error.strerror}", hint="name another file by --to") from None
     return to
+
+
+def _pictures(vault: Vault, stored: StoredRun) -> dict[str, bytes]:
+    """The contents of a run's pictures by digest, as far as the files in its folder still are what was recorded."""
+    found = {}
+    for picture in (picture for report in stored.record.suites.values() for picture in report.pictures):
+        with suppress(StoreFault):
+            content = vault.read(stored.header.run, picture.file)
+            if digest_of_bytes(content) == picture.digest:
+                found[picture.digest] = content
+    return found
 
 
 @contextmanager
@@ -177,8 +189,9 @@ def write_demo_report(root: Path, platform: str, run: str, figures: Mapping[str,
     store = SqlStore(sqlite_url(str(root)))
     promotion = store.promotion_of(platform, run)
     counted = None if promotion is None else replace(promotion, figures=figures)
-    content, name = FORMATS["html"](store.run(platform, run), counted)
-    return FolderVault(str(root)).write(run, name, content)
+    stored, vault = store.run(platform, run), FolderVault(str(root))
+    content, name = FORMATS["html"](stored, counted, _pictures(vault, stored))
+    return vault.write(run, name, content)
 
 
 def keep_traceback(text: str) -> str:

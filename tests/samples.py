@@ -1,27 +1,28 @@
 """Sample records that several tests share: a refused run with a bit of everything in it, and its promotion."""
 
 import math
+from dataclasses import replace
 
 from otagate.core.build import Build
+from otagate.core.canonical import digest_of_bytes
 from otagate.core.cloud import Colour
 from otagate.core.impact import Impact
 from otagate.core.judge import judge
 from otagate.core.metric import Metric
 from otagate.core.mirror import Comparison, Difference, Explanation
+from otagate.core.picture import Picture
 from otagate.core.policy import CasesRule, CrashRule, Direction, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.promotion import Phase
-from otagate.core.record import Picture, Record, RunHeader
+from otagate.core.record import Record, RunHeader
 from otagate.core.suite import Case, Crash, Outcome, SuiteReport
 from otagate.core.traffic import Intent, Kind, PromotionView
 from otagate.core.watch import WatchPolicy
 from otagate.ports import StoredRun
+from tests.pngs import png
 
 START = 1_764_000_000.0
 HOSTILE = "test_<script>alert(1)</script>\x1b[31m\x00\x07 | %0A::error::x `a` \u202e\udc80 " + "long" * 500
-PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000 1f15c4890000000d49444154789c63606060f80f00010401"
-    "005fe5c3000000000049454e44ae426082".replace(" ", "")
-)
+PIXEL = png(90)
 
 POLICY = Policy(
     (
@@ -53,6 +54,11 @@ def suite(name: str, *cases: Case) -> SuiteReport:
     )
 
 
+def picture(name: str, title: str, content: bytes = PIXEL) -> Picture:
+    case = "functional/test_functional.py::test_maximum"
+    return Picture(name, title, case, digest_of_bytes(content), 2, 1, len(content))
+
+
 def record() -> Record:
     wave = [40 + 3 * math.sin(at) for at in range(40)]
     return Record(
@@ -65,10 +71,13 @@ def record() -> Record:
                 case("technical", START + 36, HOSTILE),
                 case("technical", START + 38, "test_log", Outcome.PASSED, "clean-log"),
             ),
-            "functional": suite(
-                "functional",
-                case("functional", START + 42, "test_maximum", Outcome.FAILED, "dose"),
-                case("functional", START + 44, "test_dvh", Outcome.PASSED, "dose"),
+            "functional": replace(
+                suite(
+                    "functional",
+                    case("functional", START + 42, "test_maximum", Outcome.FAILED, "dose"),
+                    case("functional", START + 44, "test_dvh", Outcome.PASSED, "dose"),
+                ),
+                pictures=(picture("dose-slice", "Dose at isocentre"),),
             ),
         },
         {
@@ -110,8 +119,7 @@ def stored(run: str = "20251124-160000-ab12", platform: str = "hello", content: 
         {"technical": "sha256:" + "5" * 64, "functional": "sha256:" + "5" * 64},
         "sha256:" + "f" * 64,
     )
-    pictures = (Picture("Dose at isocentre", "image/png", PIXEL),)
-    return StoredRun(header, content, judge(POLICY, content), START + 60, START + 86_460, pictures)
+    return StoredRun(header, content, judge(POLICY, content), START + 60, START + 86_460)
 
 
 def promotion(phase: Phase = Phase.ROLLED_BACK, run: str = "20251124-160000-ab12") -> PromotionView:

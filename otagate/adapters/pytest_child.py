@@ -93,8 +93,9 @@ def result(
         flaws=(*balance.flaws, *debts),
         seconds=seconds,
         runner=balance.runner,
+        pictures=balance.pictures,
     )
-    return SuiteResult(report, balance.metrics, balance.pictures)
+    return SuiteResult(report, balance.metrics, balance.contents)
 
 
 class _Place:

@@ -20,7 +20,7 @@ class FolderVault:
         """The run's folder, made with mode 0700 if it is not there."""
         runs = self._home / "runs"
         path = runs / plain_name(run)
-        with _translating(path):
+        with _translating(path, "written"):
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             runs.mkdir(exist_ok=True, mode=0o700)
             path.mkdir(exist_ok=True, mode=0o700)
@@ -31,7 +31,7 @@ class FolderVault:
         """A reader sees the old file or the new one, also after a power cut."""
         folder = Path(self.folder(run))
         path = folder / plain_name(name)
-        with _translating(path):
+        with _translating(path, "written"):
             descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)  # mode 0600
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -45,6 +45,11 @@ class FolderVault:
             _keep(folder)
         return str(path)
 
+    def read(self, run: str, name: str) -> bytes:
+        path = self._home / "runs" / plain_name(run) / plain_name(name)
+        with _translating(path, "read"):
+            return path.read_bytes()
+
 
 def _keep(folder: Path) -> None:
     """The name of a file is content of its folder, and lasts only when that is on the disk too."""
@@ -56,12 +61,12 @@ def _keep(folder: Path) -> None:
 
 
 @contextmanager
-def _translating(path: Path) -> Iterator[None]:
+def _translating(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise StoreFault(
-            f"{path} cannot be written: {error.strerror or error}",
+            f"{path} cannot be {done}: {error.strerror or error}",
             code="vault",
             hint="look at the folder's owner, mode and free space (df -h), or set OTAGATE_HOME elsewhere",
         ) from error

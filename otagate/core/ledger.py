@@ -1,15 +1,13 @@
 """What a suite's run told, entered line by line and then balanced: every contradiction is a flaw."""
 
-import base64
-import binascii
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from otagate.core.metric import Metric
+from otagate.core.picture import TITLE_CHARS, NoPicture, Picture, Pictures
 from otagate.core.policy import Direction
-from otagate.core.record import Picture
 from otagate.core.redaction import Redactor
 from otagate.core.stream import DETAIL_CHARS, ID_CHARS, MESSAGE_CHARS, Message, NotAMessage, decode
 from otagate.core.suite import Case, Outcome
@@ -17,8 +15,6 @@ from otagate.core.text import printable
 
 FLAWS = 20
 SAMPLES = 200_000
-PICTURES = 50
-PICTURES_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Balance:
-    """The whole, after the end. `status`: the child's own; `ended`: the end marker came; `runner`: what ran it."""
+    """The whole, after the end. `status`: the child's own; `ended`: the end marker came; `runner`: what ran it;
+    `contents` of the pictures by digest."""
 
     collected: tuple[str, ...]
     cases: tuple[Case, ...]
     flaws: tuple[str, ...]
     metrics: dict[str, Metric]
     pictures: tuple[Picture, ...]
+    contents: dict[str, bytes]
     status: int | None
     ended: bool
     runner: str = ""
@@ -78,8 +76,7 @@ class Ledger:
         self._metrics: dict[str, Metric] = {}
         self._samples: dict[str, tuple[list[float], list[float]]] = {}
         self._sampled = 0
-        self._pictures: list[Picture] = []
-        self._pictured = 0
+        self._pictures = Pictures()
         self._end: Message | None = None
         self._flaws: dict[str, None] = {}
         self._unshown = 0
@@ -138,9 +135,9 @@ class Ledger:
             name: Metric(name, known.unit, known.direction, *map(tuple, self._samples[name]))
             for name, known in self._metrics.items()
         }
-        collected, pictures = tuple(self._collected or ()), tuple(self._pictures)
-        ended = self._end is not None
-        return Balance(collected, cases, tuple(flaws), metrics, pictures, status, ended, self._runner)
+        collected, ended = tuple(self._collected or ()), self._end is not None
+        pictures, contents = tuple(self._pictures.kept.values()), self._pictures.contents
+        return Balance(collected, cases, tuple(flaws), metrics, pictures, contents, status, ended, self._runner)
 
     def _shown(self, text: str, limit: int, *, lines: bool = False) -> str:
         return printable(self._redact(text), limit, lines=lines)
@@ -234,17 +231,13 @@ class Ledger:
             baseline.append(float(said["baseline"]))
 
     def _take_picture(self, message: Message) -> None:
-        title = self._shown(message.fields["title"], 200)
+        """The case is the one that runs, whatever the message might say."""
+        said = message.fields
+        name, title = self._shown(said["name"], 100), self._shown(said["title"], TITLE_CHARS)
         try:
-            content = base64.b64decode(message.fields["content"], validate=True)
-        except (binascii.Error, ValueError):
-            self.flaw(f"picture {title} cannot be decoded")
-            return
-        self._pictured += len(content)
-        if len(self._pictures) >= PICTURES or self._pictured > PICTURES_BYTES:
-            self.flaw(f"more than {PICTURES} pictures or {PICTURES_BYTES} bytes of them")
-            return
-        self._pictures.append(Picture(title, message.fields["media"], content))
+            self._pictures.take(name, title, next(iter(self._open), ""), said["size"], said["content"])
+        except NoPicture as error:
+            self.flaw(f"picture {name} is refused: {error}")
 
     def _take_ask(self, message: Message) -> Ask:
         said = message.fields

@@ -22,15 +22,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture a suite attached; `media` is image/svg+xml or image/png."""
-
-    title: str
-    media: str
-    content: bytes
-
-
-@dataclass(frozen=True)
 class RunHeader:
     """What was judged, against what, when. Any change of a digest voids the verdict. Times: seconds since the epoch."""
 

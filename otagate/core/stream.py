@@ -160,7 +160,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "baseline": _or_none(_is_number_text),
         "case": _is_text,
     },
-    "picture": {"title": _is_text, "media": _one_of("image/svg+xml", "image/png"), "content": _is_text},
+    "picture": {"name": _is_text, "title": _is_text, "size": _is_count, "content": _is_text},
     "ask": {"id": _is_count, "what": _one_of("restart", "kill", "logs"), "args": _is_ask},
     "end": {"collected": _is_count, "counts": _is_counts, "status": _is_status, "meddling": _is_texts},
 }

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from otagate.core.picture import Picture
+
 
 class Outcome(StrEnum):
     PASSED = "passed"
@@ -44,6 +46,7 @@ class SuiteReport:
     flaws: tuple[str, ...] = ()
     seconds: float = 0.0
     runner: str = ""
+    pictures: tuple[Picture, ...] = ()
 
     def count(self, *outcomes: Outcome) -> int:
         return sum(case.outcome in outcomes for case in self.cases)

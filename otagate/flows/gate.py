@@ -24,10 +24,8 @@ from otagate.flows.mirror import (
     plan_text,
     raise_mirror,
 )
-from otagate.flows.suites import Bench, Gathered, run_suites
+from otagate.flows.suites import Bench, run_suites
 from otagate.ports import CrashWatch, Ports, Progress, StoredRun
-
-_NOTHING = Gathered({}, {}, ())
 
 # What a provisioner breaks on that no build can be blamed for.
 _OUTSIDE = frozenset({"engine", "disk", "no-ansible", "no-playbooks", "not-stopped"})
@@ -130,7 +128,7 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
     with ports.engine.watch_crashes(platform.name, Binding.CANDIDATE) as crashes:
         unhealthy = _raise(platform, mirror, ports, folder, crashes)
         if unhealthy:
-            record, gathered = Record({}, {}, unhealthy, None), _NOTHING
+            record = Record({}, {}, unhealthy, None)
         else:
             bench = Bench(
                 platform,
@@ -143,11 +141,11 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
                 ports,
                 crashes,
             )
-            record, gathered = _measure(bench, subject)
+            record = _measure(bench, subject)
     record = _redacted(record, platform, ports)
     verdict = judge(platform.policy, record)
     ended = ports.clock.now()
-    return StoredRun(header, record, verdict, ended, ended + platform.policy.max_age, gathered.pictures)
+    return StoredRun(header, record, verdict, ended, ended + platform.policy.max_age)
 
 
 def _redacted(record: Record, platform: Platform, ports: Ports) -> Record:
@@ -160,13 +158,13 @@ def _redacted(record: Record, platform: Platform, ports: Ports) -> Record:
     )
 
 
-def _measure(bench: Bench, subject: Subject) -> tuple[Record, Gathered]:
+def _measure(bench: Bench, subject: Subject) -> Record:
     tell = bench.ports.tell
     tell(Progress("drift", "", "comparing mirror and production"))
     comparison = compare_mirror(bench.platform, bench.production, bench.candidate, bench.ports)
     tell(Progress("drift", "", f"{comparison.compared} fields compared, {len(comparison.drift)} unexplained"))
     gathered = run_suites(bench, subject.suite_images)
-    return Record(gathered.suites, gathered.metrics, bench.crashes.seen(), comparison), gathered
+    return Record(gathered.suites, gathered.metrics, bench.crashes.seen(), comparison)
 
 
 def _raise(platform: Platform, mirror: Mirror, ports: Ports, folder: str, crashes: CrashWatch) -> tuple[Crash, ...]:

@@ -9,9 +9,9 @@ from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud
 from otagate.core.errors import UsageError
 from otagate.core.metric import Metric
+from otagate.core.picture import Picture, beyond
 from otagate.core.places import SWITCH
 from otagate.core.platform import Platform, SuiteSpec
-from otagate.core.record import Picture
 from otagate.core.release import Release
 from otagate.core.suite import Crash, SuiteReport, without_evidence
 from otagate.core.topology import topology
@@ -30,7 +30,6 @@ _WHOLE_LOG = 1_000_000
 class Gathered:
     suites: Mapping[str, SuiteReport]
     metrics: Mapping[str, Metric]
-    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,14 @@ def run_suites(bench: Bench, images: Mapping[str, Build]) -> Gathered:
     """All suites, one after another, in the order of the file; `images` maps suite to the image it runs in."""
     results = {name: _run(bench, spec, images[name]) for name, spec in bench.platform.suites.items()}
     crashes = bench.crashes.seen() or ()
-    return Gathered(
-        suites={name: _settled(name, results, crashes) for name in results},
+    gathered = Gathered(
+        suites=_pictured({name: _settled(name, results, crashes) for name in results}),
         metrics={name: metric for r in results.values() for name, metric in r.metrics.items()},
-        pictures=tuple(picture for r in results.values() for picture in r.pictures),
     )
+    contents = {digest: content for r in results.values() for digest, content in r.contents.items()}
+    for picture in (picture for report in gathered.suites.values() for picture in report.pictures):
+        bench.ports.vault.write(bench.run, picture.file, contents[picture.digest])
+    return gathered
 
 
 def _settled(name: str, results: Mapping[str, SuiteResult], crashes: Sequence[Crash]) -> SuiteReport:
@@ -70,6 +72,21 @@ def _settled(name: str, results: Mapping[str, SuiteResult], crashes: Sequence[Cr
     ]
     cases = without_evidence(report.cases, crashes, slack=CRASH_SLACK)
     return replace(report, cases=cases, flaws=(*report.flaws, *twice))
+
+
+def _pictured(suites: Mapping[str, SuiteReport]) -> dict[str, SuiteReport]:
+    """Each with the pictures for which the run has room; one that is left out is a flaw of its suite."""
+    room: list[Picture] = []
+    settled = {}
+    for name, report in suites.items():
+        flaws, before = list(report.flaws), len(room)
+        for picture in report.pictures:
+            if reason := beyond([*room, picture]):
+                flaws.append(f"picture {picture.name} is refused: {reason}")
+            else:
+                room.append(picture)
+        settled[name] = replace(report, flaws=tuple(flaws), pictures=tuple(room[before:]))
+    return settled
 
 
 def _run(bench: Bench, spec: SuiteSpec, image: Build) -> SuiteResult:

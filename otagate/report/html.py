@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,7 +13,8 @@ from otagate.core.impact import Impact
 from otagate.core.judge import Decision, Mark
 from otagate.core.metric import Metric, quantile, usable
 from otagate.core.mirror import Comparison, Difference, Explanation
-from otagate.core.record import Picture, PromotionRecord
+from otagate.core.picture import Picture
+from otagate.core.record import PromotionRecord
 from otagate.core.suite import Case, Outcome
 from otagate.core.text import counted, printable, printable_lines
 from otagate.ports import StoredRun
@@ -22,17 +24,17 @@ from otagate.report.timeline import suites_picture
 from otagate.report.turned import drain_picture, watch_pictures
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MEDIA = frozenset({"image/png", "image/svg+xml"})
 _MOST_ROWS = 500
 _MOST_TOLD = 100  # cases whose whole story is on the page
-_LARGEST_PICTURE = 4 * 1024 * 1024
 
 SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
 _MARK_OF = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
 
 
-def page(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
-    """The whole page as text."""
+def page(
+    run: StoredRun, promotion: PromotionRecord | None = None, pictures: Mapping[str, bytes] = MappingProxyType({})
+) -> str:
+    """The whole page as text; `pictures`: what the suites' pictures hold, by digest."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -49,7 +51,7 @@ def page(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
         "counted": counted,
     }
     style = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-    return environment.get_template("page.html.j2").render(_view(run, promotion), style=style)
+    return environment.get_template("page.html.j2").render(_view(run, promotion, pictures), style=style)
 
 
 def _cleaned(value: Any) -> Any:
@@ -57,7 +59,7 @@ def _cleaned(value: Any) -> Any:
     return printable_lines(value, 8_000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any]:
+def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]) -> Mapping[str, Any]:
     record, verdict = run.record, run.verdict
     cases = [case for report in record.suites.values() for case in report.cases]
     troubled = [case for case in cases if case.outcome is not Outcome.PASSED]
@@ -87,7 +89,11 @@ def _view(run: StoredRun, promotion: PromotionRecord | None) -> Mapping[str, Any
         "crashes": record.crashes,
         "comparison": record.comparison,
         "differences": _differences(record.comparison),
-        "pictures": [_picture(picture) for picture in run.pictures],
+        "galleries": {
+            name: [_picture(picture, pictures.get(picture.digest)) for picture in report.pictures]
+            for name, report in record.suites.items()
+            if report.pictures
+        },
         "promotion": _promotion(promotion) if promotion else None,
     }
 
@@ -123,15 +129,11 @@ def _differences(comparison: Comparison | None) -> Sequence[tuple[str, Sequence[
     return (("drift", comparison.drift[:_MOST_ROWS]), ("explained", explained[:_MOST_ROWS]))
 
 
-def _picture(picture: Picture) -> Mapping[str, str]:
-    """A picture as part of the page; an SVG is shown as an image, in which no script runs."""
-    left_out = ""
-    if picture.media not in _MEDIA:
-        left_out = f"its kind, {printable(picture.media, 60)}, is not shown"
-    elif len(picture.content) > _LARGEST_PICTURE:
-        left_out = f"its {len(picture.content) // 1024:,} KiB are too much for this page"
-    data = "" if left_out else f"data:{picture.media};base64,{base64.b64encode(picture.content).decode()}"
-    return {"title": picture.title, "data": data, "left_out": left_out}
+def _picture(picture: Picture, content: bytes | None) -> Mapping[str, str]:
+    """A picture as part of the page: a PNG, in which nothing can run."""
+    data = "" if content is None else f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    text = printable(f"{picture.title}; picture {picture.name} of {picture.case}", 400)
+    return {"title": picture.title, "case": picture.case, "text": text, "digest": picture.digest, "data": data}
 
 
 def _promotion(promotion: PromotionRecord) -> Mapping[str, Any]:

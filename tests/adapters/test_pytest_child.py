@@ -251,19 +251,6 @@ def test_a(metric):
     assert result.metrics["share"].candidate == (0.5,)
 
 
-def test_pictures_arrive_whole_and_a_wrong_one_fails_its_case(attempt: Try) -> None:
-    text = """
-def test_a(picture): picture("dose", "image/svg+xml", b"<svg/>")
-def test_media(picture): picture("dose", "text/html", b"<b>")
-def test_large(picture): picture("dose", "image/png", bytes(3 << 20))
-"""
-    result = attempt({"test_a.py": text})
-
-    assert result.report.flaws == ()
-    assert outcomes(result) == {"test_a": "passed", "test_media": "failed", "test_large": "failed"}
-    assert [(p.title, p.media, p.content) for p in result.pictures] == [("dose", "image/svg+xml", b"<svg/>")]
-
-
 def test_asks_are_answered_or_refused_and_a_refusal_fails_the_case(attempt: Try) -> None:
     asked: list[tuple[str, Mapping[str, Any]]] = []
 

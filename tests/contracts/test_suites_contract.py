@@ -9,27 +9,30 @@ import docker
 import pytest
 
 from otagate.adapters.pytest_child import PytestSuites
+from otagate.core.canonical import digest_of_bytes
 from otagate.core.errors import Refused, UsageError
 from otagate.core.metric import Metric
+from otagate.core.picture import Picture
 from otagate.core.policy import Direction
-from otagate.core.record import Picture
 from otagate.core.suite import Case, Outcome, SuiteReport
 from otagate.ports import Progress, SuiteResult, SuiteRun, Suites
 from tests.adapters.local_suites import LocalSuites
 from tests.fakes.suites import FakeSuites
+from tests.pngs import png
 from tests.suite_folders import suite_run, write
 
-TEXT = """
+TEXT = f"""
 import pytest
 @pytest.mark.requirement("dose")
 def test_good(metric, picture, otagate):
     metric("latency", unit="ms", direction="lower").add(candidate=1.0, baseline=2.0)
-    picture("dose", "image/svg+xml", b"<svg/>")
+    picture("dose", "Dose", {png()!r})
     assert otagate.logs("web") == "log of web"
     with pytest.raises(RuntimeError): otagate.kill("web")
 def test_bad(): assert False
 """
 GOOD, BAD = "technical/test_a.py::test_good", "technical/test_a.py::test_bad"
+PICTURE = Picture("dose", "Dose", GOOD, digest_of_bytes(png()), 2, 1, len(png()))
 
 
 @dataclass
@@ -56,9 +59,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
 
 def fake(folder: str) -> FakeSuites:
     cases = (Case(GOOD, Outcome.PASSED, 1.0, 2.0, ("dose",)), Case(BAD, Outcome.FAILED, 2.0, 3.0, message="no"))
-    report = SuiteReport("technical", "", (GOOD, BAD), cases, 1, True)
+    report = SuiteReport("technical", "", (GOOD, BAD), cases, 1, True, pictures=(PICTURE,))
     metrics = {"latency": Metric("latency", "ms", Direction.LOWER, (1.0,), (2.0,))}
-    result = SuiteResult(report, metrics, (Picture("dose", "image/svg+xml", b"<svg/>"),))
+    result = SuiteResult(report, metrics, {PICTURE.digest: png()})
     asks = {"technical": [("logs", {"service": "web"}), ("kill", {"service": "web"})]}
     return FakeSuites({folder: "sha256:" + 64 * "0"}, {"technical": result}, asks)
 
@@ -81,7 +84,8 @@ def test_a_run_gives_cases_metrics_and_pictures_and_a_failure_is_no_exception(wo
     assert result.report.cases[0].requirements == ("dose",)
     assert result.report.cases[1].message
     assert result.metrics == {"latency": Metric("latency", "ms", Direction.LOWER, (1.0,), (2.0,))}
-    assert result.pictures == (Picture("dose", "image/svg+xml", b"<svg/>"),)
+    assert result.report.pictures == (PICTURE,)
+    assert result.contents == {PICTURE.digest: png()}
     assert told == [
         Progress("suite", "technical", "2 cases collected", 0, 2),
         Progress("suite", "technical", f"passed: {GOOD}", 1, 2),

@@ -1,7 +1,10 @@
 """A suite's account as lines: a sound one, to be broken one place at a time."""
 
+import base64
 import json
 from typing import Any
+
+from tests.pngs import png
 
 TOKEN = "t0ken"
 ARGS = ("-p", "otagate_plugin", "/suite/technical")
@@ -32,7 +35,13 @@ def sound() -> Messages:
             "baseline": "2.0",
             "case": A,
         },
-        {"kind": "picture", "title": "dose", "media": "image/png", "content": "AAEC"},
+        {
+            "kind": "picture",
+            "name": "dose",
+            "title": "Dose",
+            "size": len(png()),
+            "content": base64.b64encode(png()).decode(),
+        },
         {"kind": "ask", "id": 1, "what": "restart", "args": {"service": "web", "deadline": 30}},
         {"kind": "case", "id": A, "outcome": "passed", "started": 10.0, "ended": 11.0, "message": "", "detail": ""},
         {"kind": "start", "id": B, "at": 11.0},

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otagate.core.ledger import FLAWS, PICTURES, Ask, Balance, Ledger, Step
+from otagate.core.canonical import digest_of_bytes
+from otagate.core.ledger import FLAWS, Ask, Balance, Ledger, Step
 from otagate.core.metric import Metric
+from otagate.core.picture import PICTURES, Picture
 from otagate.core.policy import Direction
-from otagate.core.record import Picture
 from otagate.core.suite import Case, Outcome
 from tests.core.lines import ARGS, TOKEN, A, B, Messages, line, lines, sound
+from tests.pngs import png
 
 
 def settle(said: Sequence[bytes], status: int | None = 1, *, cut: str = "", last: str = "") -> Balance:
@@ -34,7 +36,8 @@ def test_a_sound_account_balances() -> None:
         ),
         flaws=(),
         metrics={"latency": Metric("latency", "ms", Direction.LOWER, (1.5,), (2.0,))},
-        pictures=(Picture("dose", "image/png", b"\x00\x01\x02"),),
+        pictures=(Picture("dose", "Dose", A, digest_of_bytes(png()), 2, 1, len(png())),),
+        contents={digest_of_bytes(png()): png()},
         status=1,
         ended=True,
         runner="pytest 9.0, Python 3.13.5",
@@ -107,7 +110,11 @@ CHANGES: list[tuple[Callable[[Messages], Messages], str]] = [
     (put(9, "counts", {"passed": 2}), "the end marker counts 2 passed, 1 failed, 1 passed came"),
     (put(9, "status", 0), "pytest ended with 1 but told 0"),
     (put(9, "meddling", ["conftest.py implements pytest_pyfunc_call"]), "may have been meddled with: conftest.py"),
-    (put(4, "content", "no base64!"), "picture dose cannot be decoded"),
+    (put(4, "content", "no base64!"), "picture dose is refused: it cannot be decoded"),
+    (put(4, "size", 3 << 20), "picture dose is refused: its 3,145,728 bytes are more than"),
+    (put(4, "name", "../dose"), "picture ../dose is refused: its name"),
+    (twice("picture"), "picture dose is refused: there is one of that name already"),
+    (lambda m: [*m[:2], m[4], *m[2:4], *m[5:]], "picture dose is refused: it came while no case ran"),
     (
         lambda m: [*m[:1], {"kind": "broken", "where": "a.py", "message": "E", "detail": ""}, *m[1:]],
         "a.py broke before",
@@ -192,16 +199,17 @@ def test_a_sample_that_is_not_finite_is_kept_as_it_is() -> None:
 def test_floods_are_cut_with_a_flaw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("otagate.core.ledger.SAMPLES", 500)
     ledger = Ledger(TOKEN, ARGS)
-    for number, message in enumerate([sound()[0], *[sound()[3]] * (505)]):
+    for number, message in enumerate([*sound()[:3], *[sound()[3]] * (505)]):
         ledger.take(line(message, number))
     for number in range(PICTURES + 2):
-        ledger.take(line(sound()[4], 506 + number))
+        ledger.take(line({**sound()[4], "name": f"dose-{number}"}, 508 + number))
 
     balance = ledger.settle(0, now=0.0)
 
     assert len(balance.metrics["latency"].candidate) == 500
     assert len(balance.pictures) == PICTURES
-    assert {"more than 500 samples"} < set(balance.flaws)
+    refused = f"picture dose-{PICTURES} is refused: a run keeps {PICTURES} pictures"
+    assert {"more than 500 samples", refused} < set(balance.flaws)
 
 
 def test_only_the_first_flaws_are_listed_and_the_rest_counted() -> None:

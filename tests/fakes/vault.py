@@ -1,6 +1,6 @@
 """ports.Vault in memory: paths that lead nowhere, contents by path."""
 
-from otagate.core.errors import UsageError
+from otagate.core.errors import StoreFault, UsageError
 
 
 class FakeVault:
@@ -14,6 +14,12 @@ class FakeVault:
         path = f"{self.folder(run)}/{_plain(name)}"
         self.files[path] = content
         return path
+
+    def read(self, run: str, name: str) -> bytes:
+        path = f"{self.folder(run)}/{_plain(name)}"
+        if path not in self.files:
+            raise StoreFault(f"{path} cannot be read: no such file", code="vault")
+        return self.files[path]
 
 
 def _plain(name: str) -> str:

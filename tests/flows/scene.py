@@ -43,7 +43,7 @@ def cases(outcome: Outcome = Outcome.PASSED) -> SuiteResult:
     status = 0 if outcome is Outcome.PASSED else 1
     report = SuiteReport("technical", "sha256:" + "e" * 64, ids, found, status, ended=True)
     latency = Metric("latency", "ms", Direction.LOWER, (10.0,) * 20, (10.0,) * 20)
-    return SuiteResult(report, {"latency": latency}, ())
+    return SuiteResult(report, {"latency": latency}, {})
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Scene:
     told: list[Progress] = field(default_factory=list)
     store: FakeStore = field(default_factory=FakeStore)
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
+    vault: FakeVault = field(default_factory=FakeVault)
 
     def __post_init__(self) -> None:
         folder = self.platform.suites["technical"].folder
@@ -73,7 +74,7 @@ class Scene:
             secrets=self.secrets,
             steward=self.steward,
             store=self.store,
-            vault=FakeVault(),
+            vault=self.vault,
             tell=self.told.append,
         )
 

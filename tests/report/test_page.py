@@ -1,5 +1,6 @@
 """The page: what stands on it and in which order, that it is safe, self-contained and legible."""
 
+import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -8,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from otagate.core.build import Build
+from otagate.core.canonical import digest_of_bytes
 from otagate.core.judge import Decision, Verdict, judge
 from otagate.core.metric import Metric
 from otagate.core.policy import Direction
 from otagate.core.promotion import Phase
-from otagate.core.record import Picture, PromotionRecord, Record
+from otagate.core.record import PromotionRecord, Record
 from otagate.core.suite import Outcome
 from otagate.core.traffic import Happening, StewardEvent
 from otagate.ports import StoredRun
 from otagate.report import FORMATS
 from otagate.report.html import page
-from tests.samples import HOSTILE, POLICY, START, case, promotion, record, stored, suite
+from tests.samples import HOSTILE, PIXEL, POLICY, START, case, picture, promotion, record, stored, suite
 
 STYLE = (Path(__file__).parents[2] / "otagate" / "report" / "templates" / "style.css").read_text()
 VOID = {"meta", "br", "img"}
@@ -235,6 +237,7 @@ def test_marks_and_samples_differ_by_more_than_their_colour() -> None:
 def test_no_name_from_outside_becomes_markup_or_hides_what_is_read() -> None:
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m\u202e\x00"
     run = stored(content=record())
+    hostile_picture = replace(picture("evil", evil), name=evil, case=evil)
     hostile = replace(
         run,
         header=replace(
@@ -248,19 +251,18 @@ def test_no_name_from_outside_becomes_markup_or_hides_what_is_read() -> None:
         ),
         record=replace(
             run.record,
-            suites={evil: replace(run.record.suites["technical"], flaws=(evil,))},
+            suites={evil: replace(run.record.suites["technical"], flaws=(evil,), pictures=(hostile_picture,))},
             metrics={evil: Metric(evil, evil, Direction.LOWER, (1.0, 2.0), (1.0,))},
         ),
         verdict=replace(
             run.verdict, findings=tuple(replace(f, rule=evil, message=evil, unit=evil) for f in run.verdict.findings)
         ),
-        pictures=(Picture(evil, "text/html", b"<script>"), Picture(evil, 'image/png"onload="x', b"x")),
     )
     view = replace(promotion(), reason=evil, debts=(evil,))
     events = (StewardEvent(START, Happening.STEP, Phase.WATCHING, evil, {"answers": evil}),)
-    read = Reading(page(hostile, PromotionRecord(view, events, {evil: evil})))
+    read = Reading(page(hostile, PromotionRecord(view, events, {evil: evil}), {hostile_picture.digest: PIXEL}))
     assert read.all("script") == []
-    assert read.all("img") == []
+    assert [list(attributes) for attributes in read.all("img")] == [["alt", "src"]]
     assert not [c for c in read.text if ord(c) < 32 and c not in "\n\t"]
     assert "\u202e" not in read.text
     assert "<script>alert(1)</script>" in read.text  # shown as what it is
@@ -274,20 +276,29 @@ def test_the_hostile_case_of_the_sample_is_shown_short() -> None:
     assert HOSTILE not in page(stored())
 
 
-def test_only_pictures_are_shown_as_pictures_and_only_of_a_size_to_carry() -> None:
-    pictures = (
-        Picture("small", "image/png", b"png"),
-        Picture("drawn", "image/svg+xml", b"<svg onload='alert(1)'/>"),
-        Picture("page", "text/html", b"<script>"),
-        Picture("huge", "image/png", b"x" * (5 * 1024 * 1024)),
+def test_a_picture_is_on_the_page_with_its_title_its_case_and_words_for_who_cannot_see_it() -> None:
+    read = Reading(page(stored(), None, {digest_of_bytes(PIXEL): PIXEL}))
+    (shown,) = read.all("img")
+    assert shown["src"] == f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}"
+    assert shown["alt"] == "Dose at isocentre; picture dose-slice of functional/test_functional.py::test_maximum"
+    assert "Dose at isocentre" in read.text
+    assert "Not shown" not in read.text
+
+
+def test_a_picture_whose_file_is_not_what_was_recorded_is_named_as_not_shown() -> None:
+    read = Reading(page(stored()))
+    assert read.all("img") == []
+    assert f"the run’s folder does not hold what was recorded as {digest_of_bytes(PIXEL)}" in " ".join(
+        read.text.split()
     )
-    read = Reading(page(replace(stored(), pictures=pictures)))
-    assert [(a["alt"], a["src"]) for a in read.all("img")] == [
-        ("small", "data:image/png;base64,cG5n"),
-        ("drawn", "data:image/svg+xml;base64,PHN2ZyBvbmxvYWQ9J2FsZXJ0KDEpJy8+"),
-    ]
-    assert "its kind, text/html, is not shown" in read.text
-    assert "its 5,120 KiB are too much for this page" in read.text
+
+
+def test_a_run_without_pictures_has_no_place_for_them() -> None:
+    run = stored()
+    without = {name: replace(report, pictures=()) for name, report in run.record.suites.items()}
+    assert "Pictures from the suites" in Reading(page(run)).text
+    bare = page(replace(run, record=replace(run.record, suites=without)))
+    assert "Pictures from the suites" not in Reading(bare).text
 
 
 def test_a_large_run_stays_a_page_that_opens() -> None:
@@ -321,9 +332,9 @@ def test_samples_all_alike_are_drawn() -> None:
 
 
 def test_every_form_gives_its_content_and_the_name_of_its_file() -> None:
-    assert {form: render(stored())[1] for form, render in FORMATS.items()} == {
+    assert {form: render(stored(), None, {})[1] for form, render in FORMATS.items()} == {
         "html": "report.html",
         "junit": "junit.xml",
         "markdown": "summary.md",
     }
-    assert all(render(stored(), told())[0] for render in FORMATS.values())
+    assert all(render(stored(), told(), {})[0] for render in FORMATS.values())

@@ -3,7 +3,6 @@
 import zlib
 from dataclasses import dataclass
 from struct import pack
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,34 +42,42 @@ def relative_figures(dose: Dataset, region: int) -> tuple[float, float]:
     raise AssertionError(f"the dose has no curve of region {region}")
 
 
-def png(grey: NDArray[np.uint8]) -> bytes:
-    """An 8-bit grey picture."""
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """An 8-bit picture: grey (height, width) or in colours (height, width, 3)."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
 
-    height, width = grey.shape
-    lines = b"".join(b"\0" + grey[row].tobytes() for row in range(height))
-    head = pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    height, width = pixels.shape[:2]
+    lines = b"".join(b"\0" + pixels[row].tobytes() for row in range(height))
+    head = pack(">IIBBBBB", width, height, 8, 0 if pixels.ndim == 2 else 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
-def curves_svg(dose: Dataset, names: dict[int, str]) -> bytes:
-    """The dose-volume curves of the file as one drawing, relative volume against dose in Gy."""
-    colours = ("#1b6ca8", "#d1495b", "#2e933c", "#8c5e99", "#c77d0a", "#0b7a75", "#5c5c5c", "#a23e48", "#3d5a80")
-    parts = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" font-family="sans-serif" font-size="11">']
-    parts.append('<path d="M50 20V310H480" fill="none" stroke="#444"/><text x="230" y="345">dose in Gy</text>')
-    parts.append('<text x="14" y="200" transform="rotate(-90 14 200)">share of volume</text>')
-    parts += [f'<text x="{46 + gray * 28}" y="326">{gray}</text>' for gray in range(0, 16, 3)]
-    for turn, item in enumerate(dose.DVHSequence):
-        colour = colours[turn % len(colours)]
-        parts.append(f'<polyline fill="none" stroke="{colour}" points="{_points(item)}"/>')
+COLOURS = {
+    "Tumor Bed": ("red", (176, 35, 24)),
+    "Breast": ("blue", (27, 92, 158)),
+    "Heart": ("green", (26, 107, 60)),
+    "Lt Lung": ("black", (24, 33, 43)),
+}
+LEGEND = ", ".join(f"{name} {colour}" for name, (colour, _) in COLOURS.items())
+GRAY, TALL = 40, 300  # pixels of one Gy along, and of the whole volume up
+
+
+def curves_png(dose: Dataset, names: dict[int, str]) -> bytes:
+    """The dose-volume curves of four regions: dose along, from 0 Gy with a line at each, share of the volume up."""
+    wide = 15 * GRAY + 1
+    canvas = np.full((TALL + 3, wide, 3), 255, np.uint8)
+    canvas[:, ::GRAY] = canvas[1 : TALL + 2 : TALL // 4] = 223
+    for item in dose.DVHSequence:
         name = names[int(item.DVHReferencedROISequence[0].ReferencedROINumber)]
-        parts.append(f'<text x="495" y="{40 + turn * 18}" fill="{colour}">{name}</text>')
-    return "".join([*parts, "</svg>"]).encode()
-
-
-def _points(item: Any) -> str:
-    pairs = np.array(item.DVHData, dtype=float).reshape(-1, 2)[::8]
-    shares = pairs[:, 1] / pairs[0, 1]
-    return " ".join(f"{50 + turn * 8 * BIN * 28:.1f},{310 - share * 290:.1f}" for turn, share in enumerate(shares))
+        if name not in COLOURS:
+            continue
+        pairs = np.array(item.DVHData, dtype=float).reshape(-1, 2)
+        bins = np.minimum(np.arange(wide) / GRAY / BIN, len(pairs)).astype(int)
+        shares = np.append(pairs[:, 1] / pairs[0, 1], 0.0)[bins]
+        rows = np.round((1 - shares) * TALL).astype(int)
+        for column, (row, before) in enumerate(zip(rows, np.append(rows[:1], rows), strict=False)):
+            # From where the column before ended: a steep curve stays one line.
+            canvas[min(row, before) : max(row, before) + 3, column] = COLOURS[name][1]
+    return png(canvas)

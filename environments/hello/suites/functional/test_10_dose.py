@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 from conftest import Dicom, Web, dose_grid, encoded, uid_of
-from figures import CURVES, PRESCRIBED, curves_svg, png, relative_figures
+from figures import CURVES, LEGEND, PRESCRIBED, curves_png, png, relative_figures
 from pydicom import Dataset
 
 pytestmark = [pytest.mark.requirement("dose"), pytest.mark.risk("a wrong dose that looks right")]
@@ -28,8 +28,10 @@ def test_the_maximum_is_what_the_planning_system_calculated(
     assert told["maximum"] == pytest.approx(14.68, abs=0.005)
     grid = dose.pixel_array
     hottest = grid[np.unravel_index(grid.argmax(), grid.shape)[0]]
-    picture("Dose in the slice of the maximum", "image/png", png((hottest * (255 / hottest.max())).astype(np.uint8)))
-    picture("Dose-volume curves of the plan", "image/svg+xml", curves_svg(dose, regions))
+    grey = png((hottest * (255 / hottest.max())).astype(np.uint8))
+    picture("dose-slice", "Dose in the slice of the maximum; white is the maximum", grey)
+    title = f"Dose-volume curves: share of the volume over 0 to 15 Gy; {LEGEND}"
+    picture("dose-volume", title, curves_png(dose, regions))
 
 
 def test_the_maximum_is_what_the_file_holds(web: Web, anew: Callable[..., bytes]) -> None:
