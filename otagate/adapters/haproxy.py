@@ -10,7 +10,9 @@ from otagate.core.switch import (
     MAP_PATH,
     SOCKET_PATH,
     BackendCount,
+    OpenSession,
     read_entries,
+    read_sessions,
     read_show_map,
     read_stat,
 )
@@ -66,6 +68,21 @@ class HAProxy:
             return read_stat(text)
         except (ValueError, KeyError) as odd:
             raise SwitchFault(f"the switch's statistics cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
+
+    def open_sessions(self) -> tuple[OpenSession, ...]:
+        """The sessions open now; raises SwitchFault."""
+        text = self.ask("show sess")
+        try:
+            return read_sessions(text)
+        except ValueError as odd:
+            raise SwitchFault(f"the switch's sessions cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
+
+    def cut(self, session: OpenSession) -> bool:
+        """End a session; False if it had ended by itself. Raises SwitchFault."""
+        answer = self.ask(f"shutdown session {session.name}")
+        if answer and not answer.startswith("No such session"):
+            raise SwitchFault(f"the switch would not end a session: {_refusal(answer)}", code="switch-away", hint=_LOOK)
+        return not answer
 
 
 def _read(line: socket.socket) -> str:

@@ -86,7 +86,7 @@ def _has_no_check(service: Service | None) -> bool:
 
 def _tier(service: Service, compose: ComposeFile, document: Document, place: Place) -> None:
     tier = service.facts.tier
-    if tier != "release" and (service.facts.hooks.activate or service.facts.hooks.passive):
+    if tier != "release" and any(value is not None for _, value in service.facts.hooks):
         hint = "delete hooks: only a release-tier service changes its part"
         document.complain((*place, "x-otagate", "hooks"), f"a {tier}-tier service has no hooks", hint)
     if tier == "release" and service.volumes:

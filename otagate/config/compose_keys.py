@@ -130,6 +130,6 @@ VOLUME = {
 }
 
 LATER_HOOKS = {
-    key: Refusal("this hook comes with a later version", "write activate and passive for now")
-    for key in ("drain", "migrate", "written_since", "quarantine")
+    key: Refusal("this hook comes with a later version", "write activate, passive and drain for now")
+    for key in ("migrate", "written_since", "quarantine")
 }

@@ -8,6 +8,7 @@ from otagate.config.check_gate import host_and_port
 from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
 from otagate.core.impact import Impact
 from otagate.core.platform import (
+    IDLE,
     AllowedDifference,
     ConfigFile,
     Deadlines,
@@ -87,7 +88,11 @@ def _healthcheck(check: c.Healthcheck | None) -> Healthcheck | None:
 
 
 def _hooks(hooks: c.Hooks) -> tuple[Hook, ...]:
-    calls = ((HookName.ACTIVATE, hooks.activate), (HookName.PASSIVE, hooks.passive))
+    calls = (
+        (HookName.ACTIVATE, hooks.activate),
+        (HookName.PASSIVE, hooks.passive),
+        (HookName.DRAIN, hooks.drain),
+    )
     return tuple(Hook(name, call.port, call.path, call.deadline) for name, call in calls if call is not None)
 
 
@@ -109,7 +114,7 @@ def _listener(name: str, entry: s.ListenerEntry) -> Listener:
         host=host,
         host_port=port,
         probe=entry.probe or "",
-        idle_timeout=entry.idle,
+        idle_timeout=IDLE[Protocol(entry.protocol)] if entry.idle is None else entry.idle,
         called_ae=entry.called_ae or "",
     )
 

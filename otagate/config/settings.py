@@ -63,7 +63,10 @@ class ListenerEntry(Strict):
         Annotated[str, Matches(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", "an AE title of 1 to 16 characters")]
         | None
     ) = Field(default=None, description="dicom only: the AE title to call")
-    idle: Deadline = Field(default=60.0, description="a session without traffic is closed after this, default `60s`")
+    idle: Deadline | None = Field(
+        default=None,
+        description="a session without traffic is closed after this; default `60s`, for dicom `4h`, for tcp `24h`",
+    )
 
 
 class Allowed(Strict):
@@ -190,7 +193,9 @@ class DeadlinesSection(Strict):
     up: Deadline = Field(default=180.0, description="raising production, default `3m`")
     mirror: Deadline = Field(default=120.0, description="raising the mirror, default `2m`")
     deploy: Deadline = Field(default=120.0, description="raising the idle colour, default `2m`")
-    drain: Deadline = Field(default=60.0, description="for old sessions to end, default `60s`")
+    drain: Deadline = Field(
+        default=60.0, description="for old sessions to end, default `60s`; what is open then is cut, counted and named"
+    )
 
 
 class SettingsFile(Section):

@@ -22,6 +22,11 @@ class Protocol(StrEnum):
     TCP = "tcp"
 
 
+# Seconds without traffic after which a session may be closed: an HTTP client just asks again, while a modality keeps
+# its association between two patients and an HL7 sender its connection between two days.
+IDLE = {Protocol.HTTP: 60.0, Protocol.DICOM: 4 * 3600.0, Protocol.TCP: 24 * 3600.0}
+
+
 @dataclass(frozen=True)
 class Healthcheck:
     """Durations in seconds."""
@@ -55,6 +60,7 @@ class ConfigFile:
 class HookName(StrEnum):
     ACTIVATE = "activate"
     PASSIVE = "passive"
+    DRAIN = "drain"
 
 
 @dataclass(frozen=True)

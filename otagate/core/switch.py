@@ -5,6 +5,7 @@ has a key of its own; while that is absent its one standing back serves. Runs on
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,6 +64,9 @@ def _door(door: Door) -> str:
         f"    mode {mode}",
         f"    bind :{door.front}",
         f"    timeout client {idle}",
+        *(
+            ["    option clitcpka"] if mode == "tcp" else []
+        ),  # a peer that vanished is found out long before the timeout
         f"    use_backend {door.name}_%[{key}]",
     ]
     backs = [_back(door, side, host, mode, idle) for side, host in _sides(door).items()]
@@ -75,8 +79,7 @@ def _sides(door: Door) -> dict[str, str]:
 
 def _back(door: Door, side: str, host: str, mode: str, idle: str) -> str:
     lines = [f"backend {backend(door.name, side)}", f"    mode {mode}", f"    timeout server {idle}", *_check(door)]
-    if mode == "http":
-        lines.append(f"    timeout tunnel {idle}")
+    lines.append(f"    timeout tunnel {idle}" if mode == "http" else "    option srvtcpka")
     return "\n".join([*lines, f"    server s1 {host}:{door.port}", ""])
 
 
@@ -254,6 +257,31 @@ def read_stat(text: str) -> dict[str, BackendCount]:
         for row in rows
         if row["svname"] == "BACKEND" and (name := row["pxname"])
     }
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """One session as the switch lists it: `name` is what `shutdown session` takes, `client` is HOST:PORT as the switch
+    sees it, `age` is the switch's own text, such as `4m3s`."""
+
+    name: str
+    client: str
+    backend: str
+    age: str
+
+
+_SESSION = re.compile(r"(0x[0-9a-f]+): proto=\S+ src=(\S+) fe=\S+ be=(\S+) .*?\bage=(\S+)")
+
+
+def read_sessions(text: str) -> tuple[OpenSession, ...]:
+    """Sessions of a `show sess` answer; raises ValueError on a line that is none."""
+    found = []
+    for line in filter(None, text.split("\n")):
+        match = _SESSION.match(line)
+        if match is None:
+            raise ValueError(f"no session: {line[:80]!r}")
+        found.append(OpenSession(match[1], match[2], match[3], match[4]))
+    return tuple(found)
 
 
 def _count(row: Mapping[str, str], up: bool, proven: bool) -> BackendCount:

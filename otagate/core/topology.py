@@ -30,7 +30,7 @@ class Door:
 
 @dataclass(frozen=True)
 class HookCall:
-    """`hosts` maps colour to host name; `name` is activate or passive; `deadline` in seconds."""
+    """`hosts` maps colour to host name; `name` is a HookName; `deadline` in seconds."""
 
     service: str
     name: str

@@ -7,6 +7,7 @@ with the process begins anew, finalizing and rolling back go on, for both look b
 import logging
 import threading
 
+from otagate.core.cloud import Colour
 from otagate.core.errors import Fault, Refused, SwitchFault
 from otagate.core.promotion import NEXT, STEWARDS_OWN, Event, Phase
 from otagate.core.traffic import Happening, PromotionView
@@ -31,6 +32,7 @@ class Course:
         self._clock = clock
         self._abort = threading.Event()
         self._thread: threading.Thread | None = None
+        self._letting_go: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def set_off(self) -> None:
@@ -116,6 +118,7 @@ class Course:
     def _watch(self, view: PromotionView) -> tuple[Event, str]:
         lookout = Lookout(self._helm, self._clock, view.intent.to, view.intent.watch)
         drain = Drain(self._helm, self._book, view.came)
+        self._let_go(view)
         while True:
             if self._abort.is_set():
                 return Event.ABORT, "told to go back"
@@ -126,6 +129,28 @@ class Course:
             if isinstance(seen, Enough):
                 return self._still_there(view, seen)
             self._clock.sleep(view.intent.watch.every)
+
+    def _let_go(self, view: PromotionView) -> None:
+        """Have the old colour's long sessions closed beside the watch: a service that hangs must not blind it."""
+        if view.came is not None and self._helm.drains:
+            self._letting_go = threading.Thread(target=self._drain, args=(view.came,), name="drain", daemon=True)
+            self._letting_go.start()
+
+    def _drain(self, colour: Colour) -> None:
+        """The drain hooks of a colour that traffic turned away from; what goes wrong is told, the sessions are cut at
+        the deadline then."""
+        wrong = self._helm.drain(colour)
+        try:
+            said = f"{colour} does not drain by itself: {wrong}" if wrong else f"{colour} was asked to drain"
+            self._book.tell(Happening.STEP, said)
+        except JournalFull as full:
+            log.error("%s", full.message)
+
+    def _let_gone(self) -> None:
+        """Until the hooks have answered, which their deadlines bound."""
+        if self._letting_go is not None:
+            self._letting_go.join()
+            self._letting_go = None
 
     def _still_there(self, view: PromotionView, seen: Enough) -> tuple[Event, str]:
         """A watch over a colour from which somebody else took the traffic has watched nothing."""
@@ -147,6 +172,7 @@ class Course:
         """The old colour stays; its open sessions are given until the drain's deadline, counted from the flip."""
         if view.came is None:
             return Event.OK, "the first release: nothing came before it"
+        self._let_gone()
         flipped = self._book.account.last_flip or view.changed
         until = self._clock.monotonic() + max(0.0, flipped + view.intent.drain - self._clock.now())
         drain = Drain(self._helm, self._book, view.came)
@@ -161,9 +187,7 @@ class Course:
             if left is not None and not any(left.values()):
                 return Event.OK, f"{view.came} is drained and stays warm"
             if left and late:
-                what = ", ".join(f"{count} on {door}" for door, count in left.items() if count)
-                self._book.owe(f"sessions still open on {view.came} at the drain's deadline: {what}")
-                return Event.OK, f"{view.came} stays warm with sessions open"
+                return Event.OK, f"{view.came} stays warm, {drain.cut()} sessions cut at the drain's deadline"
             self._clock.sleep(self._helm.patience.step)
 
     def way_back(self, view: PromotionView) -> tuple[Event, str]:
@@ -178,6 +202,9 @@ class Course:
             self._helm.go_back(view.intent.to, view.came, held.builds)
         except Refused as no:
             return Event.FAULT, f"{view.came} is not proven: {no.message}"
+        self._let_gone()
+        if self._helm.drains:
+            self._drain(view.intent.to)  # long sessions that moved to the failed colour move back
         return Event.OK, f"{view.came} is live again on every listener"
 
     def settle_stranded(self) -> None:

@@ -1,21 +1,23 @@
-"""The old colour's open sessions after a flip: counted by the switch, told as they fall."""
+"""The old colour's open sessions after a flip: counted, told as they fall, cut by name at the deadline."""
 
 from collections.abc import Mapping
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
-from otagate.core.switch import BackendCount, backend
+from otagate.core.switch import BackendCount, OpenSession, backend
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
 from otagate.steward.helm import Helm
 
 _LINE_EVERY = 1.0
+_NAMED = 20  # sessions named one by one in the debt; all are counted, and all stand in the event
 
 
 class Drain:
     """One drain of `old` (None: nothing came before, nothing drains)."""
 
     def __init__(self, helm: Helm, book: Book, old: Colour | None) -> None:
+        self._helm = helm
         self._book = book
         self._old = old
         self._names = {door.name: backend(door.name, old) for door in helm.doors} if old else {}
@@ -36,6 +38,33 @@ class Drain:
         due = total == 0 or now - self._told_at >= _LINE_EVERY
         if left != self._told and due:
             self._told, self._told_at = left, now
-            message = f"{total} sessions left on {self._old}" if total else f"no session left on {self._old}"
+            message = f"{_sessions(total)} left on {self._old}{_by_door(left)}" if total else f"{self._old} is drained"
             self._book.tell(Happening.DRAIN, message, left=left)
         return left
+
+    def cut(self) -> int:
+        """End what is still open, each named to those who follow and as a debt; answers how many. Raises SwitchFault
+        if one of them would not end."""
+        doors = {name: door for door, name in self._names.items()}
+        late = [session for session in self._helm.switch.open_sessions() if session.backend in doors]
+        ended = [session for session in late if self._helm.switch.cut(session)]
+        if ended:
+            named = [f"{doors[session.backend]} {session.client} open {session.age}" for session in ended]
+            message = f"{_sessions(len(ended))} of {self._old} cut at the drain's deadline"
+            self._book.tell(Happening.DRAIN, message, cut=[_plain(session, doors) for session in ended])
+            more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+            self._book.owe(f"{message}: {'; '.join(named[:_NAMED])}{more}")
+        return len(ended)
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
+
+
+def _by_door(left: Mapping[str, int]) -> str:
+    open_ = [f"{count} {door}" for door, count in left.items() if count]
+    return f": {', '.join(open_)}" if open_ else ""
+
+
+def _plain(session: OpenSession, doors: Mapping[str, str]) -> dict[str, str]:
+    return {"listener": doors[session.backend], "client": session.client, "age": session.age}

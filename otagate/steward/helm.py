@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
-from otagate.core.platform import Protocol
+from otagate.core.platform import HookName, Protocol
 from otagate.core.switch import BackendCount, backend
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Happening
@@ -21,7 +21,7 @@ from otagate.steward.book import Book
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch
 
-ACTIVATE, PASSIVE = "activate", "passive"
+ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
 PROBE_DEADLINE = 5.0
 
 
@@ -276,6 +276,25 @@ class Helm:
     def rouse(self, colour: Colour) -> str:
         """Activate a colour; answers what went wrong, "" if nothing did."""
         return self._each(ACTIVATE, lambda: colour)
+
+    @property
+    def drains(self) -> bool:
+        """Whether any service can be asked to close its sessions."""
+        return bool(self._hooks(DRAIN))
+
+    def drain(self, colour: Colour) -> str:
+        """Ask a colour that is not live any more to close its sessions; answers what went wrong, "" if nothing did.
+
+        Without the lock: whatever turns meanwhile, closing a session after its acknowledgement does no harm.
+        """
+        wrong = []
+        for hook in self._hooks(DRAIN):
+            try:
+                if not self._call(hook, colour):
+                    wrong.append(f"{hook.service} of {colour} is not there")
+            except Fault as fault:
+                wrong.append(fault.message)
+        return "; ".join(wrong)
 
     def keep(self, most: float) -> str:
         """Tell the idle colour again to be passive and the live one to be active, at most `most` seconds each."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from otagate.adapters import probe
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
-from otagate.core.switch import BackendCount
+from otagate.core.switch import BackendCount, OpenSession
 from otagate.core.topology import Door
 
 
@@ -21,6 +21,11 @@ class Switch(Protocol):
     def restore(self, colour: Colour, epoch: int) -> None: ...
 
     def counts(self) -> Mapping[str, BackendCount]: ...
+
+    def open_sessions(self) -> tuple[OpenSession, ...]: ...
+
+    def cut(self, session: OpenSession) -> bool:
+        """False if it had ended by itself."""
 
 
 class Services(Protocol):

@@ -11,7 +11,7 @@ import pytest
 from otagate.adapters.haproxy import HAProxy
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
-from otagate.core.switch import MAP_PATH
+from otagate.core.switch import MAP_PATH, OpenSession
 
 
 class Told:
@@ -112,6 +112,24 @@ def test_flip_and_restore_are_said_as_the_switch_knows_them(told: Told, switch: 
     assert switch.flip(Colour.GREEN, Colour.BLUE, 3) == ""
     switch.restore(Colour.BLUE, 3)
     assert told.heard == ["otagate flip green blue 3", "otagate restore blue 3"]
+
+
+SESSION = OpenSession("0x7f", "10.0.0.1:104", "dicom_blue", "4s")
+
+
+def test_a_session_is_cut_only_if_the_switch_says_nothing(told: Told, switch: HAProxy) -> None:
+    told.says = lambda _: b"0x7f: proto=tcpv4 src=10.0.0.1:104 fe=dicom be=dicom_blue srv=s1 ts=00 epoch=0 age=4s\n\n"
+    assert switch.open_sessions() == (SESSION,)
+    told.says = lambda _: b"\n"
+    assert switch.cut(SESSION)
+    assert told.heard[-1] == "shutdown session 0x7f"
+    told.says = lambda _: b"No such session (use 'show sess').\n\n"
+    assert not switch.cut(SESSION), "it had ended by itself"
+    told.says = lambda _: b"Permission denied\n\n"
+    with pytest.raises(SwitchFault, match="would not end a session: Permission denied"):
+        switch.cut(SESSION)
+    with pytest.raises(SwitchFault, match="cannot be read"):
+        switch.open_sessions()
 
 
 def test_a_switch_that_does_not_answer_is_a_fault_within_its_deadline(told: Told, switch: HAProxy) -> None:

@@ -11,12 +11,14 @@ from otagate.core.cloud import Colour
 from otagate.core.platform import Protocol
 from otagate.core.switch import (
     BackendCount,
+    OpenSession,
     associate_request,
     flip_lua,
     haproxy_config,
     map_text,
     read_entries,
     read_map,
+    read_sessions,
     read_show_map,
     read_stat,
 )
@@ -219,6 +221,25 @@ def test_a_server_is_proven_only_if_its_last_check_passed(status: str, check: st
 def test_what_is_no_statistics_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no statistics"):
         read_stat(text)
+
+
+SESSIONS = """\
+0x55d0c1: proto=tcpv4 src=172.18.0.1:40122 fe=dicom be=dicom_blue srv=s1 ts=00 epoch=0 age=4m3s calls=2 rate=0 cpu=0 lat=0 rq[f=848202h,i=0,an=00h] rp[f=0] scf=[8,200000h] scb=[8,200000h] exp=3h59m rc=0 c_exp=
+0x55d0c2: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 rate=1 exp=10m
+0x55d0c3: proto=tcpv6 src=[::1]:99 fe=web be=web_green srv=s1 ts=00 epoch=0 age=0s calls=1 rate=1 exp=10m
+"""  # noqa: E501 - as HAProxy 3.0 writes it
+
+
+def test_open_sessions_are_read_with_client_and_age() -> None:
+    assert read_sessions(SESSIONS) == (
+        OpenSession("0x55d0c1", "172.18.0.1:40122", "dicom_blue", "4m3s"),
+        OpenSession("0x55d0c2", "unix:1", "<NONE>", "0s"),
+        OpenSession("0x55d0c3", "[::1]:99", "web_green", "0s"),
+    )
+    assert read_sessions("") == ()
+    for odd in ("Unknown command\n", "0x55: src=1.2.3.4:5 be=\n"):
+        with pytest.raises(ValueError, match="no session"):
+            read_sessions(odd)
 
 
 def test_statistics_with_a_hole_are_refused() -> None:

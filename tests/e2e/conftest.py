@@ -1,4 +1,5 @@
-"""One production of the hello platform for a module's tests, removed at the end whatever happened."""
+"""Production of the hello platform and a bare switch with its steward, each for a module's tests and removed at the end
+whatever happened."""
 
 import secrets
 from collections.abc import Iterator
@@ -7,6 +8,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from otagate.core.cloud import Colour
+from otagate.core.promotion import Phase
+from tests.e2e.edge import Edge
 from tests.e2e.live import Live
 
 
@@ -23,6 +27,27 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live
     finally:
         _remove(name)
+
+
+@pytest.fixture(scope="module")
+def edge(engine: docker.DockerClient) -> Iterator[Edge]:
+    """Switch and steward with a first release live; whichever colour a test leaves live is the next one's."""
+    made = Edge(engine)
+    try:
+        made.raise_()
+        assert made.genesis().phase is Phase.PROMOTED
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def to(edge: Edge) -> Colour:
+    """The idle colour of `edge`, raised afresh."""
+    live = edge.steward().status().live
+    assert live is not None
+    edge.renew(live.other)
+    return live.other
 
 
 def _remove(name: str) -> None:

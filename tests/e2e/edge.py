@@ -33,6 +33,7 @@ FRONTS = {"web": 20001, "dicom": 20002, "raw": 20003}
 WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
 ALWAYS: Any = {"Name": "unless-stopped"}
 FOLDER = "/srv"
+HTTP_IDLE = 5.0  # seconds
 SERVICE = Path(__file__).with_name("colour_service.py")
 
 
@@ -42,9 +43,9 @@ def topology_of(platform: str) -> Topology:
         platform=platform,
         switch=f"{platform}-shared-switch",
         doors=(
-            Door("web", Protocol.HTTP, FRONTS["web"], hosts, 8080, "/healthz", service="web"),
+            Door("web", Protocol.HTTP, FRONTS["web"], hosts, 8080, "/healthz", idle_timeout=HTTP_IDLE, service="web"),
             Door("dicom", Protocol.DICOM, FRONTS["dicom"], hosts, 11112, "", "HELLO", 3600, service="web"),
-            Door("raw", Protocol.TCP, FRONTS["raw"], hosts, 8080, service="web"),
+            Door("raw", Protocol.TCP, FRONTS["raw"], hosts, 8080, idle_timeout=3600, service="web"),
         ),
         hooks=tuple(HookCall("web", n, hosts, 8080, f"/hooks/{n}", 5.0) for n in ("activate", "passive")),
     )

@@ -5,9 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
-import docker
 import pytest
 import requests
 
@@ -23,26 +21,6 @@ from tests.e2e.load import Load
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
 SHORT = WatchPolicy(lasts=0.5, every=0.1, window=1.0)
-
-
-@pytest.fixture(scope="module")
-def edge(engine: docker.DockerClient) -> Iterator[Edge]:
-    made = Edge(engine)
-    try:
-        made.raise_()
-        assert made.genesis().phase is Phase.PROMOTED
-        yield made
-    finally:
-        made.remove()
-
-
-@pytest.fixture
-def to(edge: Edge) -> Colour:
-    """The idle colour, raised afresh."""
-    live = edge.steward().status().live
-    assert live is not None
-    edge.renew(live.other)
-    return live.other
 
 
 def test_a_flip_under_load_loses_nothing_and_nothing_is_stale(edge: Edge, to: Colour) -> None:

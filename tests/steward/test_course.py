@@ -214,31 +214,6 @@ def test_an_old_colour_that_does_not_take_passive_is_returned_to(world: World) -
     serves(world, steward, Colour.BLUE)
 
 
-def test_open_sessions_are_waited_for_and_then_left_as_a_debt(world: World) -> None:
-    steward = world.live()
-    world.switch.sessions["dicom_blue"] = 2
-    steward.promote()
-    view = view_of(steward)
-    assert view.phase is Phase.PROMOTED
-    assert view.debts == ("sessions still open on blue at the drain's deadline: 2 on dicom",)
-    assert "2 sessions left on blue" in steward.told("p-1")
-
-
-def test_a_drain_that_ends_is_told_to_its_end(world: World) -> None:
-    steward = world.live()
-    world.switch.sessions["dicom_blue"] = 3
-
-    def fewer() -> None:
-        world.switch.sessions["dicom_blue"] = max(0, world.switch.sessions["dicom_blue"] - 1)
-
-    world.clock.on_sleep = fewer
-    steward.promote()
-    drained = [event.data["left"]["dicom"] for _, event in steward.book.events("p-1", 0) if event.happening == "drain"]
-    assert drained[0] == 3
-    assert drained[-1] == 0
-    assert view_of(steward).debts == ()
-
-
 def test_a_watch_over_traffic_that_somebody_moved_is_no_watch(world: World) -> None:
     steward = world.live()
 

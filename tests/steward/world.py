@@ -11,7 +11,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, SwitchFault
 from otagate.core.platform import Protocol
 from otagate.core.promotion import Event
-from otagate.core.switch import BackendCount, backend, read_map
+from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Intent, Kind, PromotionView
 from otagate.core.watch import WatchPolicy
@@ -68,6 +68,7 @@ class FakeSwitch:
     away: bool = False
     refuses: str = ""
     lies: bool = False
+    ends_by_itself: bool = False  # each session, just as it is to be cut
     before: Callable[[str], None] = lambda _name: None
 
     def start(self) -> None:
@@ -105,6 +106,19 @@ class FakeSwitch:
         names = [backend(door, colour) for door in ("web", "dicom") for colour in Colour]
         return {name: self._count(name) for name in names}
 
+    def open_sessions(self) -> tuple[OpenSession, ...]:
+        self._asked("open_sessions")
+        return tuple(
+            OpenSession(f"0x{n}", f"10.0.0.{n}:104", name, f"{n}s")
+            for name, count in sorted(self.sessions.items())
+            for n in range(1, count + 1)
+        )
+
+    def cut(self, session: OpenSession) -> bool:
+        self._asked("cut")
+        self.sessions[session.backend] -= 1
+        return not self.ends_by_itself
+
     def _count(self, name: str) -> BackendCount:
         up = name not in self.down
         return BackendCount(up, up, self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0))
@@ -129,6 +143,7 @@ class FakeServices:
     calls: list[str] = field(default_factory=list)
     most_active: int = 0
     before: Callable[[str], None] = lambda _name: None
+    drained: Callable[[str], None] = lambda _host: None
 
     def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
         assert deadline > 0
@@ -150,6 +165,9 @@ class FakeServices:
             return False
         if host in self.hung:
             raise ProbeFault(f"{url} does not answer within {deadline:g} s")
+        if hook == "drain":
+            self.drained(host)
+            return True
         (self.active.add if hook == "activate" else self.active.discard)(host)
         self.most_active = max(self.most_active, len(self.active))
         return True
@@ -160,6 +178,7 @@ class World:
     """One volume with what stands around it. `steward()` opens a steward in it, as its engine would."""
 
     volume: Path
+    topology: Topology = TOPOLOGY
     clock: FakeClock = field(default_factory=FakeClock)
     helm_kind: type[Helm] = Helm
 
@@ -178,7 +197,13 @@ class World:
         book = Book.opened(self.volume, self.clock)
         self._books.append(book)
         helm = self.helm_kind(
-            TOPOLOGY, book, self.map_file, self.switch, self.services, self.clock, Patience(up=5, switch=5, step=0.5)
+            self.topology,
+            book,
+            self.map_file,
+            self.switch,
+            self.services,
+            self.clock,
+            Patience(up=5, switch=5, step=0.5),
         )
         return Steward(self, book, helm, Course(helm, book, self.clock))
 
