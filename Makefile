@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench clean venv engine images
 PY := .venv/bin/python
+# Two workers, each taking whole modules in order: a module's tests share what they raised.
+ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -14,7 +16,7 @@ demo: images ## the whole story on the hello platform, in a few minutes
 	.venv/bin/otagate demo --fast $(DEMO)
 
 test: check images ## the checks, then every test (TESTS=tests/core chooses)
-	$(PY) -m pytest $(TESTS)
+	$(PY) -m pytest $(ABREAST) $(TESTS)
 
 check: venv ## format, lint, types, layers
 	scripts/check.sh

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import docker
 import pytest
@@ -10,7 +11,7 @@ from docker.errors import DockerException
 from otagate.core.cloud import LABEL_PLATFORM
 
 OURS = "t-"  # every platform a test raises is named so: `make clean` knows them by it
-NEEDS_ENGINE = ("docker", "e2e")
+BEFORE, LEFT = pytest.StashKey[frozenset[str]](), pytest.StashKey[list[str]]()
 # On a developer's machine several test runs may share the engine, and what another's test raised is no fault of ours.
 STRICT = bool(os.environ.get("CI"))
 
@@ -27,25 +28,49 @@ def engine() -> Iterator[docker.DockerClient]:
     client.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails a module whose tests leave containers of a test's platform behind, its own fixtures done."""
-    mine = [item for item in request.session.items if item.getparent(pytest.Module) is request.node]
-    if not STRICT or not any(item.get_closest_marker(name) for item in mine for name in NEEDS_ENGINE):
-        yield
-        return
-    client: docker.DockerClient = request.getfixturevalue("engine")
-    before = standing(client)
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first: with two workers, each taking whole modules, none is left to run alone at the end."""
+    items.sort(key=lambda item: 0 if item.get_closest_marker("e2e") else 1)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if STRICT and not hasattr(session.config, "workerinput"):
+        session.config.stash[BEFORE] = frozenset(standing())
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Fails a run that left a container of a test's platform behind; workers do not see each other's."""
     yield
-    left = {name for identity, name in standing(client).items() if identity not in before}
+    before = session.config.stash.get(BEFORE, None)
+    if before is None:
+        return
+    left = sorted(name for identity, name in standing().items() if identity not in before)
     if left:
-        pytest.fail(f"left behind: {', '.join(sorted(left))}; make clean removes them", pytrace=False)
+        session.config.stash[LEFT] = left
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def standing(client: docker.DockerClient) -> dict[str, str]:
-    """ID → name of the containers of all tests' platforms, running or not."""
-    marked = client.containers.list(all=True, filters={"label": LABEL_PLATFORM}, ignore_removed=True)
-    return {str(it.id): str(it.name) for it in marked if it.labels.get(LABEL_PLATFORM, "").startswith(OURS)}
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left := config.stash.get(LEFT, []):
+        terminalreporter.section("left behind", red=True)
+        terminalreporter.line(f"{', '.join(left)}; make clean removes them")
+
+
+def standing() -> dict[str, str]:
+    """ID → name of the containers of all tests' platforms, running or not; none where no engine answers."""
+    try:
+        client = docker.from_env(timeout=60)
+    except DockerException:
+        return {}  # then no test could raise one, and those that need an engine have failed
+    with closing(client):
+        return marked(client)
+
+
+def marked(client: docker.DockerClient) -> dict[str, str]:
+    them = client.containers.list(all=True, filters={"label": LABEL_PLATFORM}, ignore_removed=True)
+    return {str(it.id): str(it.name) for it in them if it.labels.get(LABEL_PLATFORM, "").startswith(OURS)}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,10 +1,12 @@
 """The tests' own alarm: nothing that did not run, or was let off, counts as a pass."""
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
+import docker
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,3 +49,24 @@ def test_an_honest_pass_is_a_pass(tmp_path: Path) -> None:
 def test_the_alarm_is_ours_and_not_pytests(tmp_path: Path) -> None:
     """The control: without it, pytest itself lets a skip pass."""
     assert run(tmp_path, KINDS["inside"], guarded=False).returncode == 0
+
+
+LEAVES = """
+import docker
+def test_it():
+    client = docker.from_env()
+    client.containers.create("otagate/base:13", ["true"], name="{name}", labels={{"otagate.platform": "{name}"}})
+    client.close()
+"""
+
+
+@pytest.mark.docker
+def test_a_container_left_behind_fails_the_run(tmp_path: Path, engine: docker.DockerClient) -> None:
+    name = f"t-left-{secrets.token_hex(4)}"
+    try:
+        done = run(tmp_path, LEAVES.format(name=name), ci=True)
+    finally:
+        engine.containers.get(name).remove(force=True)
+    assert "1 passed" in done.stdout
+    assert name in done.stdout
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
