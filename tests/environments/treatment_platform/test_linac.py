@@ -79,7 +79,9 @@ def test_noise_is_refused(encoded: bytes) -> None:
 def test_the_same_plan_twice_is_one_plan(study: Study) -> None:
     plans = Plans()
     assert plans.take(taken(made(study)))
+    assert plans.times(taken(made(study)).uid) == 1
     assert not plans.take(taken(made(study)))
+    assert plans.times(taken(made(study)).uid) == 2
     assert len(plans.all()) == 1
 
 

@@ -72,7 +72,7 @@ class Hospital:
         return httpx.Response(200, content=body, headers={"Content-Type": kind})
 
     def engine(self, request: httpx.Request) -> httpx.Response:
-        named = {"X-Otagate-Build": ENGINE_BUILD}
+        named = {"X-Otagate-Build": ENGINE_BUILD, "X-Otagate-Colour": "blue"}
         if request.url.path == "/forward":
             return httpx.Response(200, content=b"dose", headers={**named, "Content-Type": "application/dicom"})
         self.asked.append(json.loads(request.content))
@@ -154,6 +154,7 @@ def test_a_plan_reaches_the_machine_and_the_answer_names_both_builds(
     assert answer.status_code == 200
     assert answer.headers["x-otagate-build"] == IDENTITY.build
     assert answer.headers["x-engine-build"] == answer.json()["engine"] == ENGINE_BUILD
+    assert answer.headers["x-engine-colour"] == answer.json()["engine_colour"] == "blue"
     (plan,) = linac[0].all()
     assert answer.json()["linac"]["sha256"] == plan.sha256
     assert (plan.uid, plan.implementation) == (hospital.plan_uid, "b-cdcdcdcdcdcd")
@@ -177,7 +178,9 @@ def test_the_engines_refusal_is_passed_on_as_it_is(parts: Parts, hospital: Hospi
     answer = ask(parts, "POST", "/plans", json=WANTED)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "missing-slice")
     hospital.refusal = (500, "tired")
-    assert ask(parts, "POST", "/plans", json=WANTED).json()["error"]["code"] == "engine"
+    answer = ask(parts, "POST", "/plans", json=WANTED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "engine")
+    assert (answer.headers["x-engine-build"], answer.headers["x-engine-status"]) == (ENGINE_BUILD, "500")
     hospital.refusal = None
     assert ask(parts, "POST", "/plans", json=WANTED).status_code == 200
 
@@ -188,12 +191,14 @@ def test_the_machines_refusal_is_no_success(parts: Parts, hospital: Hospital, pl
     hospital.plan = encode(stranger)
     answer = ask(parts, "POST", "/plans", json=WANTED)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "linac-refused")
+    assert "x-engine-status" not in answer.headers  # it was not the engine that refused
     assert ask(parts, "GET", "/plans/1.2.1").status_code == 404
 
 
 def test_a_forward_dose_passes_through_with_the_engines_name(parts: Parts) -> None:
     answer = ask(parts, "POST", "/forward", json={"plan": "1.2.3"})
     assert (answer.content, answer.headers["x-engine-build"]) == (b"dose", ENGINE_BUILD)
+    assert answer.headers["x-engine-colour"] == "blue"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"study": "1.2"}', b'{"study": 1, "structure_set": "1"}'])

@@ -47,7 +47,8 @@ def application(plans: Plans, dicom: DicomServer, address: tuple[str, int]) -> S
         return _json({"healthy": dicom.listening}, 200 if dicom.listening else 503)
 
     async def listed(_: Request) -> Response:
-        return _json({"plans": [plan.answer for plan in plans.all()], "refused": plans.refused()})
+        came = [plan.answer | {"times": plans.times(plan.uid)} for plan in plans.all()]
+        return _json({"plans": came, "refused": plans.refused()})
 
     async def one(request: Request) -> Response:
         found = plans.find(request.path_params["uid"])

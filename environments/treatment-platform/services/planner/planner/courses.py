@@ -69,6 +69,7 @@ class Courses:
         kept = ("study", "structure_set", "plan", "dose", "optimiser", "figures", "goals", "scan")
         return {
             "engine": answer.build,
+            "engine_colour": answer.colour,
             **{name: answer.body[name] for name in kept if name in answer.body},
             "linac": {"sha256": taken},
             "timings": {**seconds, "all": round(hops[-1][1] - hops[0][1], 4)},

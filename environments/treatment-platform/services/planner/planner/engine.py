@@ -13,9 +13,10 @@ PATIENCE = httpx.Timeout(120.0, connect=5.0)  # seconds; a plan is computed in a
 
 @dataclass(frozen=True)
 class Answer:
-    """What the engine said, and the build that said it."""
+    """What the engine said, and the build and colour that said it."""
 
     build: str
+    colour: str
     kind: str
     content: bytes
     body: Mapping[str, Any]
@@ -38,15 +39,20 @@ class Engine:
             raise Trouble("engine", f"the engine does not answer ({type(error).__name__})", 502) from None
         kind = answer.headers.get("content-type", "")
         body = _body(answer, kind)
+        build, colour = (answer.headers.get(f"x-otagate-{name}", "") for name in ("build", "colour"))
+        who = named(build, colour) | {"X-Engine-Status": str(answer.status_code)}
         if 400 <= answer.status_code < 500:
             told = body.get("error", {})
-            raise Trouble(
-                str(told.get("code", "engine")), str(told.get("message", "")), answer.status_code, lasting=True
-            )
-        build = answer.headers.get("x-otagate-build", "")
+            code, message = str(told.get("code", "engine")), str(told.get("message", ""))
+            raise Trouble(code, message, answer.status_code, lasting=True, engine=who)
         if answer.status_code != 200 or not build:
-            raise Trouble("engine", f"the engine answered {answer.status_code}", 502)
-        return Answer(build, kind, answer.content, body)
+            raise Trouble("engine", f"the engine answered {answer.status_code}", 502, engine=who)
+        return Answer(build, colour, kind, answer.content, body)
+
+
+def named(build: str, colour: str) -> dict[str, str]:
+    """The headers that say which engine is behind an answer; none for an engine that did not say."""
+    return {"X-Engine-Build": build, "X-Engine-Colour": colour} if build else {}
 
 
 def _body(answer: httpx.Response, kind: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The HTTP side. Every answer names the build and colour that gave it, and the engine's build if that was asked."""
+"""The HTTP side. Every answer names the build and colour that gave it, and the engine's if that was asked."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner.courses import Courses
-from planner.engine import Engine
+from planner.engine import Engine, named
 from planner.settings import Identity
 from planner.trouble import Trouble
 from planner.worker import Worker
@@ -67,18 +67,18 @@ class Web:
         if not isinstance(study, str) or not isinstance(structure_set, str):
             raise Trouble("bad-request", "study and structure_set must be given", 400)
         made = await run_in_threadpool(self._courses.run, study, structure_set, wanted)
-        return self._answer(made, engine=made["engine"])
+        return self._answer(made, headers=named(made["engine"], made["engine_colour"]))
 
     async def planned(self, request: Request) -> Response:
         found = self._courses.find(request.path_params["structure_set"])
         if found is None:
             raise Trouble("not-found", "this process planned no such structure set", 404)
-        return self._answer(found, engine=found["engine"])
+        return self._answer(found, headers=named(found["engine"], found["engine_colour"]))
 
     async def forward(self, request: Request) -> Response:
         """The engine's answer as it is."""
         answer = await run_in_threadpool(self._engine.ask, "/forward", await _wanted(request))
-        return Response(answer.content, media_type=answer.kind, headers={"X-Engine-Build": answer.build})
+        return Response(answer.content, media_type=answer.kind, headers=named(answer.build, answer.colour))
 
     async def activate(self, _: Request) -> Response:
         await run_in_threadpool(self._worker.activate)
@@ -88,15 +88,15 @@ class Web:
         await run_in_threadpool(self._worker.passive)
         return self._answer({"active": False})
 
-    def _answer(self, body: Mapping[str, Any], code: int = 200, engine: str = "") -> Response:
+    def _answer(self, body: Mapping[str, Any], code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         told = {"build": self._identity.build, "colour": self._identity.colour, **body}
-        headers = {"X-Engine-Build": engine} if engine else {}
         return Response(json.dumps(told), code, media_type="application/json", headers=headers)
 
     async def _trouble(self, _: Request, error: Exception) -> Response:
         trouble = error if isinstance(error, Trouble) else Trouble("unforeseen", "", 500)
         log.warning("trouble: %s", trouble.code)
-        return self._answer({"error": {"code": trouble.code, "message": trouble.message}}, trouble.http)
+        told = {"error": {"code": trouble.code, "message": trouble.message}}
+        return self._answer(told, trouble.http, trouble.engine)
 
     async def _no_such(self, _: Request, error: Exception) -> Response:
         code = error.status_code if isinstance(error, HTTPException) else 500
