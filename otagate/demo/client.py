@@ -5,14 +5,11 @@ Every request becomes one line of its log: kind, start and end (seconds since th
 """
 
 import argparse
-import json
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import pydicom
 import requests
@@ -20,25 +17,12 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE
-from pynetdicom.association import Association
+
+from otagate.demo.asking import Log, keep_asking, paced, stored, who
 
 TIMEOUT = 10.0
 STORES_PER_ASSOCIATION = 5
-COLOURS = {"b": "blue", "g": "green"}
 AE_TITLE = "CTSIM"  # one of the peers that hello knows
-
-
-class Log:
-    """One JSON line a request, written as they end; threads share it."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream, self._lock = stream, threading.Lock()
-
-    def __call__(self, kind: str, began: float, came: str, colour: str, build: str, what: str = "") -> None:
-        line = json.dumps([kind, round(began, 6), round(time.time(), 6), came, colour, build, what])
-        with self._lock:
-            self._stream.write(line + "\n")
-            self._stream.flush()
 
 
 class Objects:
@@ -68,14 +52,6 @@ def as_bytes(dataset: Dataset) -> bytes:
     buffer = BytesIO()
     dataset.save_as(buffer)
     return buffer.getvalue()
-
-
-def paced(rate: float, stop: threading.Event) -> Iterator[int]:
-    """Turns at `rate` a second; one that is late is not made up for in a burst."""
-    turn, due = 0, time.monotonic()
-    while not stop.wait(max(0.0, due - time.monotonic())):
-        yield turn
-        turn, due = turn + 1, max(due + 1.0 / rate, time.monotonic() - 1.0)
 
 
 def ask(send: Callable[..., requests.Response], base: str, turn: int, objects: Objects, log: Log, kind: str) -> None:
@@ -123,24 +99,17 @@ def dicom(host: str, port: int, rate: float, log: Log, objects: Objects, called:
         if not association.is_established:
             log("association", began, "not established", "", "")
             continue
-        version = (association.acceptor.implementation_version_name or "").strip()
-        colour, _, build = version.partition("-")
-        colour = COLOURS.get(colour, "")
+        colour, build = who(association)
         for _ in range(STORES_PER_ASSOCIATION):
             dataset, sent = fresh_object(), time.time()
-            status = association.send_c_store(dataset) if _whole(association) else Dataset()
-            came = f"0x{status.Status:04x}" if "Status" in status else "cut"
+            came = stored(association, dataset)
             # The association began when it did: that is when the switch chose a colour for it.
             log("store", sent, came, colour, build, str(dataset.SOPInstanceUID))
             if came == "0x0000":
                 objects.add(str(dataset.SOPInstanceUID))
-        whole = _whole(association)
+        whole = bool(association.is_established)
         association.release()
         log("association", began, "whole" if whole else "cut", colour, build)
-
-
-def _whole(association: Association) -> bool:
-    return bool(association.is_established)
 
 
 def main() -> None:
@@ -153,25 +122,18 @@ def main() -> None:
     parser.add_argument("--stores", type=float, default=4.0, help="C-STOREs a second")
     parser.add_argument("--most", type=float, default=1800.0, help="seconds after which it stops by itself")
     given = parser.parse_args()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the story decides when to stop, also after Ctrl-C
     base, (host, _, port) = f"http://{given.web}", given.dicom.rpartition(":")
     objects = Objects()
-    with given.log.open("a") as stream:
-        log = Log(stream)
-        threads = [
+
+    def threads(log: Log, stop: threading.Event) -> list[threading.Thread]:
+        return [
             threading.Thread(target=kept_alive, args=(base, given.requests * 0.4, objects, log, stop)),
             threading.Thread(target=kept_alive, args=(base, given.requests * 0.4, objects, log, stop)),
             threading.Thread(target=fresh, args=(base, given.requests * 0.2, objects, log, stop)),
             threading.Thread(target=dicom, args=(host, int(port), given.stores, log, objects, given.called, stop)),
         ]
-        for thread in threads:
-            thread.start()
-        stop.wait(given.most)
-        stop.set()
-        for thread in threads:
-            thread.join(TIMEOUT * 2)
+
+    keep_asking(threads, given.log, given.most, TIMEOUT * 2)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ from otagate.core.cloud import Binding
 
 @dataclass(frozen=True)
 class Production:
-    """`listeners` as `otagate up` names them; `home` is the demo's own, with the platform's secrets in it."""
+    """`listeners` as `otagate up` names them; `home` is the demo's own, with the platform's secrets in it; `outside`
+    maps what stands beside production to its host:port."""
 
     platform: str
     home: Path
     listeners: Mapping[str, Any]
+    outside: Mapping[str, str]
 
     def address(self, listener: str) -> str:
         """host:port of the front door."""

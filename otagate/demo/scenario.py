@@ -7,6 +7,7 @@ from otagate.demo import afterwards
 from otagate.demo.account import Account, After
 from otagate.demo.expected import HELLO as HELLO_BUILDS
 from otagate.demo.expected import Expectation
+from otagate.demo.outside import Outside
 from otagate.demo.production import Production
 
 
@@ -24,7 +25,8 @@ class Scenario:
     """`like` is the shipped platform that the story's own is made from, `service` the one whose builds are judged.
 
     `client` is the module that asks: `doors` maps its options to listeners, `secrets` its variables to secrets.
-    `after` asks production, once the client has stopped, for what was acknowledged.
+    `outside` is started beside production, which finds it there. `after` asks production, once the client has stopped,
+    for what was acknowledged.
     """
 
     like: str
@@ -35,6 +37,7 @@ class Scenario:
     least: Least
     after: Callable[[Account, Production], After]
     secrets: Mapping[str, str] = field(default_factory=dict)
+    outside: tuple[Outside, ...] = ()
 
 
 HELLO = Scenario(

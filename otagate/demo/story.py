@@ -14,6 +14,7 @@ from otagate.core.promotion import Phase
 from otagate.demo.account import ANSWERED, Account, After, Flip, Request, account, lines_of
 from otagate.demo.command import COMMAND_SECONDS, Story
 from otagate.demo.expected import Expectation
+from otagate.demo.outside import raise_outside
 from otagate.demo.production import Production
 from otagate.demo.scenario import Least, Scenario
 
@@ -55,7 +56,8 @@ def tell(story: Story, scenario: Scenario) -> Ending:
         story.otagate("check")
     with story.step("production: the first release goes live, unproven"):
         listeners = story.otagate("up", "--by", "demo")["data"]["listeners"]
-    production = Production(story.platform, story.home, listeners)
+        outside = raise_outside(story.platform, story.folder, scenario.outside)
+    production = Production(story.platform, story.home, listeners, outside)
     told = Told()
     log = story.home / "client.jsonl"
     with _client(story, scenario, production, log) as client:

@@ -1,0 +1,65 @@
+"""What every client that never stops asking is made of: a log, a pace, an end; and how DICOM answers are read."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from pydicom.dataset import Dataset
+from pynetdicom.association import Association
+
+COLOURS = {"b": "blue", "g": "green"}
+
+
+class Log:
+    """One JSON line a request, written as they end; threads share it."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream, self._lock = stream, threading.Lock()
+
+    def __call__(self, kind: str, began: float, came: str, colour: str, build: str, what: str = "") -> None:
+        line = json.dumps([kind, round(began, 6), round(time.time(), 6), came, colour, build, what])
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+def paced(rate: float, stop: threading.Event) -> Iterator[int]:
+    """Turns at `rate` a second; one that is late is not made up for in a burst."""
+    turn, due = 0, time.monotonic()
+    while not stop.wait(max(0.0, due - time.monotonic())):
+        yield turn
+        turn, due = turn + 1, max(due + 1.0 / rate, time.monotonic() - 1.0)
+
+
+def keep_asking(
+    threads: Callable[[Log, threading.Event], Sequence[threading.Thread]], log: Path, most: float, patience: float
+) -> None:
+    """Run the threads until SIGTERM or for `most` seconds; each then gets `patience` seconds for its last request."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the story decides when to stop, also after Ctrl-C
+    with log.open("a") as stream:
+        asking = threads(Log(stream), stop)
+        for thread in asking:
+            thread.start()
+        stop.wait(most)
+        stop.set()
+        for thread in asking:
+            thread.join(patience)
+
+
+def who(association: Association) -> tuple[str, str]:
+    """Colour and the build's first digits, as the implementation version name of the one that accepted says them."""
+    version = (association.acceptor.implementation_version_name or "").strip()
+    initial, _, build = version.partition("-")
+    return COLOURS.get(initial, ""), build
+
+
+def stored(association: Association, dataset: Dataset) -> str:
+    """Send one object: the DIMSE status that came, or "cut"."""
+    status = association.send_c_store(dataset) if association.is_established else Dataset()
+    return f"0x{status.Status:04x}" if "Status" in status else "cut"
