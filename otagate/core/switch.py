@@ -235,13 +235,16 @@ def read_show_map(text: str) -> dict[str, str]:
 class BackendCount:
     """What the switch counts of one backend since it started. `up`: a server is used; `proven`: and its last check has
     passed (a name just found is used before it was ever asked); `sessions` open now; `answers` HTTP answers or TCP
-    sessions; `errors` answers of 5xx, failed connections and broken answers."""
+    sessions; `errors` answers of 5xx, failed connections and broken answers; `taken` HTTP requests or TCP sessions sent
+    to it; `aborted` of those by one side or the other."""
 
     up: bool
     proven: bool
     sessions: int
     answers: int
     errors: int
+    taken: int
+    aborted: int
 
 
 def read_stat(text: str) -> dict[str, BackendCount]:
@@ -286,8 +289,8 @@ def read_sessions(text: str) -> tuple[OpenSession, ...]:
 
 def _count(row: Mapping[str, str], up: bool, proven: bool) -> BackendCount:
     broken = int(row["econ"]) + int(row["eresp"])
-    sessions = int(row["scur"])
+    sessions, taken, aborted = int(row["scur"]), int(row["stot"]), int(row["cli_abrt"]) + int(row["srv_abrt"])
     if row["mode"] != "http":
-        return BackendCount(up, proven, sessions, int(row["stot"]), broken)
+        return BackendCount(up, proven, sessions, taken, broken, taken, aborted)
     answers = sum(int(row[f"hrsp_{kind}"]) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
-    return BackendCount(up, proven, sessions, answers, int(row["hrsp_5xx"]) + broken)
+    return BackendCount(up, proven, sessions, answers, int(row["hrsp_5xx"]) + broken, taken, aborted)

@@ -114,6 +114,7 @@ class Happening(StrEnum):
     STEP = "step"
     WATCH = "watch"
     DRAIN = "drain"
+    TRAFFIC = "traffic"  # what the switch counted of both colours; for the record, told to nobody
     END = "end"
 
 

@@ -90,6 +90,8 @@ def follow(begun: PromotionView, ports: Ports) -> PromotionRecord:
     try:
         for event in ports.steward.follow(begun.intent.promotion):
             events.append(event)
+            if event.happening is Happening.TRAFFIC:
+                continue  # figures for the record
             # What the watch counts goes on, second by second: on a terminal one line that is written over.
             running = (0, 1) if event.happening is Happening.WATCH else (0, 0)
             ports.tell(Progress(str(event.phase), str(event.happening), event.message, *running))

@@ -82,6 +82,8 @@ def add(account: Account, entry: Entry) -> Account:
             return _owe(after, str(entry.body["message"]))
         case "freed" | "step" | "watch" | "drain" | "note" | "seen":
             return after
+        case "traffic":
+            return after
         case odd:
             raise ValueError(f"unknown kind of entry: {odd!r}")
 
@@ -160,7 +162,13 @@ def _owe(account: Account, message: str) -> Account:
     return replace(account, promotion=replace(account.promotion, debts=(*account.promotion.debts, message)))
 
 
-_TOLD = {"step": Happening.STEP, "note": Happening.STEP, "watch": Happening.WATCH, "drain": Happening.DRAIN}
+_TOLD = {
+    "step": Happening.STEP,
+    "note": Happening.STEP,
+    "watch": Happening.WATCH,
+    "drain": Happening.DRAIN,
+    "traffic": Happening.TRAFFIC,
+}
 
 
 def event_of(entry: Entry) -> StewardEvent | None:

@@ -8,6 +8,7 @@ from otagate.core.switch import BackendCount, OpenSession, backend
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
 from otagate.steward.helm import Helm
+from otagate.steward.traffic import Tape, note_traffic
 
 _LINE_EVERY = 1.0
 _NAMED = 20  # sessions named one by one in the debt; all are counted, and all stand in the event
@@ -19,6 +20,7 @@ class Drain:
     def __init__(self, helm: Helm, book: Book, old: Colour | None) -> None:
         self._helm = helm
         self._book = book
+        self._tape = Tape()
         self._old = old
         self._names = {door.name: backend(door.name, old) for door in helm.doors} if old else {}
         self._told: dict[str, int] | None = None
@@ -31,6 +33,8 @@ class Drain:
         """
         if self._old is None:
             return {}
+        if self._tape.due(now):
+            note_traffic(self._book, self._helm.doors, counts)
         if lost := [name for name in self._names.values() if name not in counts]:
             raise SwitchFault(f"the switch does not count {', '.join(lost)}")
         left = {door: counts[name].sessions for door, name in self._names.items()}

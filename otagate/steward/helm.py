@@ -20,6 +20,7 @@ from otagate.steward.account import Stage
 from otagate.steward.book import Book
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch
+from otagate.steward.traffic import note_traffic
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
 PROBE_DEADLINE = 5.0
@@ -81,10 +82,11 @@ class Helm:
     def _seen_up(self, colour: Colour) -> None:
         """A colour just raised needs a moment until the switch has found and checked it."""
         until = self.clock.monotonic() + self.patience.up
-        while down := self._down(self.switch.counts(), colour):
+        while down := self._down(counts := self.switch.counts(), colour):
             if self.clock.monotonic() >= until:
                 raise Refused(f"the switch sees no server up: {' '.join(down)}")
             self.clock.sleep(self.patience.step)
+        note_traffic(self.book, self.doors, counts)
 
     def _down(self, counts: Mapping[str, BackendCount], colour: Colour) -> list[str]:
         names = [backend(door.name, colour) for door in self.doors]
@@ -191,6 +193,15 @@ class Helm:
         if not self.agrees(to, epoch):
             raise SwitchFault("the switch took the command and does not show it", code="read-back")
         self.book.turn(came, to, epoch, Stage.TURNED)
+        if came is not None:
+            self._note_turned()
+
+    def _note_turned(self) -> None:
+        """From this count on, what the old colour is still given is stale."""
+        try:
+            note_traffic(self.book, self.doors, self.switch.counts())
+        except SwitchFault:
+            return  # a turn that stands does not wait for its figures
 
     def _run_time(self, came: Colour | None, to: Colour, epoch: int) -> str:
         """Answers why the switch would not, or "". A switch that is just starting reads the new file by itself."""

@@ -173,7 +173,7 @@ def test_show_map_is_read_and_a_double_key_refused() -> None:
 
 
 HEAD = (
-    "pxname,svname,scur,stot,econ,eresp,status,check_status,mode,"
+    "pxname,svname,scur,stot,cli_abrt,srv_abrt,econ,eresp,status,check_status,mode,"
     "hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other"
 )
 
@@ -184,15 +184,15 @@ def stat(*rows: str) -> str:
 
 def test_statistics_are_read_per_backend() -> None:
     text = stat(
-        "web,FRONTEND,9,99,,,OPEN,,http,0,0,0,0,0,0",
-        "web_blue,s1,2,50,1,2,UP,L7OK,http,0,40,3,4,5,1",
-        "web_blue,BACKEND,2,50,1,2,UP,,http,0,40,3,4,5,1",
-        "dicom_blue,s1,1,12,0,1,UP,* L4OK,tcp,,,,,,",
-        "dicom_blue,BACKEND,1,12,0,1,UP,,tcp,,,,,,",
+        "web,FRONTEND,9,99,,,,,OPEN,,http,0,0,0,0,0,0",
+        "web_blue,s1,2,50,3,2,1,2,UP,L7OK,http,0,40,3,4,5,1",
+        "web_blue,BACKEND,2,57,3,2,1,2,UP,,http,0,40,3,4,5,1",
+        "dicom_blue,s1,1,12,0,1,0,1,UP,* L4OK,tcp,,,,,,",
+        "dicom_blue,BACKEND,1,12,0,1,0,1,UP,,tcp,,,,,,",
     )
     assert read_stat(text) == {
-        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8),
-        "dicom_blue": BackendCount(up=True, proven=True, sessions=1, answers=12, errors=1),
+        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8, taken=57, aborted=5),
+        "dicom_blue": BackendCount(up=True, proven=True, sessions=1, answers=12, errors=1, taken=12, aborted=1),
     }
 
 
@@ -211,7 +211,8 @@ def test_statistics_are_read_per_backend() -> None:
 )
 def test_a_server_is_proven_only_if_its_last_check_passed(status: str, check: str, up: bool, proven: bool) -> None:
     text = stat(
-        f"web_blue,s1,0,0,0,0,{status},{check},http,0,0,0,0,0,0", "web_blue,BACKEND,0,0,0,0,UP,,http,0,0,0,0,0,0"
+        f"web_blue,s1,0,0,0,0,0,0,{status},{check},http,0,0,0,0,0,0",
+        "web_blue,BACKEND,0,0,0,0,0,0,UP,,http,0,0,0,0,0,0",
     )
     count = read_stat(text)["web_blue"]
     assert (count.up, count.proven) == (up, proven)

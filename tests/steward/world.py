@@ -121,7 +121,9 @@ class FakeSwitch:
 
     def _count(self, name: str) -> BackendCount:
         up = name not in self.down
-        return BackendCount(up, up, self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0))
+        return BackendCount(
+            up, up, self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0), 0, 0
+        )
 
     def _asked(self, name: str) -> None:
         if self.entry_now is None and self.map_file.exists() and not self.away:
