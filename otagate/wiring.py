@@ -5,10 +5,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
@@ -19,6 +19,10 @@ from otagate.core.errors import ConfigError, OtagateError, StoreFault, UsageErro
 from otagate.core.platform import Platform, SecretKind, SecretSource
 from otagate.core.traffic import Claim, Scope
 from otagate.ports import Ports, StoredRun, Tell, Vault
+
+if TYPE_CHECKING:
+    from otagate.demo.expected import Expectation
+    from otagate.demo.story import Ending
 
 
 def home() -> Path:
@@ -180,18 +184,25 @@ def stage_for_demo(*, keep: bool) -> Iterator[tuple[Path, str, Path, dict[str, s
                 engine.remove(name, list(Binding), state=True, tell=lambda _: None)
 
 
-def write_demo_report(root: Path, platform: str, run: str, figures: Mapping[str, str]) -> str:
-    """The page of a run that the demo promoted, with what its client counted beside the promotion."""
+def write_story(root: Path, platform: str, ending: "Ending", builds: Sequence["Expectation"]) -> str:
+    """The story's page, and each run's own beside it; answers where the story's lies."""
     from otagate.adapters.store import SqlStore, sqlite_url
     from otagate.adapters.vault import FolderVault
     from otagate.report import FORMATS
+    from otagate.report.story import Chapter, StoryRecord, story_page
 
-    store = SqlStore(sqlite_url(str(root)))
-    promotion = store.promotion_of(platform, run)
-    counted = None if promotion is None else replace(promotion, figures=figures)
-    stored, vault = store.run(platform, run), FolderVault(str(root))
-    content, name = FORMATS["html"](stored, counted, _pictures(vault, stored))
-    return vault.write(run, name, content)
+    store, vault, chapters = SqlStore(sqlite_url(str(root))), FolderVault(str(root)), []
+    for build in (one for one in builds if one.image in ending.runs):
+        run = store.run(platform, ending.runs[build.image])
+        promotion, pictures = store.promotion_of(platform, run.header.run), _pictures(vault, run)
+        content, name = FORMATS["html"](run, promotion, pictures)
+        page = Path(vault.write(run.header.run, name, content)).relative_to(root).as_posix()
+        departure = ending.departures[build.image]
+        chapters.append(Chapter(build.image, build.does, departure, run, promotion, page, pictures))
+    told = StoryRecord(platform, ending.surprises, ending.seconds, ending.lines, chapters)
+    story = root / "story.html"
+    story.write_text(story_page(told), encoding="utf-8")
+    return str(story)
 
 
 def keep_traceback(text: str) -> str:

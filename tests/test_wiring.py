@@ -1,4 +1,4 @@
-"""What wiring puts together: a run's page from the store's record and the files of its folder."""
+"""What wiring puts together: the story's page, a run's page from the store's record and the files of its folder."""
 
 from pathlib import Path
 
@@ -7,6 +7,8 @@ import pytest
 from otagate import wiring
 from otagate.adapters.store import SqlStore, sqlite_url
 from otagate.adapters.vault import FolderVault
+from otagate.demo.expected import HELLO
+from otagate.demo.story import Ending
 from tests.pngs import png
 from tests.samples import PIXEL, stored
 
@@ -25,7 +27,12 @@ def test_a_picture_is_shown_only_while_its_file_is_what_was_recorded(
         assert path.name == f"{picture.digest.removeprefix('sha256:')}.png"
         assert path.stat().st_mode & 0o777 == 0o600
 
-    page = Path(wiring.write_demo_report(tmp_path, "hello", run.header.run, {})).read_text()
+    build = HELLO[1]
+    ending = Ending((), (), 60.0, (), {build.image: run.header.run}, {}, {build.image: ""}, {})
+    story = Path(wiring.write_story(tmp_path, "hello", ending, HELLO))
+    page = (tmp_path / "runs" / run.header.run / "report.html").read_text()
 
+    assert f'href="runs/{run.header.run}/report.html"' in story.read_text()
+    assert ("data:image/png;base64," in story.read_text()) is shown
     assert ("data:image/png;base64," in page) is shown
     assert ("Not shown: the run’s folder does not hold" in page) is not shown

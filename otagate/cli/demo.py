@@ -6,7 +6,6 @@ from pathlib import Path
 from otagate import wiring
 from otagate.cli.result import Result
 from otagate.core.errors import Exit, UsageError
-from otagate.core.promotion import Phase
 from otagate.demo import command, scenario, story
 
 
@@ -20,14 +19,12 @@ def demo(*, fast: bool, keep: bool) -> Result:
     told = scenario.HELLO
     with wiring.stage_for_demo(keep=keep) as (folder, platform, home, environment):
         ending = story.tell(command.Story(folder, platform, home, environment, _say), told)
-        promoted = next(e.image for e in told.builds if e.promotion is Phase.ROLLED_BACK)
-        figures = {name.strip(): value for name, value in ending.lines}
-        page = wiring.write_demo_report(home, platform, ending.runs[promoted], figures)
+        page = wiring.write_story(home, platform, ending, told.builds)
     data = {
         "seconds": round(ending.seconds, 1),
         "verdicts": dict(ending.verdicts),
         "promotions": dict(ending.promotions),
-        "account": figures,
+        "account": {name.strip(): value for name, value in ending.lines},
         "steps": [{"title": title, "seconds": round(seconds, 1)} for title, seconds in ending.steps],
         "surprises": list(ending.surprises),
         "report": page,

@@ -23,7 +23,7 @@ MORE_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Ending:
-    """What the story came to. `runs` maps image to the run that judged it; `flips` as the steward acknowledged them."""
+    """What the story came to. `runs` maps image to the run that judged it, `departures` to how it came otherwise."""
 
     lines: tuple[tuple[str, str], ...]
     surprises: tuple[str, ...]
@@ -31,6 +31,7 @@ class Ending:
     steps: tuple[tuple[str, float], ...]
     runs: Mapping[str, str]
     verdicts: Mapping[str, str]
+    departures: Mapping[str, str]
     promotions: Mapping[str, str]
 
     @property
@@ -44,6 +45,7 @@ class Told:
 
     runs: dict[str, str] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
+    departures: dict[str, str] = field(default_factory=dict)
     promotions: dict[str, str] = field(default_factory=dict)
     flips: list[Flip] = field(default_factory=list)
     bad: str = ""  # the digest of the build whose promotion is brought back
@@ -77,6 +79,7 @@ def tell(story: Story, scenario: Scenario) -> Ending:
         tuple(story.took),
         told.runs,
         told.verdicts,
+        told.departures,
         told.promotions,
     )
 
@@ -107,7 +110,7 @@ def judged(story: Story, service: str, expected: Expectation, told: Told) -> boo
     told.verdicts[expected.image], told.runs[expected.image] = came, data["run"]
     if expected.promotion is Phase.ROLLED_BACK:
         told.bad = data["builds"][service]
-    departure = expected.departure(data["verdict"], envelope["exit"], failed)
+    departure = told.departures[expected.image] = expected.departure(data["verdict"], envelope["exit"], failed)
     story.check(not departure, f"{expected.image}: {departure}; it must be {expected.must}; it came to {came}")
     if departure:
         for finding in envelope["findings"]:

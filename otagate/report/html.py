@@ -28,13 +28,18 @@ _MOST_ROWS = 500
 _MOST_TOLD = 100  # cases whose whole story is on the page
 
 SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
-_MARK_OF = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
+MARK_OF = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
 
 
 def page(
     run: StoredRun, promotion: PromotionRecord | None = None, pictures: Mapping[str, bytes] = MappingProxyType({})
 ) -> str:
     """The whole page as text; `pictures`: what the suites' pictures hold, by digest."""
+    return rendered("page.html.j2", _view(run, promotion, pictures))
+
+
+def rendered(template: str, view: Mapping[str, Any]) -> str:
+    """A page of ours, with its style in it, from a template and what it shows."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -51,7 +56,7 @@ def page(
         "counted": counted,
     }
     style = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-    return environment.get_template("page.html.j2").render(_view(run, promotion, pictures), style=style)
+    return environment.get_template(template).render(view, style=style)
 
 
 def _cleaned(value: Any) -> Any:
@@ -67,7 +72,7 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
         "run": run,
         "header": run.header,
         "word": words.VERDICTS[verdict.decision],
-        "mark_of": _MARK_OF[verdict.decision].value,
+        "mark_of": MARK_OF[verdict.decision].value,
         "signs": {mark.value: sign for mark, sign in SIGNS.items()},
         "because": words.because(run),
         "headline": words.headline(run),
@@ -76,7 +81,7 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
         "called": words.called,
         "findings": [(finding, words.limit(finding, run)) for finding in words.decisive_first(verdict.findings)],
         "impacts": Impact,
-        "metrics": [_metric(metric, run) for metric in record.metrics.values()],
+        "metrics": [measured(metric, run) for metric in record.metrics.values()],
         "suites": record.suites,
         "timeline": suites_picture(record.suites, record.crashes or ()),
         "troubled": troubled[:_MOST_TOLD],
@@ -89,12 +94,8 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
         "crashes": record.crashes,
         "comparison": record.comparison,
         "differences": _differences(record.comparison),
-        "galleries": {
-            name: [_picture(picture, pictures.get(picture.digest)) for picture in report.pictures]
-            for name, report in record.suites.items()
-            if report.pictures
-        },
-        "promotion": _promotion(promotion) if promotion else None,
+        "galleries": gallery(run, pictures),
+        "promotion": promoted(promotion) if promotion else None,
     }
 
 
@@ -102,7 +103,8 @@ def _took(case: Case) -> str:
     return words.span(case.ended - case.started)
 
 
-def _metric(metric: Metric, run: StoredRun) -> Mapping[str, Any]:
+def measured(metric: Metric, run: StoredRun) -> Mapping[str, Any]:
+    """A metric as a page shows it: its picture, its statistics, and what rules found in it."""
     sides = (("candidate", metric.candidate), ("baseline", metric.baseline))
     findings = [finding for finding in run.verdict.findings if finding.subject == metric.name]
     return {
@@ -129,6 +131,15 @@ def _differences(comparison: Comparison | None) -> Sequence[tuple[str, Sequence[
     return (("drift", comparison.drift[:_MOST_ROWS]), ("explained", explained[:_MOST_ROWS]))
 
 
+def gallery(run: StoredRun, pictures: Mapping[str, bytes]) -> Mapping[str, Any]:
+    """The pictures of each suite that has any; `pictures`: what they hold, by digest."""
+    return {
+        name: [_picture(picture, pictures.get(picture.digest)) for picture in report.pictures]
+        for name, report in run.record.suites.items()
+        if report.pictures
+    }
+
+
 def _picture(picture: Picture, content: bytes | None) -> Mapping[str, str]:
     """A picture as part of the page: a PNG, in which nothing can run."""
     data = "" if content is None else f"data:image/png;base64,{base64.b64encode(content).decode()}"
@@ -136,7 +147,8 @@ def _picture(picture: Picture, content: bytes | None) -> Mapping[str, str]:
     return {"title": picture.title, "case": picture.case, "text": text, "digest": picture.digest, "data": data}
 
 
-def _promotion(promotion: PromotionRecord) -> Mapping[str, Any]:
+def promoted(promotion: PromotionRecord) -> Mapping[str, Any]:
+    """A promotion as a page shows it, its pictures drawn."""
     return {
         "view": promotion.view,
         "mark": words.ENDS.get(promotion.view.phase, Mark.UNKNOWN).value,
