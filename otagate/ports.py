@@ -203,6 +203,12 @@ class Steward(Protocol):
     def follow(self, promotion: str) -> Iterator[StewardEvent]:
         """The promotion's events from its beginning, live, until it ends or halts."""
 
+    def go_back(self, claim: Claim) -> PromotionView:
+        """Tell the steward to go back from what it is flipping or watching, whoever began it; of finalizing it ends
+        the drain, for then the way back is a rollback. Needs no lease, is journalled by name, and answers at once:
+        `follow` tells how it ends. Nothing is changed of a rollback or a way back that is under way already. Refused
+        (code "nothing-acts") if the steward acts on nothing that has a way back."""
+
     def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         """Finish or undo what was cut off, as far as the steward can alone. Busy like `lease`. A promotion
         left in DISCARDING waits for the CLI to remove the idle colour's containers and report. None: nothing was

@@ -85,6 +85,10 @@ class StewardClient:
                     raise
                 time.sleep(0.3)
 
+    def go_back(self, claim: Claim) -> PromotionView:
+        with self._session() as session:
+            return _as(PromotionView, session.ask("go-back", claim=plain(claim)))
+
     def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         with self._session() as session:
             view = session.ask("recover", _deadline=wait + _LONG, claim=plain(claim), wait=wait)

@@ -192,17 +192,22 @@ def promote(
 def rollback(
     platform: PlatformOption = None,
     by: ByOption = None,
+    override: Annotated[
+        str | None, typer.Option("--override", metavar="REASON", help="Go all the same, unsigned; needs --by.")
+    ] = None,
     dry_run: DryRunOption = False,
     wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Turn traffic back to the warm colour, all listeners at once.
+    """Turn traffic back to the warm colour, all listeners at once; what is being watched is gone back from.
 
     Exit: 0 turned back, 1 refused, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
     """
     from otagate.cli.promotion import rollback as body
 
-    raise typer.Exit(run("rollback", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
+    raise typer.Exit(
+        run("rollback", output, lambda: body(platform, by=by, override=override, dry_run=dry_run, wait=wait))
+    )
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from otagate import wiring
-from otagate.cli.promotion import ending
+from otagate.cli.promotion import ending, listed
 from otagate.cli.result import Result, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
@@ -64,7 +64,7 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
         )
         if raised.genesis:
             head += f"; genesis by {claim.by}, unproven: {raised.genesis.view.phase}"
-        data = {"changed": list(raised.changed), "listeners": {n: {"address": a} for n, a in shown.addresses.items()}}
+        data = {"changed": list(raised.changed), "listeners": listed(shown.addresses)}
         code = ending(raised.genesis.view) if raised.genesis else Exit.DONE
         service = platform.of_tier(Tier.RELEASE)[0].name
         return Result(code, data, "\n".join([head, *where_it_is]), next=f"otagate test {service}=IMAGE")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from otagate import wiring
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
-from otagate.core.errors import Exit
+from otagate.core.errors import Exit, UsageError
 from otagate.core.mirror import ObservedContainer
 from otagate.core.promotion import STEWARDS_OWN, Phase
-from otagate.core.traffic import PromotionView, Scope, Status
+from otagate.core.traffic import Kind, PromotionView, Scope, Status
 
 if TYPE_CHECKING:
     from otagate.flows.promote import Attempt
@@ -30,15 +30,50 @@ def promote(run: str, where: str | None, *, by: str | None, dry_run: bool, wait:
         return _came_to(attempt, kept(lambda: ports.store.save_promotion(platform.name, attempt.record)))
 
 
-def rollback(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
-    from otagate.flows import promote as flow
+def rollback(where: str | None, *, by: str | None, override: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import rollback as flow
 
+    reason = _reason(override, by)
     with opened(where) as (platform, ports):
         if dry_run:
-            return planned(flow.plan_rollback(platform, ports))
-        claim = wiring.claim(Scope.PLATFORM, by, "otagate rollback", "back to the warm colour")
-        attempt = flow.rollback(platform, ports, claim, wait=wiring.duration(wait))
-        return _came_to(attempt, kept(lambda: ports.store.save_promotion(platform.name, attempt.record)))
+            return planned(flow.plan_rollback(platform, ports, override=reason))
+        claim = wiring.claim(Scope.PLATFORM, by, "otagate rollback", reason or "back to the warm colour")
+        back = flow.rollback(platform, ports, claim, wait=wiring.duration(wait), override=reason)
+        lost = kept(lambda: ports.store.save_promotion(platform.name, back.record))
+        view = back.record.view
+        came = view.phase is Phase.ROLLED_BACK and view.intent.kind is Kind.PROMOTE  # gone back from while watched
+        lines = [f"{'BACK' if came else view.phase.upper()}  {view.intent.kind} {view.intent.promotion}"]
+        lines.extend(_reasons(view))
+        lines.extend(_serving(back.status, back.addresses))
+        data = {**_promotion(view), "live": back.status.live, "listeners": listed(back.addresses)}
+        code = Exit.DONE if came else ending(view)
+        return Result(code, data, "\n".join(lines), errors=lost, next="otagate status")
+
+
+def _reason(override: str | None, by: str | None) -> str:
+    """UsageError for an override without a reason or without a name: nobody's word lifts nothing."""
+    if override is None:
+        return ""
+    if not override.strip() or not (by and by.strip()):
+        raise UsageError(
+            "an override needs a reason and a name", code="usage", hint="otagate rollback --override REASON --by NAME"
+        )
+    return override.strip()
+
+
+def _serving(status: Status, addresses: Mapping[str, str]) -> list[str]:
+    """What serves now, for a person who wants to know nothing else."""
+    live = status.live
+    if live is None:
+        return ["  nothing serves"]
+    view = status.colours.get(live.value)
+    release = view.release.removeprefix("sha256:")[:12] if view else "unknown"
+    doors = ", ".join(f"{name} {address}" for name, address in addresses.items())
+    builds = {} if view is None else view.builds
+    return [
+        f"  {live} serves release {release} on {doors}",
+        *(f"    {service:<10} build {digest.removeprefix('sha256:')[:12]}" for service, digest in builds.items()),
+    ]
 
 
 def recover(where: str | None, *, by: str | None, wait: str) -> Result:
@@ -68,7 +103,7 @@ def status(where: str | None) -> Result:
         data = {
             "platform": platform.name,
             **_traffic(seen.status),
-            "listeners": {name: {"address": address} for name, address in seen.addresses.items()},
+            "listeners": listed(seen.addresses),
             "departures": departures,
         }
         lines = [*_status_lines(platform.name, seen.status), *(f"  {n:<10} {a}" for n, a in seen.addresses.items())]
@@ -81,6 +116,11 @@ def status(where: str | None) -> Result:
         stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
         code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
         return Result(code, data, "\n".join(lines), errors=errors, next=_next(seen.status))
+
+
+def listed(addresses: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Listeners as every command's data spells them."""
+    return {name: {"address": address} for name, address in addresses.items()}
 
 
 def ending(view: PromotionView) -> Exit:
@@ -99,10 +139,7 @@ def ending(view: PromotionView) -> Exit:
 def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
     view = attempt.record.view
     intent = view.intent
-    lines = [f"{view.phase.upper()}  {intent.kind} {intent.promotion} to {intent.to}"]
-    if view.reason:
-        lines.append(f"  {view.reason}")
-    lines.extend(f"  owed: {debt}" for debt in view.debts)
+    lines = [f"{view.phase.upper()}  {intent.kind} {intent.promotion} to {intent.to}", *_reasons(view)]
     data = _promotion(view)
     data["promotion"]["flips"] = [
         {"at": e.at, "to": e.data["to"]} for e in attempt.record.events if e.data.get("stage") == TURNED
@@ -112,6 +149,12 @@ def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
     alarm = any(o.alarm for o in attempt.objections)
     errors = [{"code": o.code, "message": o.message, "hint": o.hint, "at": ""} for o in attempt.objections]
     return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=[*errors, *lost])
+
+
+def _reasons(view: PromotionView) -> list[str]:
+    intent = view.intent
+    override = [f"  override by {intent.by}, unsigned: {intent.override}"] if intent.override else []
+    return [*([f"  {view.reason}"] if view.reason else []), *override, *(f"  owed: {debt}" for debt in view.debts)]
 
 
 def _promotion(view: PromotionView) -> dict[str, Any]:
@@ -125,6 +168,9 @@ def _promotion(view: PromotionView) -> dict[str, Any]:
             "run": view.intent.run,
             "reason": view.reason,
             "debts": list(view.debts),
+            "override": {"by": view.intent.by, "reason": view.intent.override, "signed": False}
+            if view.intent.override
+            else None,
         }
     }
 
@@ -159,6 +205,8 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
         p = status.promotion
         reason = f": {p.reason}" if p.reason else ""
         lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {p.phase}{reason}")
+        if p.intent.override:
+            lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
     if status.last_flip:
         lines.append(f"  last flip  {datetime.fromtimestamp(status.last_flip, UTC):%Y-%m-%d %H:%M:%S} UTC")
     for holder in status.holders:

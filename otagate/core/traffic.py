@@ -46,7 +46,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Intent:
     """What a promotion means to do. `builds` maps service to digest; `run` is the judged run ("" for genesis and
-    rollback); `drain` in seconds."""
+    rollback); `drain` in seconds; `override`: the reason for which `by` goes back all the same, unsigned."""
 
     promotion: str
     kind: Kind
@@ -58,6 +58,7 @@ class Intent:
     watch: WatchPolicy
     drain: float
     unproven: bool = False
+    override: str = ""
 
 
 @dataclass(frozen=True)

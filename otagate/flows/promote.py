@@ -1,10 +1,10 @@
-"""Make a judged release live, or go back to the warm one: the command's own phases, then follow the steward.
+"""Make a judged release live: the command's own phases, then follow the steward.
 
 Preflight, deploying, smoking and discarding are done here under the lease and reported; from flipping on the steward
 acts alone and this only follows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,10 +20,9 @@ from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.stages import colour_stage
-from otagate.core.traffic import Claim, Intent, Kind, Status
-from otagate.core.watch import WatchPolicy
+from otagate.core.traffic import Claim, Intent, Kind
 from otagate.flows.course import discard, drive, read_back
-from otagate.flows.look import Production, live_status, look_at_production, policy_digest, suite_digests
+from otagate.flows.look import Production, look_at_production, policy_digest, suite_digests
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
 
@@ -181,70 +180,6 @@ def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim
         watch=platform.watch,
         drain=platform.deadlines.drain,
     )
-
-
-def plan_rollback(platform: Platform, ports: Ports) -> Plan:
-    """What `rollback` would do, for `--dry-run`."""
-    status = live_status(platform, ports)
-    to, release, _ = warm_side(status)
-    return Plan(
-        f"roll back to {to}",
-        (
-            Step(Action.RUN, "smoke", f"{to} must answer with release {release.removeprefix('sha256:')[:12]}"),
-            Step(Action.TURN, "switch", f"{status.live} → {to}, all listeners at once"),
-        ),
-    )
-
-
-def rollback(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Attempt:
-    """Back to the warm colour. Refused without one, or towards a release identical with the live one."""
-    with ports.steward.lease(claim, wait) as hold:
-        to, release, builds = warm_side(live_status(platform, ports))
-        intent = Intent(
-            promotion=ports.clock.new_id("r-"),
-            kind=Kind.ROLLBACK,
-            run="",
-            release=release,
-            builds=builds,
-            to=to,
-            by=claim.by,
-            watch=WatchPolicy(lasts=0.0),
-            drain=platform.deadlines.drain,
-        )
-
-        def smoke() -> None:
-            read_back(platform, to, builds, ports)
-            hold.prove(to, builds)
-
-        steps = {
-            Phase.PREFLIGHT: lambda: hold.note(f"{to} is warm"),
-            Phase.DEPLOYING: lambda: hold.note("the warm colour stands already"),
-            Phase.SMOKING: smoke,
-        }
-        # What is warm is never removed: a way back that does not answer is left as it is for a person to look at.
-        driven = drive(intent, steps, lambda: hold.note("the warm colour is left standing"), hold, ports)
-    return Attempt(driven.record)
-
-
-def warm_side(status: Status) -> tuple[Colour, str, Mapping[str, str]]:
-    """The way back: colour, release digest and builds. Refused if there is none."""
-    if status.live is None:
-        raise UsageError("nothing is live", code="no-production", hint="otagate up")
-    to = status.live.other
-    view, live = status.colours.get(to.value), status.colours.get(status.live.value)
-    if view is None or not view.warm:
-        raise Refused(
-            f"{to} is not warm: there is no proven way back",
-            code="no-warm-side",
-            hint="otagate test an earlier build, then otagate promote it",
-        )
-    if live is not None and live.release == view.release:
-        raise Refused(
-            f"{to} holds the very release that is live: going there would change nothing",
-            code="identical-release",
-            hint="otagate test another build, then otagate promote it",
-        )
-    return to, view.release, view.builds
 
 
 def _stage(platform: Platform, candidate: Candidate, ports: Ports) -> Stage:

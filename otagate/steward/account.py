@@ -47,6 +47,7 @@ class Account:
     promotion: PromotionView | None = None
     lease: int = 0  # the epoch of the lease under which the promotion was begun
     turn: Turn | None = None
+    leaving: bool = False  # somebody asked to go back from the promotion
 
     @property
     def unfinished(self) -> PromotionView | None:
@@ -80,6 +81,8 @@ def add(account: Account, entry: Entry) -> Account:
             return _turn(after, entry)
         case "debt":
             return _owe(after, str(entry.body["message"]))
+        case "go-back":
+            return replace(after, leaving=True)
         case "freed" | "step" | "watch" | "drain" | "note" | "seen":
             return after
         case "traffic":
@@ -105,7 +108,7 @@ def _begin(account: Account, entry: Entry) -> Account:
         started=entry.at,
         changed=entry.at,
     )
-    return replace(account, promotion=view, lease=int(entry.body["lease"]))
+    return replace(account, promotion=view, lease=int(entry.body["lease"]), leaving=False)
 
 
 def _advance(account: Account, entry: Entry) -> Account:
@@ -165,6 +168,7 @@ def _owe(account: Account, message: str) -> Account:
 _TOLD = {
     "step": Happening.STEP,
     "note": Happening.STEP,
+    "go-back": Happening.STEP,
     "watch": Happening.WATCH,
     "drain": Happening.DRAIN,
     "traffic": Happening.TRAFFIC,

@@ -46,6 +46,10 @@ class Course:
         """Take the way out of flipping or watching at the next step."""
         self._abort.set()
 
+    def _told_back(self) -> bool:
+        """By the one who began it, or, also before a restart, by whoever asked to go back."""
+        return self._abort.is_set() or self._book.account.leaving
+
     def forget_abort(self) -> None:
         """Before a promotion gets to phases of the steward's own: what was told before it was not meant for it."""
         self._abort.clear()
@@ -120,7 +124,7 @@ class Course:
         drain = Drain(self._helm, self._book, view.came)
         self._let_go(view)
         while True:
-            if self._abort.is_set():
+            if self._told_back():
                 return Event.ABORT, "told to go back"
             seen = lookout.look()
             self._tell(lookout, drain)
@@ -186,6 +190,8 @@ class Course:
                 left = None
             if left is not None and not any(left.values()):
                 return Event.OK, f"{view.came} is drained and stays warm"
+            if self._told_back():
+                return Event.OK, f"{view.came} is to be returned to: what is still open on it stays so"
             if left and late:
                 return Event.OK, f"{view.came} stays warm, {drain.cut()} sessions cut at the drain's deadline"
             self._clock.sleep(self._helm.patience.step)

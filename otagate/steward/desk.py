@@ -9,6 +9,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.traffic import Claim, ColourView, Holder, Intent, Kind, PromotionView, Scope
+from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.core.wire import typed
 from otagate.steward.book import Book
 from otagate.steward.course import Course
@@ -50,6 +51,7 @@ class Desk:
             "note": self._note,
             "prove": self._prove,
             "may-remove": self._may_remove,
+            "go-back": self._go_back,
             "recover": self._recover,
         }
         return plain(asks[name](caller, body))
@@ -108,16 +110,13 @@ class Desk:
             self._may_go_back(intent, account.colours)
 
     def _may_go_back(self, intent: Intent, colours: Mapping[str, ColourView]) -> None:
-        warm, live = colours.get(intent.to.value), colours.get(intent.to.other.value)
-        if warm is None or not warm.warm:
-            raise Refused(f"{intent.to} is not warm: there is no way back", code="no-warm-side", hint="otagate status")
-        if warm.release != intent.release or warm.builds != intent.builds:
+        there, live = colours.get(intent.to.value), colours.get(intent.to.other.value)
+        for no in against_return(intent.to, there, live):
+            if not intent.override or no.code == NO_RELEASE:
+                raise Refused(no.message, code=no.code, hint=no.hint)
+        if there is None or there.release != intent.release or there.builds != intent.builds:
             raise Refused(
                 f"{intent.to} holds another release than asked for", code="not-that-release", hint="otagate status"
-            )
-        if live is None or live.release == warm.release:
-            raise Refused(
-                f"{intent.to} holds the very release that is live", code="identical-release", hint="otagate status"
             )
 
     def _report(self, caller: Caller, body: Mapping[str, Any]) -> Any:
@@ -151,6 +150,17 @@ class Desk:
             )
         self._course.abort()
         return view.phase
+
+    def _go_back(self, _caller: Caller, body: Mapping[str, Any]) -> Any:
+        claim = typed(Claim, body["claim"])
+        with self._book.locked():
+            view = self._book.account.unfinished
+            if view is None or view.phase not in STEWARDS_OWN or view.came is None:
+                raise Refused("there is nothing to go back from", code="nothing-acts", hint="otagate status")
+            if view.intent.kind is Kind.PROMOTE and view.phase is not Phase.ROLLING_BACK:
+                message = f"{claim.by} from {claim.origin} says to go back"
+                self._book.write("go-back", view.intent.promotion, phase=view.phase, message=message)
+            return view
 
     def _note(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)

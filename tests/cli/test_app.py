@@ -93,3 +93,10 @@ def test_help_imports_no_engine_no_ansible_and_no_database() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [["--override", "it burns"], ["--override", " ", "--by", "ada"]])
+def test_an_override_without_a_name_or_a_reason_is_refused_before_anything_is_asked(words: list[str]) -> None:
+    done = otagate("rollback", *words, "--output", "json")
+    assert done.returncode == 2
+    assert "a reason and a name" in json.loads(done.stdout)["errors"][0]["message"]

@@ -1,108 +1,23 @@
 """What every Steward keeps to: the one in memory, and the real one in its container with a real switch beside it."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import docker
 import pytest
 
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
 from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Claim, Happening, Intent, Kind, Scope
-from otagate.core.watch import WatchPolicy
-from otagate.ports import Hold, Steward
-from tests.e2e.edge import BUILDS, Edge
-from tests.fakes.steward import FakeSteward
-
-REAL = pytest.param("real", marks=[pytest.mark.docker, pytest.mark.e2e])
-SHORT = WatchPolicy(lasts=0.3, every=0.1, window=1.0)
+from otagate.core.traffic import Happening, Kind, Scope
+from otagate.ports import Hold
+from tests.contracts.steward_bench import Bench, claim_of, through
+from tests.e2e.edge import BUILDS
 
 
-def claim_of(by: str, scope: Scope = Scope.PLATFORM) -> Claim:
-    return Claim(scope, by, f"{by}@here:1", "otagate promote", "a test")
-
-
-@dataclass
-class Bench:
-    """A steward whose platform has blue live, and both colours standing."""
-
-    steward: Steward
-    absent: Steward
-    stopped: Callable[[Colour], AbstractContextManager[None]]
-
-    def intent(self, kind: Kind, to: Colour, name: str) -> Intent:
-        return Intent(name, kind, "run", digest_of([name]), {"web": BUILDS[to]}, to, "alice", SHORT, 3.0)
-
-    def idle(self) -> Colour:
-        live = self.steward.status().live
-        assert live is not None
-        return live.other
-
-    def settled(self) -> None:
-        """No promotion is left unfinished."""
-        view = self.steward.recover(claim_of("bench"), 5)
-        if view is not None and view.phase is Phase.DISCARDING:
-            with self.steward.lease(claim_of("bench"), 5) as hold:
-                hold.report(Event.OK, "removed")
-
-    def promoted(self, name: str) -> Colour:
-        to = self.idle()
-        with self.steward.lease(claim_of("alice"), 5) as hold:
-            hold.begin(self.intent(Kind.PROMOTE, to, name))
-            through(hold)
-        list(self.steward.follow(name))
-        return to
-
-
-def through(hold: Hold) -> list[Phase]:
-    return [hold.report(Event.OK, message) for message in ("checked", "deployed", "smoked")]
-
-
-@pytest.fixture(scope="module")
-def real(engine: docker.DockerClient) -> Iterator[Bench]:
-    edge = Edge(engine)
-    try:
-        edge.raise_()
-        edge.genesis()
-        edge.run_colour(Colour.GREEN)
-        edge.await_up(Colour.GREEN)
-        nowhere = Edge(engine)
-        nowhere.images = edge.images
-        yield Bench(edge.steward(), nowhere.steward(), edge.stopped)
-    finally:
-        edge.remove()
-
-
-def fake() -> Bench:
-    steward = FakeSteward(
-        builds={colour: {"web": build} for colour, build in BUILDS.items()},
-        listeners={"web": "web", "dicom": "web", "raw": "web"},
-        bare={"raw"},
-    )
-
-    @contextmanager
-    def stopped(colour: Colour) -> Iterator[None]:
-        was = steward.builds.pop(colour)
-        yield
-        steward.builds[colour] = was
-
-    bench = Bench(steward, FakeSteward(up=False), stopped)
-    with steward.lease(claim_of("alice"), 0) as hold:
-        hold.begin(bench.intent(Kind.GENESIS, Colour.BLUE, "g-1"))
-        through(hold)
-    return bench
-
-
-@pytest.fixture(params=["fake", REAL])
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made: Bench = fake() if request.param == "fake" else request.getfixturevalue("real")
-    made.settled()
-    yield made
-    made.settled()
+@pytest.fixture
+def bench(steward_bench: Bench) -> Bench:
+    return steward_bench
 
 
 def test_where_there_is_no_steward_it_is_not_present_and_cannot_be_asked(bench: Bench) -> None:
@@ -329,25 +244,6 @@ def test_a_rollback_that_is_given_up_leaves_the_warm_colour_standing(bench: Benc
         hold.report(Event.ABORT, "interrupted")
         may_not_remove(hold, *Colour)
         hold.report(Event.OK, "left standing")
-
-
-def test_a_rollback_goes_to_what_is_warm_and_to_nothing_else(bench: Bench) -> None:
-    to = bench.promoted("p-warm")
-    warm = bench.steward.status().colours[to.other]
-    going = replace(bench.intent(Kind.ROLLBACK, to.other, "r-1"), release=warm.release, builds=warm.builds)
-    with bench.steward.lease(claim_of("alice"), 2) as hold:
-        with pytest.raises(Refused) as no:
-            hold.begin(replace(going, release="sha256:other"))
-        assert no.value.code == "not-that-release"
-        hold.begin(going)
-        through(hold)
-    assert list(bench.steward.follow("r-1"))[-1].phase is Phase.PROMOTED
-    status = bench.steward.status()
-    assert status.live is to.other
-    assert not any(view.warm for view in status.colours.values())
-    with bench.steward.lease(claim_of("alice"), 2) as hold, pytest.raises(Refused) as no:
-        hold.begin(bench.intent(Kind.ROLLBACK, to, "r-2"))
-    assert no.value.code == "no-warm-side"
 
 
 def test_nobody_can_follow_what_was_never_begun(bench: Bench) -> None:

@@ -69,7 +69,7 @@ def test_what_cannot_be_asked_is_told_with_what_to_do(hello: Live, words: list[s
 
 
 def test_there_is_no_rollback_before_there_is_a_warm_colour(hello: Live) -> None:
-    assert hello.otagate("rollback", exit=1)["errors"][0]["code"] == "no-warm-side"
+    assert hello.otagate("rollback", exit=1)["errors"][0]["code"] == "no-release"
 
 
 @pytest.mark.parametrize("words", [["status"], ["test", "web=hello/web:1.1"], ["up"]])
@@ -168,10 +168,27 @@ def test_an_honest_build_is_proven_promoted_and_rolled_back_with_every_request_a
 
     assert hello.otagate("promote", run, exit=1)["errors"][0]["code"] == "already-live"
 
-    back = hello.otagate("rollback", "--by", "tests")["data"]["promotion"]
-    assert back["phase"] == "promoted"
+    back = hello.otagate("rollback", "--by", "tests")["data"]
+    assert back["promotion"]["phase"] == "promoted"
+    assert back["live"] == "blue"
+    assert set(back["listeners"]) == {"web", "dicom"}
     assert asked(hello) == old
     assert hello.otagate("recover")["data"]["recovered"] is None
+    errors = hello.otagate("rollback", exit=1)["errors"]
+    assert errors[0]["code"] == "no-warm-side"
+    assert "--override" in errors[0]["hint"]
+
+
+def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(hello: Live) -> None:
+    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
+    process = hello.start("promote", run)
+    wait_for_phase(hello, "watching")
+    back = hello.otagate("rollback", "--by", "tests")["data"]
+    assert back["promotion"]["phase"] == "rolled-back"
+    assert back["live"] == "blue"
+    assert asked(hello)[0] == "blue"
+    process.communicate(timeout=60)
+    assert process.returncode == 5
 
 
 def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(hello: Live) -> None:

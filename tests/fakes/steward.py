@@ -23,6 +23,7 @@ from otagate.core.traffic import (
     StewardEvent,
     SwitchView,
 )
+from otagate.core.wayback import NO_RELEASE, against_return
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import World
 
@@ -32,7 +33,8 @@ _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
 @dataclass
 class FakeSteward:
     """`listeners` maps listener to service: with a `world`, what runs there answers; those in `bare` are TCP, which
-    cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing). `lost`:
+    cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing);
+    in `rests` it stays until it is told to go back. `lost`:
     nothing answers."""
 
     platform: str = "t"
@@ -43,6 +45,7 @@ class FakeSteward:
     bare: set[str] = field(default_factory=set)
     builds: dict[Colour, dict[str, str]] = field(default_factory=dict)
     outcomes: dict[Phase, tuple[Event, str]] = field(default_factory=dict)
+    rests: Phase | None = None
     up: bool = True
     lost: bool = False
     disagreements: tuple[str, ...] = ()
@@ -96,6 +99,18 @@ class FakeSteward:
             raise Refused(f"there is no promotion {promotion}", code="no-promotion")
         yield from tuple(self._events[promotion])
 
+    def go_back(self, claim: Claim) -> PromotionView:
+        self.asked("go-back")
+        view = self.unfinished
+        if view is None or view.phase not in STEWARDS_OWN or view.came is None:
+            raise Refused("there is nothing to go back from", code="nothing-acts")
+        if view.intent.kind is Kind.PROMOTE and view.phase is not Phase.ROLLING_BACK:
+            self.tell(Happening.STEP, f"{claim.by} from {claim.origin} says to go back")
+            self.rests = None
+            self.advance(Event.ABORT if view.phase is not Phase.FINALIZING else Event.OK, "told to go back")
+        self._act()
+        return view
+
     def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         self.asked("recover")
         self._taken(claim, wait)
@@ -144,13 +159,12 @@ class FakeSteward:
         return self._view
 
     def _may_go_back(self, intent: Intent) -> None:
-        warm, live = self._colours.get(intent.to.value), self._colours.get(intent.to.other.value)
-        if warm is None or not warm.warm:
-            raise Refused(f"{intent.to} is not warm", code="no-warm-side")
-        if warm.release != intent.release or warm.builds != intent.builds:
+        there, live = self._colours.get(intent.to.value), self._colours.get(intent.to.other.value)
+        for no in against_return(intent.to, there, live):
+            if not intent.override or no.code == NO_RELEASE:
+                raise Refused(no.message, code=no.code)
+        if there is None or there.release != intent.release or there.builds != intent.builds:
             raise Refused(f"{intent.to} holds another release", code="not-that-release")
-        if live is None or live.release == warm.release:
-            raise Refused(f"{intent.to} holds the release that is live", code="identical-release")
 
     def report(self, holder: Holder, event: Event, message: str) -> Phase:
         view = self.unfinished
@@ -162,9 +176,12 @@ class FakeSteward:
             what = f"promotion {view.intent.promotion} is {view.phase}, which the steward does alone"
             raise Refused(f"{what}: only abort may be reported, not {event}", code="steward-acts")
         phase = self.advance(event, message)
-        while (now := self.current()).phase in STEWARDS_OWN:
-            self.advance(*self.outcomes.get(now.phase, (Event.OK, f"{now.phase} done")))
+        self._act()
         return phase
+
+    def _act(self) -> None:
+        while (now := self.current()).phase in STEWARDS_OWN and now.phase is not self.rests:
+            self.advance(*self.outcomes.get(now.phase, (Event.OK, f"{now.phase} done")))
 
     def current(self) -> PromotionView:
         assert self._view is not None

@@ -8,7 +8,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import EngineFault, Interrupted, SwitchFault, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Event, Phase
-from otagate.flows import course, gate, promote
+from otagate.flows import course, gate, rollback
 from tests.flows.scene import CLAIM, MIRROR, Scene
 from tests.flows.test_promote import WEB_1, go, judged, live, proven
 
@@ -86,7 +86,7 @@ def test_a_dead_worker_in_the_warm_colour_is_no_way_back() -> None:
     scene, run = proven()
     go(scene, run)
     scene.world.containers[WEB_1].health = "unhealthy"
-    attempt = promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    attempt = rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert attempt.record.view.phase is Phase.ABANDONED
     assert "unhealthy" in attempt.record.view.reason
     assert live(scene) is Colour.GREEN
@@ -112,7 +112,7 @@ def test_an_ending_is_told_of_ones_own_promotion_also_when_another_began_since()
     scene, run = proven()
     attempt = go(scene, run)
     begun = replace(attempt.record.view, phase=Phase.PREFLIGHT)
-    promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
     told = course.follow(begun, scene.ports)
     assert (told.view.intent.promotion, told.view.phase) == (begun.intent.promotion, Phase.PROMOTED)
 

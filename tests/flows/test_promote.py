@@ -9,7 +9,7 @@ from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Event, Phase
-from otagate.flows import gate, promote, recover
+from otagate.flows import gate, promote, recover, rollback
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
 WEB_1 = "p-blue-web"
@@ -55,7 +55,7 @@ def test_a_release_that_stood_there_before_is_made_afresh() -> None:
     scene, run = proven()
     go(scene, run)
     first = scene.world.containers["p-green-web"].id
-    promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
     go(scene, judged(scene, "hello/web:1.1"))
     assert scene.world.containers["p-green-web"].id != first
 
@@ -194,29 +194,6 @@ def test_a_second_promotion_waits_until_the_first_is_recovered() -> None:
     assert done.after is not None
     assert done.after.view.phase is Phase.ABANDONED
     assert go(scene, run).record.view.phase is Phase.PROMOTED
-
-
-def test_rollback_goes_to_the_warm_colour_and_says_so() -> None:
-    scene, run = proven()
-    go(scene, run)
-    attempt = promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
-    assert attempt.record.view.phase is Phase.PROMOTED
-    assert live(scene) is Colour.BLUE
-
-
-def test_there_is_no_rollback_without_a_warm_colour() -> None:
-    with pytest.raises(Refused, match="not warm"):
-        promote.rollback(raised().platform, raised().ports, CLAIM, wait=0.0)
-
-
-def test_a_warm_colour_that_does_not_answer_is_left_standing_and_nothing_is_turned() -> None:
-    scene, run = proven()
-    go(scene, run)
-    scene.world.containers[WEB_1].running = False
-    attempt = promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
-    assert attempt.record.view.phase is Phase.ABANDONED
-    assert live(scene) is Colour.GREEN
-    assert WEB_1 in scene.world.containers
 
 
 def test_no_such_run_is_told() -> None:

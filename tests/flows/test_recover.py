@@ -1,6 +1,6 @@
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Kind, PromotionView
-from otagate.flows import promote, recover
+from otagate.flows import recover, rollback
 from tests.flows.scene import CLAIM
 from tests.flows.test_promote import WEB_1, Died, at_steward, die, go, live, proven, revive
 
@@ -39,7 +39,7 @@ def test_a_rollback_that_was_cut_off_leaves_the_warm_colour_standing() -> None:
     go(scene, run)
     at_steward(scene, "prove", 1)
     try:
-        promote.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+        rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
     except Died:
         revive(scene)
     done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)

@@ -7,7 +7,7 @@ import pytest
 from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
-from otagate.core.promotion import Phase
+from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Intent, Kind, Scope
 from otagate.steward.course import Course
 from otagate.steward.desk import Caller, Desk
@@ -43,7 +43,7 @@ class Slow(Course):
 
     def begin(self, name: str, to: Colour) -> None:
         builds = {"web": BUILDS[to]}
-        intent = Intent(name, Kind.PROMOTE, "r", digest_of([name]), builds, to, "alice", WATCH, 1.0)
+        intent = Intent(name, Kind.PROMOTE, "r", digest_of([name]), builds, to, "alice", WATCH, 60.0)
         self.desk.ask(self.caller, "acquire", {"claim": CLAIM, "wait": 0})
         self.desk.ask(self.caller, "begin", {"intent": plain(intent)})
 
@@ -113,3 +113,68 @@ def test_recover_waits_for_the_lease_as_long_as_it_is_told_to(world: World) -> N
     came = slow.desk.ask(Caller(lambda: False), "recover", {"claim": {**CLAIM, "by": "bob"}, "wait": 10})
     timer.join()
     assert came["phase"] == "discarding"
+
+
+def going_back(slow: Slow) -> None:
+    slow.desk.ask(Caller(lambda: False), "go-back", {"claim": {**CLAIM, "by": "bob"}})
+
+
+def test_whoever_asks_to_go_back_needs_no_lease_and_is_named(world: World) -> None:
+    slow, steward = smoked(world)
+    with pytest.raises(Refused) as no:
+        going_back(slow)
+    assert no.value.code == "nothing-acts", "the command's own phases are not the steward's to leave"
+    world.clock.on_sleep = lambda: going_back(slow) if steward.book.current().phase is Phase.WATCHING else None
+    slow.report("ok", "smoked")
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert "bob from alice@here:1 says to go back" in steward.told("p-1")
+
+
+def test_a_word_to_go_back_outlives_the_steward_that_heard_it(world: World) -> None:
+    """It is in the journal: the next steward begins the watch anew and leaves it at the first look."""
+    slow, steward = smoked(world)
+    steward.book.advance(Event.OK, "smoked")
+    steward.helm.turn(Colour.BLUE, Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
+    steward.book.advance(Event.OK, "turned")
+    going_back(slow)
+    world.close()
+    again = world.steward()
+    assert again.course.take_on()
+    again.course.run()
+    assert again.book.current().phase is Phase.ROLLED_BACK
+    again.promote(name="p-2")
+    assert again.book.current().phase is Phase.PROMOTED, "it was meant for that promotion alone"
+
+
+def test_of_finalizing_it_ends_the_drain_for_then_the_way_back_is_a_rollback(world: World) -> None:
+    slow, steward = smoked(world)
+    world.switch.sessions = {"dicom_blue": 2}
+    asked: list[float] = []
+
+    def ask() -> None:
+        if steward.book.current().phase is Phase.FINALIZING and not asked:
+            asked.append(world.clock.time)
+            going_back(slow)
+
+    world.clock.on_sleep = ask
+    slow.report("ok", "smoked")
+    view = steward.book.current()
+    assert view.phase is Phase.PROMOTED
+    assert view.debts == ()
+    assert world.clock.time - asked[0] < 1.0
+    assert world.switch.sessions == {"dicom_blue": 2}, "they stay on the colour that will be live again"
+
+
+def test_a_rollback_under_way_is_not_undone_by_asking_to_go_back(world: World) -> None:
+    slow, steward = smoked(world)
+    slow.report("ok", "smoked")
+    held = steward.book.account.colours["blue"]
+    builds, release = dict(held.builds), held.release
+    back = Intent("r-1", Kind.ROLLBACK, "", release, builds, Colour.BLUE, "alice", WATCH, 1.0)
+    slow.desk.ask(slow.caller, "begin", {"intent": plain(back)})
+    for message in ("checked", "there"):
+        slow.report("ok", message)
+    world.clock.on_sleep = lambda: going_back(slow)
+    slow.report("ok", "smoked")
+    assert steward.book.current().phase is Phase.PROMOTED
+    assert world.switch.entry()[0] is Colour.BLUE

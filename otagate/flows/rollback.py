@@ -1,0 +1,164 @@
+"""Back to the warm colour, for a person under stress: no choice to make, nothing to look up first.
+
+What the steward is just flipping or watching is gone back from at once; what is live already is left by a flip of its
+own, after the warm side is proven.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import Alarm, Refused, UsageError
+from otagate.core.plan import Action, Plan, Step
+from otagate.core.platform import Platform
+from otagate.core.preflight import Objection
+from otagate.core.promotion import STEWARDS_OWN, Phase
+from otagate.core.record import PromotionRecord
+from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
+from otagate.core.watch import WatchPolicy
+from otagate.core.wayback import NO_RELEASE, against_return
+from otagate.flows.course import drive, follow, read_back
+from otagate.flows.look import addresses, live_status
+from otagate.ports import Hold, Ports, Progress
+
+_LETTING_GO = 15.0  # seconds for the command line whose promotion was gone back from to give its lease back
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a rollback leads. `lifted`: objections that an override lifts; without one there are none."""
+
+    came: Colour
+    to: Colour
+    release: str
+    builds: Mapping[str, str]
+    lifted: tuple[Objection, ...] = ()
+
+
+@dataclass(frozen=True)
+class Return:
+    """`record` is the promotion that turned traffic back, or that was gone back from; `status` what is so now."""
+
+    record: PromotionRecord
+    status: Status
+    addresses: Mapping[str, str]
+
+
+def plan_rollback(platform: Platform, ports: Ports, *, override: str = "") -> Plan:
+    """What `rollback` would do. Raises what it would raise before it touches anything."""
+    status = live_status(platform, ports)
+    if (view := _acting(status)) is not None:
+        back = Step(Action.TURN, "switch", f"{view.intent.to} → {view.came}, all listeners at once")
+        return Plan(f"go back from {view.intent.kind} {view.intent.promotion}, now {view.phase}", (back,))
+    return _plan(_way(status, override), override)
+
+
+def _plan(way: Way, override: str) -> Plan:
+    return Plan(
+        f"roll back from {way.came} to {way.to}",
+        (
+            *(Step(Action.RUN, "override", f"lifts: {o.message} ({override})") for o in way.lifted),
+            Step(Action.RUN, "smoke", f"{way.to} must answer with release {_short(way.release)}"),
+            Step(Action.TURN, "switch", f"{way.came} → {way.to}, all listeners at once"),
+            Step(Action.KEEP, str(way.came), "stays as it is, passive"),
+        ),
+    )
+
+
+def rollback(platform: Platform, ports: Ports, claim: Claim, *, wait: float, override: str = "") -> Return:
+    """Refused with the reason; `override` lifts what can be lifted, in the name of the claim's `by`. Raises Busy, and
+    Alarm where journal, map file and switch disagree."""
+    left = _gone_back_from(platform, ports, claim)
+    if left is not None and (left.view.intent.kind is Kind.ROLLBACK or left.view.phase is not Phase.PROMOTED):
+        return _return(platform, ports, left)
+    with ports.steward.lease(claim, max(wait, _LETTING_GO) if left else wait) as hold:
+        way = _way(live_status(platform, ports), override)
+        for line in _plan(way, override).text().splitlines():
+            ports.tell(Progress("rollback", "", line.strip()))
+        record = _turn_back(platform, ports, hold, way, _intent(platform, ports, way, claim, override))
+    return _return(platform, ports, record)
+
+
+def _gone_back_from(platform: Platform, ports: Ports, claim: Claim) -> PromotionRecord | None:
+    """What the steward is just doing is gone back from, whoever began it; None if it is doing nothing."""
+    view = _acting(live_status(platform, ports))
+    if view is None:
+        return None
+    ports.tell(Progress("rollback", "", f"{view.intent.kind} {view.intent.promotion} is {view.phase}: going back"))
+    try:
+        view = ports.steward.go_back(claim)
+    except Refused as late:
+        if late.code != "nothing-acts":
+            raise
+    return follow(view, ports)
+
+
+def _acting(status: Status) -> PromotionView | None:
+    view = status.promotion
+    return view if view is not None and view.phase in STEWARDS_OWN and view.came is not None else None
+
+
+def _way(status: Status, override: str) -> Way:
+    if status.live is None:
+        raise UsageError("nothing is live", code="no-production", hint="otagate up")
+    if (view := status.promotion) is not None and not view.phase.ended:
+        raise Refused(
+            f"{view.intent.kind} {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}",
+            code="unfinished",
+            hint="otagate recover finishes or undoes it; traffic has not been turned by it",
+        )
+    if status.disagreements:
+        raise Alarm(
+            "switch, map file and journal disagree: " + "; ".join(status.disagreements),
+            code="disagreement",
+            hint="otagate recover, then otagate rollback",
+        )
+    came, to = status.live, status.live.other
+    there = status.colours.get(to.value)
+    against = against_return(to, there, status.colours.get(came.value))
+    if there is None or (against and not override) or any(o.code == NO_RELEASE for o in against):
+        worst = against[0]
+        raise Refused(worst.message, code=worst.code, hint=worst.hint)
+    return Way(came, to, there.release, there.builds, against)
+
+
+def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: str) -> Intent:
+    return Intent(
+        promotion=ports.clock.new_id("r-"),
+        kind=Kind.ROLLBACK,
+        run="",
+        release=way.release,
+        builds=way.builds,
+        to=way.to,
+        by=claim.by,
+        watch=WatchPolicy(lasts=0.0),
+        drain=platform.deadlines.drain,
+        override=override,
+    )
+
+
+def _turn_back(platform: Platform, ports: Ports, hold: Hold, way: Way, intent: Intent) -> PromotionRecord:
+    def preflight() -> None:
+        for objection in way.lifted:
+            hold.note(f"{objection.code}: lifted by {intent.by}, unsigned: {intent.override}")
+        hold.note(f"{way.to} holds release {_short(way.release)}")
+
+    def smoke() -> None:
+        read_back(platform, way.to, way.builds, ports)
+        hold.prove(way.to, way.builds)
+
+    steps = {
+        Phase.PREFLIGHT: preflight,
+        Phase.DEPLOYING: lambda: hold.note(f"{way.to} stands already"),
+        Phase.SMOKING: smoke,
+    }
+    # What is warm is never removed: a way back that does not answer is left as it is for a person to look at.
+    return drive(intent, steps, lambda: hold.note(f"{way.to} is left standing"), hold, ports).record
+
+
+def _return(platform: Platform, ports: Ports, record: PromotionRecord) -> Return:
+    return Return(record, ports.steward.status(), addresses(platform, ports))
+
+
+def _short(release: str) -> str:
+    return release.removeprefix("sha256:")[:12]

@@ -1,0 +1,79 @@
+"""How every Steward goes back: to what is warm, from what is watched, by an override."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.errors import Refused
+from otagate.core.promotion import Phase
+from otagate.core.traffic import Kind
+from tests.contracts.steward_bench import SHORT, Bench, claim_of, through
+
+
+@pytest.fixture
+def bench(steward_bench: Bench) -> Bench:
+    return steward_bench
+
+
+def test_a_rollback_goes_to_what_is_warm_and_to_nothing_else(bench: Bench) -> None:
+    to = bench.promoted("p-warm")
+    warm = bench.steward.status().colours[to.other]
+    going = replace(bench.intent(Kind.ROLLBACK, to.other, "r-1"), release=warm.release, builds=warm.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        with pytest.raises(Refused) as no:
+            hold.begin(replace(going, release="sha256:other"))
+        assert no.value.code == "not-that-release"
+        hold.begin(going)
+        through(hold)
+    assert list(bench.steward.follow("r-1"))[-1].phase is Phase.PROMOTED
+    status = bench.steward.status()
+    assert status.live is to.other
+    assert not any(view.warm for view in status.colours.values())
+    with bench.steward.lease(claim_of("alice"), 2) as hold, pytest.raises(Refused) as no:
+        hold.begin(bench.intent(Kind.ROLLBACK, to, "r-2"))
+    assert no.value.code == "no-warm-side"
+
+
+def test_what_is_watched_is_gone_back_from_at_once_by_whoever_asks(bench: Bench) -> None:
+    to = bench.idle()
+    bench.slow()
+    watched = replace(bench.intent(Kind.PROMOTE, to, "p-left-at-once"), watch=replace(SHORT, lasts=60.0))
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(watched)
+        through(hold)
+        began = time.monotonic()
+        while (view := bench.steward.status().promotion) is None or view.phase is not Phase.WATCHING:
+            assert time.monotonic() - began < 20
+            time.sleep(0.05)
+        assert bench.steward.go_back(claim_of("bob")).intent.promotion == "p-left-at-once"
+        events = list(bench.steward.follow("p-left-at-once"))
+    assert events[-1].phase is Phase.ROLLED_BACK
+    assert any("bob from bob@here:1 says to go back" in event.message for event in events)
+    assert bench.steward.status().live is to.other
+    with pytest.raises(Refused) as no:
+        bench.steward.go_back(claim_of("bob"))
+    assert no.value.code == "nothing-acts"
+
+
+def test_an_override_goes_to_what_is_not_warm_and_stands_in_the_journal(bench: Bench) -> None:
+    to = bench.promoted("p-cold")
+    warm = bench.steward.status().colours[to.other]
+    going = replace(bench.intent(Kind.ROLLBACK, to.other, "r-cold"), release=warm.release, builds=warm.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(going)
+        through(hold)
+    list(bench.steward.follow("r-cold"))
+    cold = bench.steward.status().colours[to]
+    again = replace(going, promotion="r-again", to=to, release=cold.release, builds=cold.builds)
+    with bench.steward.lease(claim_of("alice"), 5) as hold:
+        with pytest.raises(Refused) as no:
+            hold.begin(again)
+        assert no.value.code == "no-warm-side"
+        hold.begin(replace(again, override="the other one burns"))
+        through(hold)
+    list(bench.steward.follow("r-again"))
+    status = bench.steward.status()
+    assert status.live is to
+    assert status.promotion is not None
+    assert (status.promotion.intent.by, status.promotion.intent.override) == ("alice", "the other one burns")
