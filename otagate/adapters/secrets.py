@@ -42,10 +42,11 @@ class KeptSecrets:
 
     def _made(self, path: Path) -> bytes:
         try:
-            for folder in (path.parent.parent, path.parent):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with suppress(FileExistsError):
-                _write_once(path, secrets.token_urlsafe(24).encode())
+            if not path.exists():  # what is there is read on a full disk too
+                for folder in (path.parent.parent, path.parent):
+                    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with suppress(FileExistsError):
+                    _write_once(path, secrets.token_urlsafe(24).encode())
             content = path.read_bytes()
         except OSError as error:
             hint = "free space or set OTAGATE_HOME to a folder that can be written"

@@ -1,5 +1,7 @@
 """Secrets as files: who may read them, two makers at once, and what cannot be kept."""
 
+import errno
+import os
 import stat
 import threading
 from pathlib import Path
@@ -85,6 +87,18 @@ def test_a_home_that_cannot_be_written_is_a_fault_with_a_hint(tmp_path: Path) ->
     with pytest.raises(StoreFault, match="cannot be kept") as error:
         KeptSecrets(str(tmp_path), {}).of("hello", Binding.PRODUCTION, "store-password")
     assert "OTAGATE_HOME" in error.value.hint
+
+
+def test_what_was_made_is_read_on_a_full_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = KeptSecrets(str(tmp_path), {})
+    made = keeper.of("hello", Binding.PRODUCTION, "store-password")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for call in ("open", "mkdir", "link"):
+        monkeypatch.setattr(os, call, full)
+    assert keeper.of("hello", Binding.PRODUCTION, "store-password") == made
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "a\0b"])
