@@ -110,7 +110,7 @@ class Course:
     def _phase(self, view: PromotionView) -> tuple[Event, str]:
         match view.phase:
             case Phase.FLIPPING:
-                self._helm.turn(view.came, view.intent.to, view.intent.builds)
+                self._flip(view)
                 return Event.OK, f"{view.intent.to} is live on every listener"
             case Phase.WATCHING:
                 return self._watch(view)
@@ -118,6 +118,19 @@ class Course:
                 return self._finalize(view)
             case _:
                 return self.way_back(view)
+
+    def _flip(self, view: PromotionView) -> None:
+        """A first release has no way back once the switch has read its map: what broke there is tried again."""
+        until: float | None = None
+        while True:
+            try:
+                return self._helm.turn(view.came, view.intent.to, view.intent.builds)
+            except (Refused, Fault) as broke:
+                until = until or self._clock.monotonic() + self._helm.patience.up
+                if view.came is not None or not self._helm.is_awake() or self._clock.monotonic() >= until:
+                    raise
+                log.warning("the first flip is made again: %s", broke.message)
+            self._clock.sleep(self._helm.patience.step)
 
     def _watch(self, view: PromotionView) -> tuple[Event, str]:
         lookout = Lookout(self._helm, self._clock, view.intent.to, view.intent.watch)

@@ -149,11 +149,12 @@ class Helm:
     def unmake(self) -> None:
         """The way back of a first release: to nothing, as long as nothing was ever served. Raises SwitchFault."""
         with self.lock:
-            if self.book.account.live is not None or self._is_awake():
+            if self.book.account.live is not None or self.is_awake():
                 raise SwitchFault("there is nothing to go back to: the first release came from nowhere")
             self.map_file.remove()
 
-    def _is_awake(self) -> bool:
+    def is_awake(self) -> bool:
+        """Whether the switch has read a map, and so serves."""
         try:
             self.switch.entry()
         except SwitchFault as fault:

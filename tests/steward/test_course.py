@@ -1,9 +1,15 @@
 """The steward's phases over a world in memory: forward, back and stranded."""
 
+from typing import Any
+
+import pytest
+
 from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
+from otagate.steward.account import Stage
+from otagate.steward.journal import Entry, JournalFull
 from tests.steward.world import World, serves, view_of
 
 
@@ -278,6 +284,28 @@ def test_a_first_release_that_served_and_fails_has_nowhere_to_go(world: World) -
     steward.course.run()
     assert view_of(steward).phase is Phase.STRANDED
     assert "nothing to go back to" in view_of(steward).reason
+
+
+@pytest.mark.parametrize("stage", [Stage.WRITTEN, Stage.TURNED, Stage.DONE])
+def test_a_first_flip_that_breaks_once_the_switch_serves_is_made_again(world: World, stage: Stage) -> None:
+    """It has no way back, so one entry that could not be written must not leave it stranded."""
+    steward = world.steward()
+    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
+    steward.to_flip()
+    whole, full = steward.book.write, [stage]
+
+    def write(kind: str, promotion: str = "", **body: Any) -> Entry:
+        if kind == "turn" and body["stage"] in full:
+            full.clear()
+            world.switch.start()  # it found the map that was written
+            raise JournalFull("no room")
+        return whole(kind, promotion, **body)
+
+    steward.book.write = write  # type: ignore[method-assign]
+    steward.course.run()
+    assert full == []
+    assert view_of(steward).phase is Phase.PROMOTED
+    serves(world, steward, Colour.BLUE)
 
 
 def test_a_flip_is_refused_while_the_accounts_differ(world: World) -> None:
