@@ -4,7 +4,7 @@ from pathlib import Path
 
 from otagate import wiring
 from otagate.cli.promotion import ending, listed
-from otagate.cli.result import Result, planned
+from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
 from otagate.core.platform import Tier
@@ -48,6 +48,7 @@ def doctor(where: str | None) -> Result:
 
 def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import environments
+    from otagate.flows.look import addresses
 
     with opened(where) as (platform, ports):
         if not dry_run:
@@ -57,17 +58,19 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
             return planned(wanted.plan)
         claim = wiring.claim(Scope.PLATFORM, by, "otagate up", "genesis" if wanted.live is None else "what is missing")
         raised = environments.up(platform, wanted, ports, claim, wait=wiring.duration(wait))
-        shown = environments.describe(platform, ports)
-        where_it_is = [f"  {name:<8} {address}" for name, address in shown.addresses.items()]
+        shown: dict[str, str] = {}
+        unknown = kept(lambda: shown.update(addresses(platform, ports)), "shown")
+        where_it_is = [f"  {name:<8} {address}" for name, address in shown.items()]
         head = (
             f"{platform.name}: {len(raised.changed)} changed" if raised.changed else f"{platform.name}: nothing changed"
         )
         if raised.genesis:
             head += f"; genesis by {claim.by}, unproven: {raised.genesis.view.phase}"
-        data = {"changed": list(raised.changed), "listeners": listed(shown.addresses)}
+        data = {"changed": list(raised.changed), "listeners": listed(shown)}
         code = ending(raised.genesis.view) if raised.genesis else Exit.DONE
         service = platform.of_tier(Tier.RELEASE)[0].name
-        return Result(code, data, "\n".join([head, *where_it_is]), next=f"otagate test {service}=IMAGE")
+        text = "\n".join([head, *where_it_is])
+        return Result(code, data, text, errors=unknown, next=f"otagate test {service}=IMAGE")
 
 
 def down(where: str | None, *, destroy: str | None, dry_run: bool, wait: str) -> Result:

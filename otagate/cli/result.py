@@ -39,12 +39,13 @@ def envelope(command: str, result: Result) -> str:
     return json.dumps(body, indent=2, sort_keys=False, ensure_ascii=False)
 
 
-def kept(keep: Callable[[], object]) -> tuple[Mapping[str, str], ...]:
-    """Carry out what keeps or draws a result; where it fails, an error to tell beside the real ending, which stands."""
+def kept(keep: Callable[[], object], word: str = "kept") -> tuple[Mapping[str, str], ...]:
+    """Carry out what keeps or draws a result; where it fails, an error to tell beside the real ending, which stands:
+    "not `word`: …"."""
     try:
         keep()
     except OtagateError as error:
-        return ({"code": error.code, "message": f"not kept: {error.message}", "hint": error.hint, "at": error.at},)
+        return ({"code": error.code, "message": f"not {word}: {error.message}", "hint": error.hint, "at": error.at},)
     return ()
 
 

@@ -3,7 +3,8 @@
 Whatever breaks is reported, and the way out is taken, before anything is raised.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from otagate.core.cloud import Binding, Colour
@@ -76,8 +77,9 @@ def drive(intent: Intent, steps: Steps, way_out: Callable[[], None], hold: Hold,
     begun = hold.begin(intent)
     course = _Drive(hold, ports, intent.promotion)
     phase = begun.phase
-    while phase in steps or phase is Phase.DISCARDING:
-        phase = course.run(phase, way_out if phase is Phase.DISCARDING else steps[phase])
+    with _open_end():
+        while phase in steps or phase is Phase.DISCARDING:
+            phase = course.run(phase, way_out if phase is Phase.DISCARDING else steps[phase])
     record = follow(begun, ports)
     if course.interrupted:
         raise Interrupted(f"interrupted: the {intent.kind} ended {record.view.phase}", hint="otagate status")
@@ -88,7 +90,7 @@ def follow(begun: PromotionView, ports: Ports) -> PromotionRecord:
     """The steward's own telling until the promotion ends or halts; an interrupt only stops the following."""
     events: list[StewardEvent] = []
     try:
-        for event in ports.steward.follow(begun.intent.promotion):
+        for event in _told(begun, ports):
             events.append(event)
             if event.happening is Happening.TRAFFIC:
                 continue  # figures for the record
@@ -99,13 +101,40 @@ def follow(begun: PromotionView, ports: Ports) -> PromotionRecord:
         raise Interrupted(
             "no longer following: the steward goes on by itself", hint="otagate status says how it ends"
         ) from None
-    view = ports.steward.status().promotion
+    view = _view(events, ports)
     if view is not None and view.intent.promotion == begun.intent.promotion:
         return PromotionRecord(view, tuple(events))
-    # Somebody began another one since: what was told last is how this one ended.
+    # Somebody began another one since, or nobody answers any more: what was told last is how this one ended.
     last = events[-1]
     reason = "" if last.phase is Phase.PROMOTED else last.message
     return PromotionRecord(replace(begun, phase=last.phase, changed=last.at, reason=reason), tuple(events))
+
+
+def _told(begun: PromotionView, ports: Ports) -> Iterator[StewardEvent]:
+    with _open_end():
+        yield from ports.steward.follow(begun.intent.promotion)
+
+
+def _view(events: Sequence[StewardEvent], ports: Ports) -> PromotionView | None:
+    """The steward's last word; None where it cannot be asked, though the end was told already."""
+    ended = bool(events) and events[-1].happening is Happening.END
+    try:
+        with _open_end():
+            return ports.steward.status().promotion
+    except SwitchFault:
+        if not ended:
+            raise
+        return None
+
+
+@contextmanager
+def _open_end() -> Iterator[None]:
+    """Who loses the steward here does not know how the promotion ends, and is told so."""
+    try:
+        yield
+    except SwitchFault as fault:
+        hint = "outcome unknown: otagate status says what is so"
+        raise SwitchFault(fault.message, code=fault.code, hint=hint, at=fault.at) from fault
 
 
 def read_back(platform: Platform, colour: Colour, builds: Mapping[str, str], ports: Ports) -> None:

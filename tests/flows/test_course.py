@@ -77,6 +77,32 @@ def test_a_steward_that_is_lost_is_told_as_that() -> None:
         go(scene, run)
 
 
+def test_who_loses_the_steward_once_it_acts_is_told_that_the_outcome_is_unknown() -> None:
+    scene, run = proven()
+
+    def away(name: str) -> None:
+        if name == "follow":
+            raise SwitchFault("the engine did not answer", code="engine", hint="otagate doctor")
+
+    scene.steward.before = away
+    with pytest.raises(SwitchFault, match="the engine did not answer") as lost:
+        go(scene, run)
+    assert lost.value.hint == "outcome unknown: otagate status says what is so"
+    assert live(scene) is Colour.GREEN
+
+
+def test_an_end_that_was_told_stands_though_nobody_can_be_asked_afterwards() -> None:
+    scene, run = proven()
+
+    def away(name: str) -> None:
+        if name == "status" and scene.steward._view is not None and phase_of(scene) is Phase.PROMOTED:
+            raise SwitchFault("the engine did not answer", code="engine", hint="otagate doctor")
+
+    scene.steward.before = lambda name: setattr(scene.steward, "before", away) if name == "follow" else None
+    record = go(scene, run).record
+    assert (record.view.phase, record.view.reason) == (Phase.PROMOTED, "")
+
+
 def phase_of(scene: Scene) -> Phase:
     assert scene.steward._view is not None
     return scene.steward._view.phase
