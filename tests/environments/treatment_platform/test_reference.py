@@ -1,7 +1,8 @@
 """The reference reads plan, scan and outline by itself; both engines must still mean the same."""
 
+import json
 import sys
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,6 +144,20 @@ def test_what_cannot_be_computed_is_said(written: Path, capsys: pytest.CaptureFi
     assert run(written) == 1
     assert "cannot compute" in capsys.readouterr().err
     assert command.main([]) == 2
+
+
+def test_many_calls_in_one_process_are_answered_line_by_line(
+    written: Path, computing: Computing, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = [str(written / name) for name in ("frozen.dcm", "ct", "structures.dcm", "out.npz")]
+    lines = [json.dumps(call), json.dumps([str(written / "none.dcm"), *call[1:]]), json.dumps(call[:2])]
+    monkeypatch.setattr(sys, "stdin", StringIO("".join(f"{line}\n" for line in lines)))
+    assert command.main(["-"]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "done"
+    assert len(others) == 2
+    assert all(other.startswith("cannot compute") for other in others)
+    assert computing.asked == 1
 
 
 AXES = (np.arange(4.0), np.arange(5.0), np.arange(6.0))

@@ -2,9 +2,13 @@
 
 On the lattice of the RT Dose object LIKE, or of the CT. What was computed once for the same objects by the same image
 is used again (REFERENCE_CACHE, a folder).
+
+`reference-dose -`: many calls, each a JSON list of arguments on a line of the input; answers `done` or why not, a line
+each. The engine is loaded once.
 """
 
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -19,17 +23,28 @@ CONTENT = Path("/opt/reference/content.sha256")  # of everything that computes i
 
 def main(arguments: list[str]) -> int:
     """Exit status 2 on a wrong call, 1 if the input cannot be computed on."""
+    if arguments == ["-"]:
+        for line in sys.stdin:
+            print(_called(json.loads(line)) or "done", flush=True)
+        return 0
     if not 4 <= len(arguments) <= 5:
         print(__doc__, file=sys.stderr)
         return 2
-    plan, slices, structures, out, *like = (Path(argument) for argument in arguments)
+    why_not = _called(arguments)
+    if why_not:
+        print(why_not, file=sys.stderr)
+    return 1 if why_not else 0
+
+
+def _called(arguments: list[str]) -> str:
+    """Why it could not be computed; nothing if it could."""
     try:
+        plan, slices, structures, out, *like = (Path(argument) for argument in arguments)
         dose, lattice = reference_dose(plan, slices, structures, like[0] if like else None)
     except Exception as error:  # damaged bytes make the library raise anything at all
-        print(f"cannot compute: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return f"cannot compute: {type(error).__name__}: {error}"
     np.savez_compressed(out, dose=dose, origin=lattice.origin, spacing=lattice.spacing)
-    return 0
+    return ""
 
 
 def reference_dose(plan: Path, slices: Path, structures: Path, like: Path | None) -> tuple[Volume, Lattice]:
