@@ -9,26 +9,27 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from otagate.core.flips import flips
 from otagate.core.impact import Impact
-from otagate.core.judge import Decision, Mark
+from otagate.core.judge import Mark
 from otagate.core.metric import Metric, quantile, usable
 from otagate.core.mirror import Comparison, Difference, Explanation
 from otagate.core.picture import Picture
 from otagate.core.record import PromotionRecord
 from otagate.core.suite import Case, Outcome
 from otagate.core.text import counted, printable, printable_lines
+from otagate.core.traffic import Happening
 from otagate.ports import StoredRun
 from otagate.report import words
 from otagate.report.measured import bounds_of, metric_picture
 from otagate.report.timeline import suites_picture
-from otagate.report.turned import drain_picture, watch_pictures
+from otagate.report.turned import drain_picture, flip_report
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_ROWS = 500
 _MOST_TOLD = 100  # cases whose whole story is on the page
 
 SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
-MARK_OF = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
 
 
 def page(
@@ -71,8 +72,9 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
     return {
         "run": run,
         "header": run.header,
+        "lead": words.lead(run, promotion),
         "word": words.VERDICTS[verdict.decision],
-        "mark_of": MARK_OF[verdict.decision].value,
+        "mark_of": words.VERDICT_MARKS[verdict.decision].value,
         "signs": {mark.value: sign for mark, sign in SIGNS.items()},
         "because": words.because(run),
         "headline": words.headline(run),
@@ -142,7 +144,9 @@ def gallery(run: StoredRun, pictures: Mapping[str, bytes]) -> Mapping[str, Any]:
 
 def _picture(picture: Picture, content: bytes | None) -> Mapping[str, str]:
     """A picture as part of the page: a PNG, in which nothing can run."""
-    data = "" if content is None else f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    # Markup, for what is read as text is cut where it grows long; there is nothing in base64 to escape.
+    coded = base64.b64encode(content or b"").decode()
+    data = Markup("") if content is None else Markup(f"data:image/png;base64,{coded}")  # noqa: S704
     text = printable(f"{picture.title}; picture {picture.name} of {picture.case}", 400)
     return {"title": picture.title, "case": picture.case, "text": text, "digest": picture.digest, "data": data}
 
@@ -151,10 +155,10 @@ def promoted(promotion: PromotionRecord) -> Mapping[str, Any]:
     """A promotion as a page shows it, its pictures drawn."""
     return {
         "view": promotion.view,
-        "mark": words.ENDS.get(promotion.view.phase, Mark.UNKNOWN).value,
-        "events": promotion.events[:_MOST_ROWS],
+        "mark": words.ended(promotion.view.phase).value,
+        "events": [event for event in promotion.events if event.happening is not Happening.TRAFFIC][:_MOST_ROWS],
         "figures": {name: _figure(value) for name, value in promotion.figures.items()},
-        "watch": watch_pictures(promotion.events),
+        "flips": [flip_report(flip) for flip in flips(promotion.events)],
         "drain": drain_picture(promotion.events),
     }
 

@@ -1,21 +1,26 @@
 """A summary for a pull request or a CI job: what decided first, bounded in size, with names that cannot inject."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from otagate.core.flips import flips
 from otagate.core.judge import Mark
 from otagate.core.mirror import Difference
 from otagate.core.record import PromotionRecord
 from otagate.core.suite import Case, Outcome
 from otagate.core.text import printable
 from otagate.ports import StoredRun
+from otagate.report.turned import flip_report
 from otagate.report.words import (
     OUTCOME_MARKS,
+    VERDICT_MARKS,
     VERDICTS,
     because,
     called,
     decisive_first,
     headline,
+    lead,
     limit,
     moment,
     next_step,
@@ -53,13 +58,15 @@ def plain(text: str, limit: int = 160) -> str:
 
 
 def _verdict(run: StoredRun, promotion: PromotionRecord | None) -> str:
-    decisive = headline(run)
-    mark = decisive.mark if decisive else Mark.PASS
+    decisive, first = headline(run), lead(run, promotion)
     lines = [
-        f"## {_SIGNS[mark]} {VERDICTS[run.verdict.decision]}: {plain(run.header.platform)}",
+        f"## {_SIGNS[first.mark]} {first.word}: {plain(run.header.platform)}",
         "",
-        f"**Because** {plain(because(run), 600)}",
+        f"**Because** {plain(first.because, 600)}",
     ]
+    if promotion:
+        verdict = f"{_SIGNS[VERDICT_MARKS[run.verdict.decision]]} {VERDICTS[run.verdict.decision]}"
+        lines += ["", f"Verdict before it: {verdict}, {plain(because(run), 600)}"]
     if decisive:
         lines += ["", f"**{decisive.impact}**: {decisive.impact.meaning}."]
     for build, base in tested(run):
@@ -84,7 +91,14 @@ def _promotion(promotion: PromotionRecord) -> str:
     lines = [f"### Promotion to {view.intent.to}: {view.phase}", ""]
     lines += [f"- reason: {plain(view.reason, 300)}"] if view.reason else []
     lines += [f"- {plain(name, 60)}: {plain(_figure(value), 60)}" for name, value in promotion.figures.items()]
+    lines += [line for flip in flips(promotion.events) for line in _flip(flip_report(flip))]
     return "\n".join([*lines, *(f"- left undone: {plain(debt, 300)}" for debt in view.debts)])
+
+
+def _flip(told: Mapping[str, Any]) -> list[str]:
+    times = ", ".join(f"{name} {at}" for name, at in told["times"])
+    figures = ", ".join(f"{name}: {value}" for name, value in told["figures"].items())
+    return [f"- flip from {plain(told['came'], 20)} to {plain(told['to'], 20)}: {times}", f"- {figures}"]
 
 
 def _figure(value: float | str) -> str:

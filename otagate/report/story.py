@@ -8,7 +8,7 @@ from otagate.core.judge import Mark
 from otagate.core.record import PromotionRecord
 from otagate.ports import StoredRun
 from otagate.report import words
-from otagate.report.html import MARK_OF, SIGNS, gallery, measured, promoted, rendered
+from otagate.report.html import SIGNS, gallery, measured, promoted, rendered
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def story_page(told: StoryRecord) -> str:
 def _chapter(number: int, chapter: Chapter) -> Mapping[str, Any]:
     run = chapter.run
     failed = [f for f in words.decisive_first(run.verdict.findings) if f.mark is Mark.FAIL and not f.trial]
-    end = words.ENDS.get(chapter.promotion.view.phase, Mark.UNKNOWN).value if chapter.promotion else ""
+    end = words.ended(chapter.promotion.view.phase).value if chapter.promotion else ""
     return {
         "anchor": f"build-{number}",
         "image": chapter.image,
@@ -65,7 +65,7 @@ def _chapter(number: int, chapter: Chapter) -> Mapping[str, Any]:
         "departure": chapter.departure,
         "page": chapter.page,
         "verdict": words.VERDICTS[run.verdict.decision],
-        "mark": MARK_OF[run.verdict.decision].value,
+        "mark": words.VERDICT_MARKS[run.verdict.decision].value,
         "because": words.because(run),
         "failed": [(finding, words.limit(finding, run)) for finding in failed],
         "metrics": [measured(metric, run) for metric in run.record.metrics.values()],

@@ -1,89 +1,136 @@
-"""The pictures of a promotion: what the watch counted after the flip, and how the old colour drained."""
+"""The report of a promotion's flips: when what turned, what both colours were given and answered around it, and how the
+old colour drained; as figures and pictures."""
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
 
-from otagate.core.promotion import Phase
+from otagate.core.flips import Count, Flip, rise
 from otagate.core.traffic import Happening, StewardEvent
 from otagate.report.svg import Scale, axis, curve, picture, stretched, tag, ticks
-from otagate.report.words import known, size, span
+from otagate.report.words import known, moment, size, span
 
-_TOP, _HEIGHT = 26.0, 96.0
+_BEFORE, _AFTER = 30.0, 120.0  # seconds around the turn that are drawn, where there are counts of them
+_STRIP, _TOP, _HEIGHT = 104.0, 34.0, 68.0
+_SHORTEST = 0.25  # seconds: two requests in a hundredth of one are no "200 per second"
+_UNKNOWN = "unknown"
 Points = list[tuple[float, float]]
 
 
-def watch_pictures(events: Sequence[StewardEvent]) -> list[tuple[str, Markup]]:
-    """Answers and errors per second from line to line of the watch; no drawing where there was none of them all along.
-    Empty with fewer than two lines."""
-    lines = [event for event in events if event.happening is Happening.WATCH and known(event.at)]
-    counted = [(event.at, _number(event.data, "answers"), _number(event.data, "errors")) for event in lines]
-    answers: Points = []
-    errors: Points = []
-    for (was, a0, e0), (now, a1, e1) in pairwise(counted):
-        if now > was:
-            # A counter that fell was begun anew.
-            answers.append((now, max(a1 - a0, 0.0) / (now - was)))
-            errors.append((now, max(e1 - e0, 0.0) / (now - was)))
-    drawn = [("Answers per second", answers, "answers"), ("Errors per second", errors, "errors")]
-    marks = _turns(events)
-    return [
-        (title, _picture(title, points, marks, kind) if _any(points) else Markup(""))
-        for title, points, kind in drawn
-        if points
+def flip_report(flip: Flip) -> Mapping[str, Any]:
+    """Everything that the page and the summary say of one flip."""
+    old, new = flip.across(flip.old), flip.across(flip.new)
+    return {
+        "came": flip.came,
+        "to": flip.to,
+        "times": _times(flip),
+        "figures": {
+            "failed": _number(_sum(rise(old, "errors"), rise(new, "errors"))),
+            "sent to the old colour after the turn": _number(flip.stale),
+            "cut at the drain’s deadline": str(flip.cut),
+        },
+        "sides": [(flip.to, "new", _side(new)), (flip.came, "old", _side(old))],
+        "picture": flip_picture(flip),
+    }
+
+
+def flip_picture(flip: Flip) -> Markup:
+    """Answers, failures and open sessions of both colours over the seconds around the turn. Empty without counts."""
+    start, sides = flip.turned or flip.intended, (("new", flip.new), ("old", flip.old))
+    strips = [
+        ("Answers per second", {side: _rates(counts, "answers", start) for side, counts in sides}),
+        ("Failed per second", {f"{side} bad": _rates(counts, "errors", start) for side, counts in sides}),
+        ("Open sessions", {side: [(c.at - start, float(c.sessions)) for c in counts] for side, counts in sides}),
     ]
+    shown = [(title, {side: _within(points) for side, points in lines.items()}) for title, lines in strips]
+    times = [at for _, lines in shown for points in lines.values() for at, _ in points]
+    if not known(start) or len(set(times)) < 2:
+        return Markup("")
+    scale, bottom = Scale(min(times), max(times)), _STRIP * len(shown)
+    parts = axis(scale, _TOP, bottom, [(at, f"{at:g} s") for at in ticks(scale)])
+    for place, (title, lines) in enumerate(shown):
+        parts += _strip(title, lines, scale, _STRIP * place)
+    return picture(f"Both colours around the flip to {flip.to}", bottom + 24, parts)
 
 
 def drain_picture(events: Sequence[StewardEvent]) -> Markup:
-    """Sessions left on the old colour, all doors together; empty if there never was one."""
+    """Sessions left on the old colour, all doors together, to the end of the drain; empty if there never was one."""
     lines = [event for event in events if event.happening is Happening.DRAIN and known(event.at)]
-    points = [(event.at, _total(event.data.get("left"))) for event in lines]
-    return (
-        _picture("Sessions left on the old colour", points, (), "drain", stepped=True) if _any(points) else Markup("")
-    )
-
-
-def _any(points: Points) -> bool:
-    return any(value > 0 for _, value in points)
-
-
-def _turns(events: Sequence[StewardEvent]) -> tuple[tuple[float, str], ...]:
-    """When the promotion went back, if it did."""
-    back = [event.at for event in events if event.phase is Phase.ROLLING_BACK and known(event.at)]
-    return ((min(back), "going back"),) if back else ()
-
-
-def _picture(
-    title: str, points: Points, marks: Sequence[tuple[float, str]], kind: str, *, stepped: bool = False
-) -> Markup:
-    times = [at for at, _ in points] + [at for at, _ in marks]
-    start, end = min(times), max(times)
-    along = Scale(0.0, max(end - start, 1.0))
-    top = max(value for _, value in points)
-    shares = [(along.share(at - start), value / top) for at, value in points]
+    points = [(event.at, _total(event.data["left"])) for event in lines if "left" in event.data]
+    most = max((value for _, value in points), default=0.0)
+    if not most:
+        return Markup("")
+    start, end = points[0][0], max(at for at, _ in points)
+    scale, bottom = Scale(0.0, max(end - start, 1.0)), _TOP + _HEIGHT
+    shares = [(scale.share(at - start), value / most) for at, value in points]
     if len(shares) == 1:
         shares.append((1.0, shares[0][1]))
-    bottom = _TOP + _HEIGHT
-    parts = axis(along, _TOP, bottom, [(value, span(value) if value else "0 s") for value in ticks(along)])
-    parts.append(tag("text", f"most: {size(top, '')}", class_="tick", x=0, y=_TOP - 8))
-    parts.append(stretched([curve(shares, kind, stepped=stepped, filled=True)], _TOP, _HEIGHT))
-    for at, text in marks:
-        x = along.at(at - start)
-        anchor = "start" if along.share(at - start) < 0.5 else "end"
-        parts.append(tag("line", class_="crash", x1=x, x2=x, y1=_TOP - 6, y2=bottom))
-        parts.append(tag("text", text, class_="crash", x=x, y=_TOP - 10, text_anchor=anchor))
-    return picture(title, bottom + 24, parts)
-
-
-def _number(data: Mapping[str, Any], key: str) -> float:
-    value = data.get(key, 0)
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0.0
+    parts = axis(scale, _TOP, bottom, [(value, span(value) if value else "0 s") for value in ticks(scale)])
+    parts.append(tag("text", f"at most {size(most, '')}", class_="tick", x=0, y=_TOP - 8))
+    parts.append(stretched([curve(shares, "drain", stepped=True, filled=True)], _TOP, _HEIGHT))
+    return picture("Sessions left on the old colour", bottom + 24, parts)
 
 
 def _total(left: object) -> float:
-    if isinstance(left, Mapping):
-        return sum(_number(left, key) for key in left)
-    return _number({"left": left}, "left")
+    values = list(left.values()) if isinstance(left, Mapping) else [left]
+    return sum(float(v) for v in values if isinstance(v, (int, float)) and math.isfinite(v))
+
+
+def _strip(title: str, lines: Mapping[str, Points], scale: Scale, top: float) -> list[Markup]:
+    most = max((value for points in lines.values() for _, value in points), default=0.0)
+    told = f"{title} · at most {size(most, '')}" if most else f"{title} · none"
+    drawn = [
+        curve([(scale.share(at), value / (most or 1.0)) for at, value in points], side, stepped=True, filled=False)
+        for side, points in lines.items()
+    ]
+    parts = [tag("text", told, class_="label", x=0, y=top + 16)]
+    if scale.holds(0.0):
+        x, low = scale.at(0.0), top + _TOP
+        parts.append(tag("line", class_="turn", x1=x, x2=x, y1=low - 8, y2=low + _HEIGHT))
+    return [*parts, stretched(drawn, top + _TOP, _HEIGHT)]
+
+
+def _rates(counts: Sequence[Count], name: str, start: float) -> Points:
+    """What came in each second between two counts, from the first on. Nothing where the counter fell."""
+    points: Points = []
+    before = counts[0] if counts else None
+    for after in counts[1:]:
+        if before is None or after.at - before.at < _SHORTEST:
+            continue
+        rose = rise((before, after), name)
+        if rose is not None:
+            rate = rose / (after.at - before.at)
+            points += [(before.at - start, rate), (after.at - start, rate)]
+        before = after
+    return points
+
+
+def _within(points: Points) -> Points:
+    """What lies inside the drawn seconds; a line that begins before them enters at their edge."""
+    kept = [(at, value) for at, value in points if -_BEFORE <= at <= _AFTER]
+    before = [value for at, value in points if at < -_BEFORE]
+    return [(-_BEFORE, before[-1]), *kept] if before and kept else kept
+
+
+def _times(flip: Flip) -> Sequence[tuple[str, str]]:
+    """Each step with its distance from the intent."""
+    steps = (("map file", flip.written), ("switch", flip.turned), ("every listener answered", flip.answered))
+    told = [(name, f"+{span(at - flip.intended)}" if at is not None else "never") for name, at in steps]
+    return [("intent", moment(flip.intended, "%H:%M:%S UTC")), *told]
+
+
+def _side(counts: Sequence[Count]) -> Sequence[str]:
+    """Answers, failed, broken off, from just before the turn; sessions open then and at the last look."""
+    rose = [_number(rise(counts, name)) for name in ("answers", "errors", "aborted")]
+    open_ = [str(counts[0].sessions), str(counts[-1].sessions)] if counts else [_UNKNOWN] * 2
+    return [*rose, *open_]
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _number(value: int | None) -> str:
+    return _UNKNOWN if value is None else f"{value:,}"

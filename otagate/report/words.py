@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from otagate.core.build import Build
@@ -16,8 +17,8 @@ from otagate.ports import StoredRun
 VERDICTS = {Decision.APPROVE: "Approved", Decision.REFUSE: "Refused", Decision.INCONCLUSIVE: "Inconclusive"}
 _WEIGHT = {Mark.FAIL: 0, Mark.UNKNOWN: 1, Mark.PASS: 2}
 
-# How an end of a promotion reads beside the verdict; one that has no end yet is unknown.
-ENDS = {Phase.PROMOTED: Mark.PASS, Phase.ROLLED_BACK: Mark.FAIL, Phase.ABANDONED: Mark.FAIL, Phase.STRANDED: Mark.FAIL}
+VERDICT_MARKS = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
+_ENDS = {Phase.PROMOTED: Mark.PASS, Phase.ROLLED_BACK: Mark.FAIL, Phase.ABANDONED: Mark.FAIL, Phase.STRANDED: Mark.FAIL}
 
 _ONE = {"cases": "case", "samples": "sample", "crashes": "crash", "differences": "difference"}
 
@@ -54,6 +55,32 @@ def because(run: StoredRun) -> str:
     others = sum(not f.trial and f.mark is finding.mark for f in run.verdict.findings) - 1
     more = f" (and {counted(others, 'more rule')})" if others else ""
     return f"{printable(finding.rule)}: {printable(finding.message, 400)}{more}"
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What a report says first: a sign, a word or two, and the reason in a sentence."""
+
+    mark: Mark
+    word: str
+    because: str
+
+
+def lead(run: StoredRun, promotion: PromotionRecord | None) -> Lead:
+    """The end of the promotion if there was one, for a verdict may have been overtaken by it; else the verdict."""
+    if promotion is None:
+        return Lead(VERDICT_MARKS[run.verdict.decision], VERDICTS[run.verdict.decision], because(run))
+    view = promotion.view
+    if not (view.phase.ended or view.phase is Phase.STRANDED):
+        return Lead(Mark.UNKNOWN, "Promotion unfinished", f"it stands in phase {view.phase}")
+    word = view.phase.value.replace("-", " ").capitalize()
+    told = f"{view.intent.to} was made live on every listener" if view.phase is Phase.PROMOTED else "no reason was told"
+    return Lead(ended(view.phase), word, printable(view.reason, 400) or told)
+
+
+def ended(phase: Phase) -> Mark:
+    """How an end of a promotion reads; one that has no end yet is unknown."""
+    return _ENDS.get(phase, Mark.UNKNOWN)
 
 
 def next_step(run: StoredRun, promotion: PromotionRecord | None = None) -> str:

@@ -13,6 +13,7 @@ from otagate.core.record import PromotionRecord, Record
 from otagate.core.suite import Outcome
 from otagate.ports import StoredRun
 from otagate.report.markdown import LARGEST, plain, summary
+from tests.core.test_flips import FORWARD
 from tests.samples import HOSTILE, START, case, promotion, record, stored, suite
 
 EVIL = [
@@ -65,6 +66,14 @@ def test_a_promotion_is_told_with_its_figures() -> None:
     assert "- requests: 20,480" in text
     assert "Next: `otagate status`" in text
     assert "otagate recover" in summary(stored(), PromotionRecord(promotion(Phase.WATCHING)))
+
+
+def test_a_rolled_back_promotion_leads_and_its_flips_are_told() -> None:
+    lines = [line for line in summary(stored(), PromotionRecord(promotion(), tuple(FORWARD))).splitlines() if line]
+    assert lines[0] == "## ❌ Rolled back: hello"
+    assert lines[2].startswith("Verdict before it: ❌ Refused, dose: 1 of 2 cases failed")
+    assert "- failed: 0, sent to the old colour after the turn: 0, cut at the drain’s deadline: 0" in lines
+    assert any(line.startswith("- flip from blue to green: intent ") for line in lines)
 
 
 def test_a_run_without_evidence_says_so() -> None:

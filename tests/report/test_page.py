@@ -98,7 +98,7 @@ def test_the_verdict_comes_first_then_its_reason_then_its_impact() -> None:
     assert places == sorted(places)
 
 
-def test_an_approval_says_what_to_type_next_and_until_when_it_stands() -> None:
+def approved() -> StoredRun:
     sound = record()
     suites = {
         "technical": suite("technical", *(case("technical", START + n, f"test_{n}") for n in range(3)),
@@ -109,7 +109,11 @@ def test_an_approval_says_what_to_type_next_and_until_when_it_stands() -> None:
     sound = replace(sound, suites=suites, crashes=(), comparison=replace(sound.comparison, differences=()))
     run = stored(content=sound)
     assert run.verdict.decision is Decision.APPROVE
-    text = Reading(page(run)).text
+    return run
+
+
+def test_an_approval_says_what_to_type_next_and_until_when_it_stands() -> None:
+    text = Reading(page(approved())).text
     assert "every rule that counts held (6 of 6)" in text
     assert "otagate promote 20251124-160000-ab12" in text
     assert "May be promoted until2025-11-25 16:01:00 UTC" in text
@@ -133,23 +137,39 @@ def test_a_crash_shows_its_container_its_reason_and_its_log() -> None:
 
 def test_a_promotion_shows_its_end_its_reason_its_figures_and_its_curves() -> None:
     read = Reading(page(stored(), told()))
-    for part in ("Promotion to green: rolled-back", "errors above the limit", "20,480", "requests lost", "going back"):
+    for part in ("Rolled back", "errors above the limit", "20,480", "requests lost"):
         assert part in read.text
-    assert "Answers per second" in read.text
     assert "Sessions left on the old colour" in read.text
     assert "otagate status" in read.text
 
 
-def test_a_watch_without_an_error_says_so_and_draws_none() -> None:
-    events = tuple(
-        replace(event, data={**event.data, "errors": 0, "left": {"web": 0}})
-        for event in told().events
-        if event.phase is Phase.WATCHING
-    )
-    read = Reading(page(stored(), PromotionRecord(promotion(Phase.PROMOTED), events)))
-    assert "Errors per second: none, from the flip to the end of the watch." in read.text
-    assert "Sessions left" not in read.text
-    assert "most: 150" in read.text
+def test_a_promotion_that_was_rolled_back_leads_and_the_verdict_comes_after_it() -> None:
+    read = Reading(page(approved(), told()))
+    assert "Rolled back: hello, run" in read.text
+    assert read.text.index("errors above the limit") < read.text.index("Verdict before it: Approved")
+    (lead,) = [a["class"] for tag, a in read.elements if a.get("class", "").startswith("verdict ")]
+    assert lead == "verdict tone-fail"
+
+
+@pytest.mark.parametrize(
+    ("phase", "word", "tone"),
+    [
+        (Phase.PROMOTED, "Promoted", "pass"),
+        (Phase.ABANDONED, "Abandoned", "fail"),
+        (Phase.STRANDED, "Stranded", "fail"),
+        (Phase.WATCHING, "Promotion unfinished", "unknown"),
+        (Phase.FLIPPING, "Promotion unfinished", "unknown"),
+    ],
+)
+def test_only_a_promotion_that_ended_well_leads_with_green(phase: Phase, word: str, tone: str) -> None:
+    read = Reading(page(approved(), PromotionRecord(promotion(phase))))
+    assert f"{word}: hello" in read.text
+    assert [a for _, a in read.elements if a.get("class") == f"verdict tone-{tone}"]
+
+
+def test_a_drain_of_nothing_is_not_drawn() -> None:
+    events = tuple(replace(event, data={**event.data, "left": {"web": 0}}) for event in told().events)
+    assert "Sessions left" not in Reading(page(stored(), PromotionRecord(promotion(Phase.PROMOTED), events))).text
 
 
 def test_a_baseline_known_by_its_digest_alone_is_called_what_is_live() -> None:
@@ -283,6 +303,16 @@ def test_a_picture_is_on_the_page_with_its_title_its_case_and_words_for_who_cann
     assert shown["alt"] == "Dose at isocentre; picture dose-slice of functional/test_functional.py::test_maximum"
     assert "Dose at isocentre" in read.text
     assert "Not shown" not in read.text
+
+
+def test_a_large_picture_is_on_the_page_whole() -> None:
+    large = PIXEL * 200
+    run = stored()
+    functional = replace(run.record.suites["functional"], pictures=(picture("large", "Large", large),))
+    run = replace(run, record=replace(run.record, suites={"functional": functional}))
+    (shown,) = Reading(page(run, None, {digest_of_bytes(large): large})).all("img")
+    assert base64.b64decode(shown["src"].partition(",")[2]) == large
+    assert len(large) > 8_000
 
 
 def test_a_picture_whose_file_is_not_what_was_recorded_is_named_as_not_shown() -> None:

@@ -1,0 +1,114 @@
+"""A promotion's flips as its events tell them: when what turned, and what the switch counted of both colours."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+from otagate.core.traffic import Happening, StewardEvent
+
+_COUNTED = ("answers", "errors", "sessions", "taken", "aborted")
+
+
+@dataclass(frozen=True)
+class Count:
+    """A colour's doors together at one time (seconds since the epoch); all but `sessions` since the switch started."""
+
+    at: float
+    answers: int
+    errors: int
+    sessions: int
+    taken: int
+    aborted: int
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One turn of the switch from `came` to `to`. Times in seconds since the epoch, None for what never came.
+
+    `old` and `new` are the counts of the two colours, from the promotion's beginning to the next turn or its end.
+    `cut`: sessions ended at the drain's deadline.
+    """
+
+    came: str
+    to: str
+    intended: float
+    written: float | None = None
+    turned: float | None = None
+    answered: float | None = None
+    old: tuple[Count, ...] = ()
+    new: tuple[Count, ...] = ()
+    cut: int = 0
+
+    @property
+    def stale(self) -> int | None:
+        """Requests and sessions that the old colour was still given after the turn."""
+        turned = self.turned
+        return None if turned is None else rise([count for count in self.old if count.at >= turned], "taken")
+
+    def across(self, counts: Sequence[Count]) -> tuple[Count, ...]:
+        """From the last before the turn on."""
+        before = [count for count in counts if count.at < self.intended]
+        return (*before[-1:], *(count for count in counts if count.at >= self.intended))
+
+
+@dataclass
+class _Open:
+    """A flip as it is read; `flip` holds what its intent said."""
+
+    flip: Flip
+    times: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, list[Count]] = field(default_factory=dict)
+    cut: int = 0
+    void: bool = False
+
+    def closed(self) -> Flip:
+        return replace(
+            self.flip,
+            written=self.times.get("written"),
+            turned=self.times.get("turned"),
+            answered=self.times.get("done"),
+            old=tuple(self.counts.get(self.flip.came, ())),
+            new=tuple(self.counts.get(self.flip.to, ())),
+            cut=self.cut,
+        )
+
+
+def flips(events: Sequence[StewardEvent]) -> tuple[Flip, ...]:
+    """In their order; a turn that the switch refused, and a first release's, which came from nothing, are none."""
+    seen: dict[str, list[Count]] = {}
+    found: list[_Open] = []
+    for event in events:
+        match event.data.get("stage"), event.data.get("came"), event.data.get("to"):
+            case "intent", str(came), str(to):
+                before = {colour: list(counts) for colour, counts in seen.items()}
+                found.append(_Open(Flip(came, to, event.at), counts=before))
+            case "void", _, _ if found:
+                found[-1].void = True
+            case str(stage), _, _ if found:
+                found[-1].times[stage] = event.at
+        if event.happening is Happening.TRAFFIC:
+            for colour, count in _counts(event):
+                seen.setdefault(colour, []).append(count)
+                if found:
+                    found[-1].counts.setdefault(colour, []).append(count)
+        if found and isinstance(cut := event.data.get("cut"), (list, tuple)):
+            found[-1].cut += len(cut)
+    return tuple(one.closed() for one in found if not one.void)
+
+
+def rise(counts: Sequence[Count], name: str) -> int | None:
+    """By how much a counter rose from the first count to the last; None if there are not two, or it fell in between,
+    as it does when the switch is started anew: then nobody knows."""
+    steps = [getattr(after, name) - getattr(before, name) for before, after in pairwise(counts)]
+    return sum(steps) if steps and min(steps) >= 0 else None
+
+
+def _counts(event: StewardEvent) -> Iterator[tuple[str, Count]]:
+    for colour, said in event.data.items():
+        if isinstance(said, Mapping) and all(_is_count(said.get(name)) for name in _COUNTED):
+            yield colour, Count(event.at, *(said[name] for name in _COUNTED))
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
