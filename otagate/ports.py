@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
+from otagate.core.incident import Incident
 from otagate.core.judge import Decision, Verdict
 from otagate.core.metric import Metric
 from otagate.core.mirror import ObservedCloud
@@ -208,6 +209,13 @@ class Steward(Protocol):
         the drain, for then the way back is a rollback. Needs no lease, is journalled by name, and answers at once:
         `follow` tells how it ends. Nothing is changed of a rollback or a way back that is under way already. Refused
         (code "nothing-acts") if the steward acts on nothing that has a way back."""
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """All that were ever opened, oldest first, cleared ones too."""
+
+    def clear(self, claim: Claim, incident: str, reason: str) -> Incident:
+        """Journal that the claim's `by` clears it. Needs no lease. UsageError without a name or a reason or for an id
+        that there is not, Refused if it is cleared already."""
 
     def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         """Finish or undo what was cut off, as far as the steward can alone. Busy like `lease`. A promotion

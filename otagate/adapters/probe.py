@@ -1,8 +1,11 @@
 """One question to an address, with a deadline: which build and colour answers there? Raises ProbeFault."""
 
+import json
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 from pynetdicom.ae import ApplicationEntity
@@ -57,13 +60,15 @@ def _http(host: str, port: int, path: str, deadline: float) -> Answer:
     return Answer(build, Colour(colour))
 
 
-def _taken(answer: requests.Response, deadline: float) -> None:
+def _taken(answer: requests.Response, deadline: float) -> bytes:
     """Read a body of ordinary size to its end: closing before would look like a broken client to the service."""
-    until, size = time.monotonic() + deadline, 0
+    until, parts, size = time.monotonic() + deadline, [], 0
     for part in answer.iter_content(8192):
+        parts.append(part)
         size += len(part)
         if size > _BODY or time.monotonic() > until:
-            return
+            break
+    return b"".join(parts)
 
 
 def _dicom(host: str, port: int, called: str, deadline: float) -> Answer:
@@ -106,23 +111,41 @@ def _tcp(host: str, port: int, deadline: float) -> Answer:
 def call(url: str, deadline: float) -> bool:
     """POST a hook. False if nobody is there (name unknown, connection refused); raises ProbeFault if somebody is who
     does not answer 2xx in time."""
+    return _posted(url, None, deadline) is not None
+
+
+def tell(url: str, body: Mapping[str, Any], deadline: float) -> Any:
+    """POST JSON to a hook that answers JSON (an object). None if nobody is there; raises ProbeFault like `call`, and
+    for an answer that is larger than 64 KiB or no JSON."""
+    content = _posted(url, body, deadline)
+    if content is None:
+        return None
+    try:
+        answer = json.loads(content) if len(content) <= _BODY else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ProbeFault(f"{url} does not answer a JSON object of at most {_BODY} bytes")
+    return answer
+
+
+def _posted(url: str, body: Mapping[str, Any] | None, deadline: float) -> bytes | None:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            with session.post(url, timeout=deadline, allow_redirects=False, stream=True) as answer:
-                code = answer.status_code
-                _taken(answer, deadline)
+            with session.post(url, json=body, timeout=deadline, allow_redirects=False, stream=True) as answer:
+                code, content = answer.status_code, _taken(answer, deadline)
         except requests.ConnectTimeout as error:
             raise ProbeFault(f"{url} does not answer within {deadline:g} s") from error
         except requests.ConnectionError as error:
             if _nobody(error):
-                return False
+                return None
             raise ProbeFault(f"{url} broke off: {_cause(error)}") from error
         except requests.RequestException as error:
             raise ProbeFault(f"{url} does not answer: {_cause(error)}") from error
     if not 200 <= code < 300:
         raise ProbeFault(f"{url} answers {code}")
-    return True
+    return content
 
 
 def _nobody(error: BaseException) -> bool:

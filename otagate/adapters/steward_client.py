@@ -25,6 +25,7 @@ from otagate.core import errors
 from otagate.core.canonical import plain
 from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE, Colour
 from otagate.core.errors import OtagateError, SwitchFault
+from otagate.core.incident import Incident
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 from otagate.core.wire import typed
@@ -88,6 +89,14 @@ class StewardClient:
     def go_back(self, claim: Claim) -> PromotionView:
         with self._session() as session:
             return _as(PromotionView, session.ask("go-back", claim=plain(claim)))
+
+    def incidents(self) -> tuple[Incident, ...]:
+        with self._session() as session:
+            return tuple(_as(Incident, incident) for incident in session.ask("incidents"))
+
+    def clear(self, claim: Claim, incident: str, reason: str) -> Incident:
+        with self._session() as session:
+            return _as(Incident, session.ask("clear", claim=plain(claim), incident=incident, reason=reason))
 
     def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         with self._session() as session:

@@ -22,6 +22,9 @@ app = typer.Typer(
 mirror = typer.Typer(help="The mirror alone: raise it, compare it with production, take it down.", no_args_is_help=True)
 app.add_typer(mirror, name="mirror")
 
+incident = typer.Typer(help="What a rolled-back release left behind.", no_args_is_help=True)
+app.add_typer(incident, name="incident")
+
 BuildsArgument = Annotated[list[str], typer.Argument(metavar="SERVICE=IMAGE…", help="Builds to judge.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id or its unique beginning (the newest).")]
 
@@ -274,6 +277,38 @@ def mirror_down(
     from otagate.cli.gate import mirror_down as body
 
     raise typer.Exit(run("mirror down", output, lambda: body(platform, by=by, wait=wait)))
+
+
+@incident.command("list")
+def incident_list(
+    platform: PlatformOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are cleared.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """What rolled-back releases left: impact, reason, what they wrote. Changes nothing.
+
+    Exit: 0 listed, 2 usage, 4 fault.
+    """
+    from otagate.cli.incidents import list_ as body
+
+    raise typer.Exit(run("incident list", output, lambda: body(platform, every=every)))
+
+
+@incident.command("clear")
+def incident_clear(
+    name: Annotated[str, typer.Argument(metavar="ID", help="An incident's id or its unique end.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who clears it.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="What was looked at, and why it is well.")],
+    platform: PlatformOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Clear an incident, by a named person with a reason; its release may then be promoted again.
+
+    Exit: 0 cleared, 1 it is already, 2 usage, 4 fault.
+    """
+    from otagate.cli.incidents import clear as body
+
+    raise typer.Exit(run("incident clear", output, lambda: body(name, platform, by=by, reason=reason)))
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from otagate import wiring
+from otagate.cli.incidents import data_of, impact_of, lines_of
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit, UsageError
@@ -45,7 +46,14 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
         lines = [f"{'BACK' if came else view.phase.upper()}  {view.intent.kind} {view.intent.promotion}"]
         lines.extend(_reasons(view))
         lines.extend(_serving(back.status, back.addresses))
-        data = {**_promotion(view), "live": back.status.live, "listeners": listed(back.addresses)}
+        lines.extend(lines_of(back.incident) if back.incident else ())
+        incidents = data_of([back.incident] if back.incident else [])
+        data = {
+            **_promotion(view),
+            "incidents": incidents,
+            "live": back.status.live,
+            "listeners": listed(back.addresses),
+        }
         code = Exit.DONE if came else ending(view)
         return Result(code, data, "\n".join(lines), errors=lost, next="otagate status")
 
@@ -140,7 +148,10 @@ def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
     view = attempt.record.view
     intent = view.intent
     lines = [f"{view.phase.upper()}  {intent.kind} {intent.promotion} to {intent.to}", *_reasons(view)]
+    if attempt.incident is not None:
+        lines.extend(lines_of(attempt.incident))
     data = _promotion(view)
+    data["incidents"] = data_of([attempt.incident] if attempt.incident else [])
     data["promotion"]["flips"] = [
         {"at": e.at, "to": e.data["to"]} for e in attempt.record.events if e.data.get("stage") == TURNED
     ]
@@ -177,7 +188,7 @@ def _promotion(view: PromotionView) -> dict[str, Any]:
 
 def _traffic(status: Status | None) -> dict[str, Any]:
     if status is None:
-        return {"live": None, "idle": None, "promotion": None, "leases": []}
+        return {"live": None, "idle": None, "promotion": None, "leases": [], "incidents": []}
     return {
         "live": status.live and status.live.value,
         "idle": status.live and status.live.other.value,
@@ -190,6 +201,7 @@ def _traffic(status: Status | None) -> dict[str, Any]:
             for h in status.holders
         ],
         "disagreements": list(status.disagreements),
+        "incidents": data_of(status.incidents),
     }
 
 
@@ -209,6 +221,8 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
             lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
     if status.last_flip:
         lines.append(f"  last flip  {datetime.fromtimestamp(status.last_flip, UTC):%Y-%m-%d %H:%M:%S} UTC")
+    for incident in status.incidents:
+        lines.append(f"  incident   {incident.incident} is open: {impact_of(incident)}")
     for holder in status.holders:
         lines.append(
             f"  lease      {holder.claim.scope}: {holder.claim.by} from {holder.claim.origin}, {holder.claim.command}"

@@ -164,6 +164,10 @@ class Hooks(Strict):
     refused: ClassVar[Mapping[str, Refusal]] = compose_keys.LATER_HOOKS
     activate: HookCall | None = Field(default=None, description="start to work on its own: this colour is live")
     passive: HookCall | None = Field(default=None, description="stop to work on its own")
+    written_since: HookCall | None = Field(
+        default=None, description="after a rollback: say what this build wrote since it went live"
+    )
+    quarantine: HookCall | None = Field(default=None, description="after a rollback: set that apart")
     drain: HookCall | None = Field(
         default=None,
         description="close each open session once its message is answered, and go on listening: traffic turned away",

@@ -129,7 +129,4 @@ VOLUME = {
     for key in ("driver", "driver_opts", "external", "labels", "name")
 }
 
-LATER_HOOKS = {
-    key: Refusal("this hook comes with a later version", "write activate, passive and drain for now")
-    for key in ("migrate", "written_since", "quarantine")
-}
+LATER_HOOKS = {key: Refusal("this hook comes with a later version", "leave it out for now") for key in ("migrate",)}

@@ -92,6 +92,8 @@ def _hooks(hooks: c.Hooks) -> tuple[Hook, ...]:
         (HookName.ACTIVATE, hooks.activate),
         (HookName.PASSIVE, hooks.passive),
         (HookName.DRAIN, hooks.drain),
+        (HookName.WRITTEN_SINCE, hooks.written_since),
+        (HookName.QUARANTINE, hooks.quarantine),
     )
     return tuple(Hook(name, call.port, call.path, call.deadline) for name, call in calls if call is not None)
 

@@ -60,6 +60,8 @@ class ConfigFile:
 class HookName(StrEnum):
     ACTIVATE = "activate"
     PASSIVE = "passive"
+    WRITTEN_SINCE = "written_since"
+    QUARANTINE = "quarantine"
     DRAIN = "drain"
 
 

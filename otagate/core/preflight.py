@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from otagate.core.incident import HELD, HELD_HINT
 from otagate.core.judge import Decision
 from otagate.core.policy import Policy
 
@@ -41,6 +42,7 @@ class Now:
     production: str
     live_release: str
     clocks: Mapping[str, float | None]
+    held: str = ""  # why this very release may not be promoted: it was rolled back, and its incident is open
     refused_since: str = ""  # a run that refused this very release, and that no approving one has followed
 
 
@@ -75,6 +77,8 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
                 f"otagate verdict {now.refused_since}",
             )
         )
+    if now.held:
+        found.append(Objection(HELD, now.held, HELD_HINT))
     if now.at >= judged.expires:
         late = now.at - judged.expires
         found.append(Objection("expired", f"the verdict of run {judged.run} expired {late:.0f} s ago", test_again))

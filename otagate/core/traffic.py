@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from otagate.core.cloud import Colour
+from otagate.core.incident import Incident
 from otagate.core.promotion import Phase
 from otagate.core.watch import WatchPolicy
 
@@ -46,7 +47,8 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Intent:
     """What a promotion means to do. `builds` maps service to digest; `run` is the judged run ("" for genesis and
-    rollback); `drain` in seconds; `override`: the reason for which `by` goes back all the same, unsigned."""
+    rollback); `drain` in seconds; `override`: the reason for which `by` goes back all the same, unsigned;
+    `impact`: the worst class of the services that it changes ("" unknown)."""
 
     promotion: str
     kind: Kind
@@ -59,6 +61,7 @@ class Intent:
     drain: float
     unproven: bool = False
     override: str = ""
+    impact: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class ColourView:
 
 @dataclass(frozen=True)
 class Status:
-    """`disagreements` is empty when journal, map file and run time tell the same story."""
+    """`disagreements` is empty when journal, map file and run time tell the same story; `incidents` are the open
+    ones."""
 
     source: str  # digest of the otagate that the steward was made from
     live: Colour | None
@@ -108,6 +112,7 @@ class Status:
     disagreements: tuple[str, ...]
     last_flip: float | None
     now: float
+    incidents: tuple[Incident, ...] = ()
 
 
 class Happening(StrEnum):

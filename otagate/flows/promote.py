@@ -11,6 +11,7 @@ from functools import partial
 from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Fault, Refused, UsageError
+from otagate.core.incident import Incident, held, held_message
 from otagate.core.judge import Decision
 from otagate.core.mirror import production_digest
 from otagate.core.plan import Action, Plan, Step, steps_of
@@ -22,16 +23,19 @@ from otagate.core.release import Release, release_of
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
 from otagate.flows.course import discard, drive, read_back
+from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import Production, look_at_production, policy_digest, suite_digests
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a promotion came to, as the steward tells it; `objections` are why preflight said no."""
+    """What a promotion came to, as the steward tells it; `objections` are why preflight said no;
+    `incident` is what it left open if it was brought back."""
 
     record: PromotionRecord
     objections: tuple[Objection, ...] = ()
+    incident: Incident | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objec
         suites=header.suite_digests,
         production=header.production_digest,
     )
+    incident = held(production.status.incidents, candidate.release.digest)
     withdrawn = ports.store.latest(platform.name, header.release)
     now = Now(
         at=at,
@@ -102,6 +107,7 @@ def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objec
         production=production_digest(production.clouds),
         live_release=production.release.digest,
         clocks=_clocks(ports),
+        held=held_message(incident) if incident else "",
         refused_since=withdrawn[0] if withdrawn and withdrawn[1] is Decision.REFUSE else "",
     )
     departures = tuple(
@@ -155,7 +161,7 @@ def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: f
         )
     if driven.cause is not None and driven.broke_in is Phase.PREFLIGHT and not against:
         raise driven.cause  # preflight itself broke: nothing was touched
-    return Attempt(driven.record, tuple(against))
+    return Attempt(driven.record, tuple(against), left_open(driven.record, ports))
 
 
 def _deploy(platform: Platform, candidate: Candidate, ports: Ports, hold: Hold) -> None:
@@ -179,6 +185,7 @@ def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim
         by=claim.by,
         watch=platform.watch,
         drain=platform.deadlines.drain,
+        impact=worst_impact(platform, candidate.production.release.digests, candidate.release.digests),
     )
 
 

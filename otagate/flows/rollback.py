@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Alarm, Refused, UsageError
+from otagate.core.incident import Incident
 from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
 from otagate.core.preflight import Objection
@@ -18,6 +19,7 @@ from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
 from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.flows.course import drive, follow, read_back
+from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import addresses, live_status
 from otagate.ports import Hold, Ports, Progress
 
@@ -26,22 +28,26 @@ _LETTING_GO = 15.0  # seconds for the command line whose promotion was gone back
 
 @dataclass(frozen=True)
 class Way:
-    """Where a rollback leads. `lifted`: objections that an override lifts; without one there are none."""
+    """Where a rollback leads. `lifted`: objections that an override lifts; without one there are none; `left`: the
+    builds that are left."""
 
     came: Colour
     to: Colour
     release: str
     builds: Mapping[str, str]
+    left: Mapping[str, str]
     lifted: tuple[Objection, ...] = ()
 
 
 @dataclass(frozen=True)
 class Return:
-    """`record` is the promotion that turned traffic back, or that was gone back from; `status` what is so now."""
+    """`record` is the promotion that turned traffic back, or that was gone back from; `status` what is so now;
+    `incident` tells what the release that was left wrote."""
 
     record: PromotionRecord
     status: Status
     addresses: Mapping[str, str]
+    incident: Incident | None
 
 
 def plan_rollback(platform: Platform, ports: Ports, *, override: str = "") -> Plan:
@@ -119,7 +125,8 @@ def _way(status: Status, override: str) -> Way:
     if there is None or (against and not override) or any(o.code == NO_RELEASE for o in against):
         worst = against[0]
         raise Refused(worst.message, code=worst.code, hint=worst.hint)
-    return Way(came, to, there.release, there.builds, against)
+    live = status.colours.get(came.value)
+    return Way(came, to, there.release, there.builds, live.builds if live else {}, against)
 
 
 def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: str) -> Intent:
@@ -134,6 +141,7 @@ def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: 
         watch=WatchPolicy(lasts=0.0),
         drain=platform.deadlines.drain,
         override=override,
+        impact=worst_impact(platform, way.left, way.builds),
     )
 
 
@@ -157,7 +165,8 @@ def _turn_back(platform: Platform, ports: Ports, hold: Hold, way: Way, intent: I
 
 
 def _return(platform: Platform, ports: Ports, record: PromotionRecord) -> Return:
-    return Return(record, ports.steward.status(), addresses(platform, ports))
+    status = ports.steward.status()
+    return Return(record, status, addresses(platform, ports), left_open(record, ports))
 
 
 def _short(release: str) -> str:

@@ -1,12 +1,13 @@
 """What the journal's entries add up to. Pure: the same entries give the same account, at any restart."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from otagate.core.cloud import Colour
+from otagate.core.incident import Clearing, Incident, Written, incident_id
 from otagate.core.promotion import OWES, Event, Phase
 from otagate.core.traffic import ColourView, Happening, Intent, Kind, PromotionView, StewardEvent
 from otagate.core.wire import typed
@@ -32,6 +33,15 @@ class Turn:
     to: Colour
     epoch: int
     stage: Stage
+    meant: float = 0.0  # when it was written down, seconds since the epoch
+
+
+@dataclass(frozen=True)
+class Served:
+    """Since when a colour last served, at the earliest (seconds since the epoch), and by which promotion it came."""
+
+    promotion: str
+    since: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,9 @@ class Account:
     lease: int = 0  # the epoch of the lease under which the promotion was begun
     turn: Turn | None = None
     leaving: bool = False  # somebody asked to go back from the promotion
+    served: Mapping[str, Served] = field(default_factory=lambda: MappingProxyType({}))
+    told: tuple[Written, ...] = ()  # what the services of the release that is left say they wrote
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def unfinished(self) -> PromotionView | None:
@@ -70,25 +83,19 @@ class Account:
 def add(account: Account, entry: Entry) -> Account:
     """The account after one more entry; raises ValueError or KeyError for one that cannot follow."""
     after = replace(account, seq=entry.seq)
-    match entry.kind:
-        case "lease":
-            return replace(after, epoch=_newer(account, entry.body["epoch"]))
-        case "begin":
-            return _begin(after, entry)
-        case "advance":
-            return _advance(after, entry)
-        case "turn":
-            return _turn(after, entry)
-        case "debt":
-            return _owe(after, str(entry.body["message"]))
-        case "go-back":
-            return replace(after, leaving=True)
-        case "freed" | "step" | "watch" | "drain" | "note" | "seen":
-            return after
-        case "traffic":
-            return after
-        case odd:
-            raise ValueError(f"unknown kind of entry: {odd!r}")
+    if entry.kind in _TELLS_ONLY:
+        return after
+    if entry.kind not in _ADDS:
+        raise ValueError(f"unknown kind of entry: {entry.kind!r}")
+    return _ADDS[entry.kind](after, entry)
+
+
+def _lease(account: Account, entry: Entry) -> Account:
+    return replace(account, epoch=_newer(account, entry.body["epoch"]))
+
+
+def _leave(account: Account, _entry: Entry) -> Account:
+    return replace(account, leaving=True)
 
 
 def _newer(account: Account, epoch: int) -> int:
@@ -108,7 +115,7 @@ def _begin(account: Account, entry: Entry) -> Account:
         started=entry.at,
         changed=entry.at,
     )
-    return replace(account, promotion=view, lease=int(entry.body["lease"]), leaving=False)
+    return replace(account, promotion=view, lease=int(entry.body["lease"]), leaving=False, told=())
 
 
 def _advance(account: Account, entry: Entry) -> Account:
@@ -122,7 +129,57 @@ def _advance(account: Account, entry: Entry) -> Account:
         reason = f"{reason}; then {message}" if reason else message
     debts = (*view.debts, message) if owes else view.debts
     after = replace(view, phase=phase, changed=entry.at, reason=reason, debts=debts)
-    return replace(account, promotion=after, colours=_colours(account.colours, after, event))
+    opened = incident_of(account, phase, entry.at, after.reason)
+    incidents = account.incidents if opened is None else (*account.incidents, opened)
+    return replace(account, promotion=after, colours=_colours(account.colours, after, event), incidents=incidents)
+
+
+def incident_of(account: Account, phase: Phase, at: float, reason: str) -> Incident | None:
+    """What the current promotion opens if it ends in `phase`; None for every end but a way back from what served."""
+    view = account.promotion
+    if view is None or view.came is None:
+        return None
+    intent = view.intent
+    if intent.kind is Kind.PROMOTE and phase is Phase.ROLLED_BACK:
+        left, since = intent.to, account.served.get(intent.to.value)
+        if since is None or since.promotion != intent.promotion:
+            return None  # it never served
+        release, builds = intent.release, intent.builds
+    elif intent.kind is Kind.ROLLBACK and phase is Phase.PROMOTED:
+        left, since = view.came, account.served.get(view.came.value)
+        held = account.colours.get(left.value)
+        release, builds = (held.release, held.builds) if held else ("", {})
+        reason = f"rolled back by {intent.by}" + (f": {intent.override}" if intent.override else "")
+    else:
+        return None
+    told = {written.service: written for written in account.told}
+    return Incident(
+        incident_id(intent.promotion),
+        intent.promotion,
+        release,
+        builds,
+        left,
+        since.since if since else 0.0,
+        at,
+        reason,
+        intent.impact,
+        tuple(told.get(service, Written(service, message="nobody asked it")) for service in sorted(builds)),
+    )
+
+
+def _tell(account: Account, entry: Entry) -> Account:
+    written = typed(Written, entry.body["written"])
+    others = tuple(told for told in account.told if told.service != written.service)
+    return replace(account, told=(*others, written))
+
+
+def _clear(account: Account, entry: Entry) -> Account:
+    body = entry.body
+    clearing = Clearing(str(body["by"]), str(body["origin"]), str(body["reason"]), entry.at)
+    if not any(i.incident == body["incident"] and i.cleared is None for i in account.incidents):
+        raise ValueError(f"incident {body['incident']} is not open")
+    cleared = (replace(i, cleared=clearing) if i.incident == body["incident"] else i for i in account.incidents)
+    return replace(account, incidents=tuple(cleared))
 
 
 def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event) -> Mapping[str, ColourView]:
@@ -150,8 +207,10 @@ def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event
 def _turn(account: Account, entry: Entry) -> Account:
     body = entry.body
     came = Colour(body["came"]) if body["came"] is not None else None
-    turn = Turn(entry.promotion, came, Colour(body["to"]), int(body["epoch"]), Stage(body["stage"]))
-    after = replace(account, turn=turn)
+    stage, before = Stage(body["stage"]), account.turn
+    meant = entry.at if stage is Stage.INTENT or before is None else before.meant
+    turn = Turn(entry.promotion, came, Colour(body["to"]), int(body["epoch"]), stage, meant)
+    after = replace(account, turn=turn, served=_served(account.served, turn))
     if turn.stage is Stage.INTENT:
         return replace(after, epoch=_newer(account, turn.epoch))
     if turn.stage is Stage.TURNED:
@@ -159,16 +218,41 @@ def _turn(account: Account, entry: Entry) -> Account:
     return after
 
 
-def _owe(account: Account, message: str) -> Account:
+def _served(before: Mapping[str, Served], turn: Turn) -> Mapping[str, Served]:
+    """From the map file on a switch that restarts serves the new colour; a turn that the switch refused never did."""
+    served = dict(before)
+    if turn.stage is Stage.WRITTEN:
+        served[turn.to.value] = Served(turn.promotion, turn.meant)
+    if turn.stage is Stage.VOID:
+        served.pop(turn.to.value, None)
+    return MappingProxyType(served)
+
+
+def _owe(account: Account, entry: Entry) -> Account:
     if account.promotion is None:
         raise ValueError("a debt without a promotion")
-    return replace(account, promotion=replace(account.promotion, debts=(*account.promotion.debts, message)))
+    debts = (*account.promotion.debts, str(entry.body["message"]))
+    return replace(account, promotion=replace(account.promotion, debts=debts))
+
+
+_TELLS_ONLY = frozenset({"freed", "step", "watch", "drain", "traffic", "note", "seen"})
+_ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
+    "lease": _lease,
+    "begin": _begin,
+    "advance": _advance,
+    "turn": _turn,
+    "debt": _owe,
+    "go-back": _leave,
+    "written": _tell,
+    "cleared": _clear,
+}
 
 
 _TOLD = {
     "step": Happening.STEP,
     "note": Happening.STEP,
     "go-back": Happening.STEP,
+    "written": Happening.STEP,
     "watch": Happening.WATCH,
     "drain": Happening.DRAIN,
     "traffic": Happening.TRAFFIC,

@@ -13,6 +13,7 @@ from otagate.core.promotion import NEXT, STEWARDS_OWN, Event, Phase
 from otagate.core.traffic import Happening, PromotionView
 from otagate.core.watch import Back, Enough
 from otagate.steward.account import Stage
+from otagate.steward.aftermath import Aftermath
 from otagate.steward.book import Book
 from otagate.steward.drain import Drain
 from otagate.steward.helm import Helm
@@ -30,6 +31,7 @@ class Course:
         self._helm = helm
         self._book = book
         self._clock = clock
+        self._aftermath = Aftermath(helm, book)
         self._abort = threading.Event()
         self._thread: threading.Thread | None = None
         self._letting_go: threading.Thread | None = None
@@ -84,6 +86,7 @@ class Course:
             event, message = self._outcome(view)
             if (view.phase, event) not in NEXT:
                 event = Event.FAULT
+            self._aftermath.look(view, event)
             if not self._advanced(event, message):
                 self._clock.sleep(1.0)
 
@@ -231,6 +234,7 @@ class Course:
         view = self._book.current()
         if view.phase is Phase.STRANDED:
             event, message = self._outcome_of_way_back(view)
+            self._aftermath.look(view, event)
             self._book.advance(event, message)
 
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:

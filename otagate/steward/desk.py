@@ -6,7 +6,8 @@ from typing import Any
 
 from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
-from otagate.core.errors import Refused, SwitchFault
+from otagate.core.errors import Refused, SwitchFault, UsageError
+from otagate.core.incident import HELD, HELD_HINT, held, held_message
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.traffic import Claim, ColourView, Holder, Intent, Kind, PromotionView, Scope
 from otagate.core.wayback import NO_RELEASE, against_return
@@ -52,6 +53,8 @@ class Desk:
             "prove": self._prove,
             "may-remove": self._may_remove,
             "go-back": self._go_back,
+            "incidents": self._incidents,
+            "clear": self._clear,
             "recover": self._recover,
         }
         return plain(asks[name](caller, body))
@@ -106,6 +109,8 @@ class Desk:
             raise Refused(f"{said}: no {intent.kind} now", code="out-of-order", hint="otagate status")
         if intent.to is account.live:
             raise Refused(f"{intent.to} is live already", code="already-live", hint="otagate status")
+        if intent.kind is Kind.PROMOTE and (open_ := held(account.incidents, intent.release)) is not None:
+            raise Refused(held_message(open_), code=HELD, hint=HELD_HINT)
         if intent.kind is Kind.ROLLBACK:
             self._may_go_back(intent, account.colours)
 
@@ -199,6 +204,25 @@ class Desk:
     def _rests(self, promotion: str) -> bool:
         view = self._book.account.promotion
         return view is None or view.intent.promotion != promotion or view.phase in _HALTS
+
+    # --- incidents ---
+
+    def _incidents(self, _caller: Caller, _body: Mapping[str, Any]) -> Any:
+        return list(self._book.account.incidents)
+
+    def _clear(self, _caller: Caller, body: Mapping[str, Any]) -> Any:
+        claim, name, reason = typed(Claim, body["claim"]), str(body["incident"]), str(body["reason"]).strip()
+        if not reason or not claim.by.strip():
+            raise UsageError("an incident is cleared by a named person with a reason", hint=HELD_HINT)
+        with self._book.locked():
+            found = {i.incident: i for i in self._book.account.incidents}
+            if name not in found:
+                raise UsageError(f"there is no incident {name}", code="no-incident", hint="otagate incident list --all")
+            if (cleared := found[name].cleared) is not None:
+                message = f"incident {name} was cleared by {cleared.by}: {cleared.reason}"
+                raise Refused(message, code="cleared-already", hint="otagate incident list --all")
+            self._book.write("cleared", incident=name, by=claim.by, origin=claim.origin, reason=reason)
+            return next(i for i in self._book.account.incidents if i.incident == name)
 
     # --- recover ---
 

@@ -34,6 +34,7 @@ class Outlook:
             disagreements=self._disagreements(account, file, run),
             last_flip=account.last_flip,
             now=self.helm.clock.now(),
+            incidents=tuple(i for i in account.incidents if i.cleared is None),
         )
 
     def disagreements(self) -> tuple[str, ...]:

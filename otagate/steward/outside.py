@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from otagate.adapters import probe
 from otagate.adapters.probe import Answer
@@ -37,6 +37,9 @@ class Services(Protocol):
     def call(self, url: str, deadline: float) -> bool:
         """POST a hook; False if nobody is there. Raises ProbeFault."""
 
+    def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
+        """POST JSON to a hook that answers JSON; None if nobody is there. Raises ProbeFault."""
+
 
 class Clock(Protocol):
     def now(self) -> float:
@@ -53,6 +56,9 @@ class RealServices:
 
     def call(self, url: str, deadline: float) -> bool:
         return probe.call(url, deadline)
+
+    def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
+        return probe.tell(url, body, deadline)
 
 
 class RealClock:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pynetdicom.ae import ApplicationEntity
 
-from otagate.adapters.probe import Answer, ask, call
+from otagate.adapters.probe import Answer, ask, call, tell
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
@@ -141,6 +141,23 @@ class TestHook:
         site.delay = 1.0
         with pytest.raises(ProbeFault, match="does not answer"):
             call(f"http://{HERE}:{site.port}/hooks/passive", 0.2)
+
+    def test_a_hook_that_answers_is_told_json_and_its_json_is_read(self, site: Site) -> None:
+        site.body = b'{"count": 2}'
+        assert tell(f"http://{HERE}:{site.port}/hooks/written-since", {"since": "2026"}, 2) == {"count": 2}
+        assert site.heard == ["POST /hooks/written-since"]
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'{"count": ', b'"x"', b'{"x": "%s"}' % (b"x" * 70000)])
+    def test_an_answer_that_is_no_json_object_of_ordinary_size_is_a_fault(self, site: Site, body: bytes) -> None:
+        site.body = body
+        with pytest.raises(ProbeFault, match="JSON object"):
+            tell(f"http://{HERE}:{site.port}/hooks/written-since", {}, 2)
+
+    def test_nobody_to_tell_is_no_answer_and_a_no_is_a_fault(self, site: Site, free_port: int) -> None:
+        assert tell(f"http://{HERE}:{free_port}/hooks/written-since", {}, 1) is None
+        site.code = 404
+        with pytest.raises(ProbeFault, match="answers 404"):
+            tell(f"http://{HERE}:{site.port}/hooks/written-since", {}, 1)
 
     def test_a_line_that_breaks_off_is_a_fault(self) -> None:
         with (

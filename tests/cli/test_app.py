@@ -6,7 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from otagate.cli.app import app, mirror
+from otagate.cli.app import app, incident, mirror
 from otagate.core.errors import Exit
 
 COMMANDS = ["demo", "doctor", "init", "check", "up", "down", "test", "verdict", "report", "promote", "rollback"]
@@ -19,7 +19,8 @@ def otagate(*words: str) -> "subprocess.CompletedProcess[str]":
 def surface() -> list[str]:
     """Every command as it is typed."""
     top = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
-    return [*top, *(f"mirror {c.name}" for c in mirror.registered_commands)]
+    groups = {"mirror": mirror, "incident": incident}
+    return [*top, *(f"{name} {c.name}" for name, group in groups.items() for c in group.registered_commands)]
 
 
 def helped(command: str) -> str:
@@ -62,6 +63,7 @@ def test_every_command_of_the_surface_is_there() -> None:
     there = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
     assert {*COMMANDS, "status", "recover"} <= there
     assert {c.name for c in mirror.registered_commands} == {"up", "diff", "down"}
+    assert {c.name for c in incident.registered_commands} == {"list", "clear"}
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["test"], ["promote"], ["status", "--no-such-option"]])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
+from otagate.core.incident import Written
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Intent, Kind, Scope
 from otagate.core.watch import WatchPolicy
@@ -62,6 +63,7 @@ def fake() -> Bench:
         builds={colour: {"web": build} for colour, build in BUILDS.items()},
         listeners={"web": "web", "dicom": "web", "raw": "web"},
         bare={"raw"},
+        wrote=(Written("web", 1, ("one",), 1),),
     )
 
     @contextmanager

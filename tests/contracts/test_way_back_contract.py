@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from otagate.core.errors import Refused
-from otagate.core.promotion import Phase
+from otagate.core.canonical import digest_of
+from otagate.core.errors import Refused, UsageError
+from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind
 from tests.contracts.steward_bench import SHORT, Bench, claim_of, through
 
@@ -77,3 +78,33 @@ def test_an_override_goes_to_what_is_not_warm_and_stands_in_the_journal(bench: B
     assert status.live is to
     assert status.promotion is not None
     assert (status.promotion.intent.by, status.promotion.intent.override) == ("alice", "the other one burns")
+
+
+def test_what_is_left_leaves_an_incident_that_holds_it_until_a_named_person_clears_it(bench: Bench) -> None:
+    to = bench.promoted("p-leaves")
+    warm = bench.steward.status().colours[to.other]
+    going = replace(bench.intent(Kind.ROLLBACK, to.other, "r-leaves"), release=warm.release, builds=warm.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(going)
+        through(hold)
+    list(bench.steward.follow("r-leaves"))
+    (incident,) = [i for i in bench.steward.incidents() if i.promotion == "r-leaves"]
+    assert incident in bench.steward.status().incidents
+    assert (incident.colour, incident.release) == (to, digest_of(["p-leaves"]))
+    assert [(w.service, w.count, w.items, w.quarantined) for w in incident.written] == [("web", 1, ("one",), 1)]
+    again = replace(bench.intent(Kind.PROMOTE, to, "p-again"), release=incident.release)
+    with bench.steward.lease(claim_of("alice"), 2) as hold, pytest.raises(Refused) as no:
+        hold.begin(again)
+    assert no.value.code == "release-held"
+    with pytest.raises(UsageError):
+        bench.steward.clear(claim_of("bob"), incident.incident, " ")
+    cleared = bench.steward.clear(claim_of("bob"), incident.incident, "sent again").cleared
+    assert cleared is not None
+    assert (cleared.by, cleared.reason) == ("bob", "sent again")
+    assert incident.incident not in {i.incident for i in bench.steward.status().incidents}
+    with pytest.raises(Refused) as no:
+        bench.steward.clear(claim_of("bob"), incident.incident, "sent again")
+    assert no.value.code == "cleared-already"
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(again)
+        hold.report(Event.REFUSED, "only looked whether it may begin")

@@ -33,7 +33,7 @@ class Web(BaseHTTPRequestHandler):
             self.say(500 if self.faulty() else 200, {"colour": COLOUR})
 
     def do_POST(self) -> None:
-        path = urlsplit(self.path)
+        path, _ = urlsplit(self.path), self.rfile.read(int(self.headers.get("Content-Length", "0")))
         if path.path == "/hooks/activate":
             state["active"] = True
         elif path.path == "/hooks/passive":
@@ -42,7 +42,11 @@ class Web(BaseHTTPRequestHandler):
             state["fault"] = int(parse_qs(path.query)["share"][0])
         elif path.path == "/sick":
             state["sick"] = True
-        self.say(200, {})
+        said: dict[str, dict[str, object]] = {
+            "/hooks/written_since": {"count": 1, "items": ["one"]},
+            "/hooks/quarantine": {"quarantined": 1},
+        }
+        self.say(200, said.get(path.path, {}))
 
     def faulty(self) -> bool:
         with lock:

@@ -47,12 +47,15 @@ def topology_of(platform: str) -> Topology:
             Door("dicom", Protocol.DICOM, FRONTS["dicom"], hosts, 11112, "", "HELLO", 3600, service="web"),
             Door("raw", Protocol.TCP, FRONTS["raw"], hosts, 8080, idle_timeout=3600, service="web"),
         ),
-        hooks=tuple(HookCall("web", n, hosts, 8080, f"/hooks/{n}", 5.0) for n in ("activate", "passive")),
+        hooks=tuple(HookCall("web", n, hosts, 8080, f"/hooks/{n}", 5.0) for n in HOOKS),
     )
 
 
 def claim_of(by: str, scope: Scope = Scope.PLATFORM) -> Claim:
     return Claim(scope, by, f"{by}@here:1", f"otagate promote by {by}", "a test")
+
+
+HOOKS = ("activate", "passive", "written_since", "quarantine")
 
 
 @dataclass

@@ -178,6 +178,19 @@ def test_an_honest_build_is_proven_promoted_and_rolled_back_with_every_request_a
     assert errors[0]["code"] == "no-warm-side"
     assert "--override" in errors[0]["hint"]
 
+    (incident,) = hello.otagate("status")["data"]["incidents"]
+    assert back["incidents"] == [incident]
+    assert incident["impact"] == "K1"
+    assert hello.otagate("promote", run, exit=1)["errors"][0]["code"] == "release-held"
+    clear(hello)
+
+
+def clear(hello: Live) -> None:
+    """As a person would who has looked at what was left."""
+    for incident in hello.otagate("incident", "list")["data"]["incidents"]:
+        hello.otagate("incident", "clear", incident["incident"], "--by", "tests", "--reason", "nothing was written")
+    assert status(hello)["incidents"] == []
+
 
 def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(hello: Live) -> None:
     run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
@@ -189,6 +202,7 @@ def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(hello: 
     assert asked(hello)[0] == "blue"
     process.communicate(timeout=60)
     assert process.returncode == 5
+    clear(hello)
 
 
 def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(hello: Live) -> None:

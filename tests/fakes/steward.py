@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from otagate.core.cloud import LABEL_SERVICE, Colour
-from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault
+from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault, UsageError
+from otagate.core.incident import HELD, Clearing, Incident, Written, held, held_message, incident_id
 from otagate.core.promotion import OWES, STEWARDS_OWN, Event, Phase, advance
 from otagate.core.traffic import (
     Claim,
@@ -34,7 +35,7 @@ _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
 class FakeSteward:
     """`listeners` maps listener to service: with a `world`, what runs there answers; those in `bare` are TCP, which
     cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing);
-    in `rests` it stays until it is told to go back. `lost`:
+    `wrote` is what the services of a release that is left say; in `rests` it stays until it is told to go back. `lost`:
     nothing answers."""
 
     platform: str = "t"
@@ -46,6 +47,7 @@ class FakeSteward:
     builds: dict[Colour, dict[str, str]] = field(default_factory=dict)
     outcomes: dict[Phase, tuple[Event, str]] = field(default_factory=dict)
     rests: Phase | None = None
+    wrote: tuple[Written, ...] = ()
     up: bool = True
     lost: bool = False
     disagreements: tuple[str, ...] = ()
@@ -58,6 +60,8 @@ class FakeSteward:
     _colours: dict[str, ColourView] = field(default_factory=dict)
     _view: PromotionView | None = None
     _lease: int = 0
+    _incidents: list[Incident] = field(default_factory=list)
+    _served: tuple[str, float] = ("", 0.0)
     _held: dict[Scope, Holder] = field(default_factory=dict)
     _events: dict[str, list[StewardEvent]] = field(default_factory=dict)
 
@@ -82,6 +86,7 @@ class FakeSteward:
             disagreements=self.disagreements,
             last_flip=self._flipped,
             now=self.clock.now(),
+            incidents=tuple(i for i in self._incidents if i.cleared is None),
         )
 
     @contextmanager
@@ -110,6 +115,23 @@ class FakeSteward:
             self.advance(Event.ABORT if view.phase is not Phase.FINALIZING else Event.OK, "told to go back")
         self._act()
         return view
+
+    def incidents(self) -> tuple[Incident, ...]:
+        self.asked("incidents")
+        return tuple(self._incidents)
+
+    def clear(self, claim: Claim, incident: str, reason: str) -> Incident:
+        self.asked("clear")
+        if not reason.strip() or not claim.by.strip():
+            raise UsageError("an incident is cleared by a named person with a reason")
+        for place, found in enumerate(self._incidents):
+            if found.incident == incident:
+                if found.cleared is not None:
+                    raise Refused(f"{incident} was cleared by {found.cleared.by}", code="cleared-already")
+                clearing = Clearing(claim.by, claim.origin, reason.strip(), self.clock.now())
+                self._incidents[place] = replace(found, cleared=clearing)
+                return self._incidents[place]
+        raise UsageError(f"there is no incident {incident}", code="no-incident")
 
     def recover(self, claim: Claim, wait: float) -> PromotionView | None:
         self.asked("recover")
@@ -150,6 +172,8 @@ class FakeSteward:
             raise Refused(f"no {intent.kind} now", code="out-of-order")
         if intent.to is self._live:
             raise Refused(f"{intent.to} is live already", code="already-live")
+        if intent.kind is Kind.PROMOTE and (open_ := held(self._incidents, intent.release)) is not None:
+            raise Refused(held_message(open_), code=HELD)
         if intent.kind is Kind.ROLLBACK:
             self._may_go_back(intent)
         now = self.clock.now()
@@ -196,6 +220,8 @@ class FakeSteward:
         self._view = replace(view, phase=phase, changed=self.clock.now(), reason=reason, debts=debts)
         if view.phase is Phase.FLIPPING and event is Event.OK:
             self._turn(view.intent.to)
+            self._served = (view.intent.promotion, self.clock.now())
+        self._open(self._view)
         if phase is Phase.ROLLED_BACK and view.came is not None:
             self._turn(view.came)
         self._hold(self._view, event)
@@ -207,6 +233,24 @@ class FakeSteward:
         if self._live is not to:
             self._epoch += 1
             self._map_epoch, self._live, self._flipped = self._epoch, to, self.clock.now()
+
+    def _open(self, view: PromotionView) -> None:
+        intent, came = view.intent, view.came
+        back = intent.kind is Kind.PROMOTE and view.phase is Phase.ROLLED_BACK
+        if came is None or not (back or (intent.kind is Kind.ROLLBACK and view.phase is Phase.PROMOTED)):
+            return
+        if back and self._served[0] != intent.promotion:
+            return
+        left = intent.to if back else came
+        held_ = ColourView(intent.release, intent.builds, False) if back else self._colours[left.value]
+        told = {written.service: written for written in self.wrote}
+        written = tuple(told.get(name, Written(name, message="it cannot say")) for name in sorted(held_.builds))
+        name, reason, now = intent.promotion, view.reason or f"rolled back by {intent.by}", self.clock.now()
+        builds = dict(held_.builds)
+        found = Incident(
+            incident_id(name), name, held_.release, builds, left, self._served[1], now, reason, intent.impact, written
+        )
+        self._incidents.append(found)
 
     def _hold(self, view: PromotionView, event: Event) -> None:
         intent, to = view.intent, view.intent.to.value

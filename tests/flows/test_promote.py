@@ -9,7 +9,7 @@ from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Event, Phase
-from otagate.flows import gate, promote, recover, rollback
+from otagate.flows import gate, incidents, promote, recover, rollback
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
 WEB_1 = "p-blue-web"
@@ -56,6 +56,7 @@ def test_a_release_that_stood_there_before_is_made_afresh() -> None:
     go(scene, run)
     first = scene.world.containers["p-green-web"].id
     rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    incidents.clear(scene.platform, scene.ports, CLAIM, scene.steward.incidents()[0].incident, "the store was full")
     go(scene, judged(scene, "hello/web:1.1"))
     assert scene.world.containers["p-green-web"].id != first
 

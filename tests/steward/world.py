@@ -4,6 +4,7 @@ that moves when somebody sleeps. Any call can be made to fail, or to be the last
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from otagate.adapters.probe import Answer
 from otagate.core.canonical import digest_of
@@ -31,7 +32,10 @@ TOPOLOGY = Topology(
         Door("dicom", Protocol.DICOM, 20002, HOSTS, 11112, called_ae="HELLO"),
         Door("archive", Protocol.TCP, 20003, {"blue": "store", "green": "store"}, 104, coloured=False),
     ),
-    tuple(HookCall("web", name, HOSTS, 8080, f"/hooks/{name}", 5.0) for name in ("passive", "activate")),
+    tuple(
+        HookCall("web", name, HOSTS, 8080, f"/hooks/{name.replace('_', '-')}", 5.0)
+        for name in ("passive", "activate", "written_since", "quarantine")
+    ),
 )
 
 
@@ -143,6 +147,8 @@ class FakeServices:
     hung: set[str] = field(default_factory=set)
     active: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
+    says: dict[str, Any] = field(default_factory=dict)  # what a host or a hook answers to written_since and quarantine
+    told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     most_active: int = 0
     before: Callable[[str], None] = lambda _name: None
     drained: Callable[[str], None] = lambda _host: None
@@ -173,6 +179,17 @@ class FakeServices:
         (self.active.add if hook == "activate" else self.active.discard)(host)
         self.most_active = max(self.most_active, len(self.active))
         return True
+
+    def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
+        assert deadline > 0
+        self.before("tell")
+        host, hook = url.split("//")[1].split(":")[0], url.rsplit("/", 1)[1]
+        self.told.append((f"{hook} {host}", body))
+        if host in self.absent:
+            return None
+        if host in self.hung:
+            raise ProbeFault(f"{url} does not answer within {deadline:g} s")
+        return self.says.get(hook, {"count": 0} if hook == "written-since" else {"quarantined": 0})
 
 
 @dataclass
