@@ -1,13 +1,13 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean venv engine images
+.PHONY: help setup demo test check bench bench-switch clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: images ## all there is to set up: Python, engine, base image, platforms' images and data
 	@echo "Ready. Next: make demo, or make test, or .venv/bin/otagate --help"
@@ -25,6 +25,9 @@ bench: images ## figures that are reported, not tested
 	$(PY) tests/bench/help_time.py
 	$(PY) -m tests.bench.raise_time
 	$(PY) -m tests.bench.mirror_time
+
+bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
+	$(PY) -m tests.bench.switch_flips $(BENCH)
 
 clean: venv ## what demo and tests left in the engine, and caches; never a user's platform
 	@$(PY) -m scripts.clean

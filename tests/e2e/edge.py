@@ -64,6 +64,15 @@ class Edge:
 
     client: docker.DockerClient
     platform: str = field(default_factory=lambda: f"t-steward-{secrets.token_hex(3)}")
+    service: Path = SERVICE
+    topology_of: Callable[[str], Topology] = topology_of
+
+    def topology(self) -> Topology:
+        return self.topology_of(self.platform)
+
+    @property
+    def fronts(self) -> dict[str, int]:
+        return {door.name: door.front for door in self.topology().doors}
 
     def raise_(self) -> None:
         self.images = edge_images(self.client)
@@ -78,13 +87,13 @@ class Edge:
         return f"{self.platform}-shared-steward"
 
     def run_steward(self) -> None:
-        topology = json.dumps(plain(topology_of(self.platform)))
+        topology = json.dumps(plain(self.topology()))
         self._edge("steward", self.images.steward, {"OTAGATE_TOPOLOGY": topology}, {})
 
     def run_switch(self) -> None:
-        topology = topology_of(self.platform)
+        topology = self.topology()
         environment = {"OTAGATE_SWITCH_CONFIG": haproxy_config(topology), "OTAGATE_SWITCH_LUA": flip_lua(topology)}
-        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in FRONTS.values()}
+        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
         self._edge("switch", self.images.switch, environment, ports)
 
     def _edge(
@@ -108,10 +117,17 @@ class Edge:
         made.start()
 
     def run_colour(self, colour: Colour, build: str = "") -> None:
+        self.made_colour(colour, f"{self.platform}-{colour}-web", build=build).start()
+
+    def made_colour(
+        self, colour: Colour, name: str, *, build: str = "", ports: Mapping[str, tuple[str, int]] | None = None
+    ) -> Container:
+        """A colour's container, not yet started."""
         made = self.client.containers.create(
             self.images.steward,
-            name=f"{self.platform}-{colour}-web",
-            entrypoint=["python", f"{FOLDER}/colour_service.py"],
+            name=name,
+            ports=cast(Any, dict(ports or {})),
+            entrypoint=["python", f"{FOLDER}/{self.service.name}"],
             command=[],
             network=self.platform,
             environment={"OTAGATE_BUILD": build or BUILDS[colour], "OTAGATE_COLOUR": colour.value},
@@ -119,8 +135,8 @@ class Edge:
             restart_policy=ALWAYS,
             stop_signal="SIGKILL",
         )
-        made.put_archive(FOLDER, _packed("colour_service.py", SERVICE.read_bytes()))
-        made.start()
+        made.put_archive(FOLDER, packed(self.service.name, self.service.read_bytes()))
+        return made
 
     def container(self, name: str) -> Container:
         return self.client.containers.get(f"{self.platform}-{name}")
@@ -132,7 +148,7 @@ class Edge:
         until = time.monotonic() + 10
         while True:
             switch = self.container("shared-switch")
-            published = switch.ports.get(f"{FRONTS[listener]}/tcp")
+            published = switch.ports.get(f"{self.fronts[listener]}/tcp")
             if published:
                 return "127.0.0.1", int(published[0]["HostPort"])
             assert time.monotonic() < until, "the switch publishes no port"
@@ -227,7 +243,7 @@ class Edge:
             self.await_up(colour)
 
     def await_up(self, colour: Colour) -> None:
-        names = [f"{listener}_{colour}" for listener in FRONTS]
+        names = [f"{listener}_{colour}" for listener in self.fronts]
         assert self.eventually(lambda: all(self.steward().status().switch.up[name] for name in names))
         time.sleep(1.2)  # a name just found counts as up before its first check
 
@@ -266,7 +282,7 @@ class Edge:
             volume.remove()
 
 
-def _packed(name: str, content: bytes) -> bytes:
+def packed(name: str, content: bytes) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         entry = tarfile.TarInfo(name)

@@ -55,7 +55,7 @@ def test_a_set_up_environment_is_not_touched() -> None:
 
 def test_make_help_names_every_target_of_the_readme() -> None:
     done = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, timeout=60, check=True)
-    for target in ("setup", "demo", "test", "check", "bench", "clean"):
+    for target in ("setup", "demo", "test", "check", "bench", "bench-switch", "clean"):
         assert f"make {target} " in done.stdout
 
 

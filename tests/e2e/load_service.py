@@ -1,0 +1,137 @@
+"""A release service that bears load: HTTP, a greeting over TCP, MLLP and DICOM storage, each telling its colour.
+
+Runs alone in a container: standard library and pynetdicom. Everything stored or received is remembered by its name, so
+that a test can ask afterwards what arrived, how often and where. `POST /fault?share=N` makes every Nth answer a 500,
+`POST /hooks/drain` closes the MLLP sessions after their acknowledgement.
+"""
+
+import asyncio
+import json
+import os
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from pynetdicom import AE, evt
+
+BUILD, COLOUR = os.environ["OTAGATE_BUILD"], os.environ["OTAGATE_COLOUR"]
+HTTP, GREETING, MLLP, DICOM = 8080, 9000, 2575, 11112
+WORK = 0.02  # seconds that a POST to /work takes
+BEGIN, END = b"\x0b", b"\x1c\r"
+stored: list[tuple[str, str]] = []  # calling AE title and SOP Instance UID
+received: list[str] = []
+fault = {"share": 0, "count": 0}
+
+
+class Web(asyncio.Protocol):
+    """Kept-alive HTTP/1.1, one request at a time."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while b"\r\n\r\n" in self.buffer:
+            head, rest = self.buffer.split(b"\r\n\r\n", 1)
+            length = next((int(li[15:]) for li in head.lower().split(b"\r\n") if li.startswith(b"content-length:")), 0)
+            if len(rest) < length:
+                return
+            self.buffer = rest[length:]
+            method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
+            self.asked(method, urlsplit(target).path, parse_qs(urlsplit(target).query))
+
+    def asked(self, method: str, path: str, query: dict[str, list[str]]) -> None:
+        if path == "/work":
+            asyncio.get_running_loop().call_later(WORK, self.say, 200, {})
+            return
+        if method == "POST":
+            if path == "/fault":
+                fault["share"] = int(query["share"][0])
+            elif path == "/hooks/drain":
+                Messages.drain()
+            self.say(200, {})
+            return
+        if path in ("/stored", "/received"):
+            self.say(200, {"stored": stored, "received": received})
+            return
+        fault["count"] += 1
+        bad = path != "/healthz" and fault["share"] and fault["count"] % fault["share"] == 0
+        self.say(500 if bad else 200, {})
+
+    def say(self, code: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        head = f"HTTP/1.1 {code} X\r\nContent-Length: {len(content)}\r\nX-Otagate-Build: {BUILD}\r\n"
+        self.transport.write(f"{head}X-Otagate-Colour: {COLOUR}\r\n\r\n".encode() + content)
+
+
+class Greeting(asyncio.Protocol):
+    """Says its colour and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(f"{COLOUR}\n".encode())
+        transport.close()
+
+
+class Messages(asyncio.Protocol):
+    """MLLP: each message is a name; it is remembered, then acknowledged with the colour."""
+
+    open: ClassVar[set["Messages"]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.buffer = b""
+        self.ends = False
+        self.open.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.open.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.ends and not self.buffer:
+            return  # it came after our end of the line: its sender gets no acknowledgement and sends it again
+        self.buffer += data
+        while END in self.buffer:
+            message, self.buffer = self.buffer.split(END, 1)
+            received.append(message.removeprefix(BEGIN).decode())
+            self.transport.write(BEGIN + f"ACK {COLOUR}".encode() + END)
+        if self.ends and not self.buffer:
+            self.transport.write_eof()
+
+    @classmethod
+    def drain(cls) -> None:
+        """Half a close: what the kernel still holds of our acknowledgement must not be lost to a reset."""
+        for session in tuple(cls.open):
+            if not session.ends:
+                session.ends = True
+                if not session.buffer:
+                    session.transport.write_eof()
+
+
+def keep(event: Any) -> int:
+    stored.append((str(event.assoc.requestor.ae_title).strip(), str(event.request.AffectedSOPInstanceUID)))
+    return 0x0000
+
+
+def serve_dicom() -> None:
+    entity = AE(ae_title="LOAD")
+    entity.maximum_associations = 50
+    entity.network_timeout = None
+    entity.add_supported_context("1.2.840.10008.1.1")  # verification
+    entity.add_supported_context("1.2.840.10008.5.1.4.1.1.7")  # secondary capture
+    entity.implementation_version_name = f"{COLOUR[0]}-{BUILD.removeprefix('sha256:')[:12]}"
+    handlers: list[Any] = [(evt.EVT_C_ECHO, lambda _: 0x0000), (evt.EVT_C_STORE, keep)]
+    entity.start_server(("0.0.0.0", DICOM), block=False, evt_handlers=handlers)
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    for kind, port in ((Web, HTTP), (Greeting, GREETING), (Messages, MLLP)):
+        await loop.create_server(kind, "0.0.0.0", port, backlog=1024)
+    await asyncio.Event().wait()
+
+
+serve_dicom()
+asyncio.run(main())
