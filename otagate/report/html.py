@@ -22,6 +22,7 @@ from otagate.core.traffic import Happening
 from otagate.ports import StoredRun
 from otagate.report import words
 from otagate.report.measured import bounds_of, metric_picture
+from otagate.report.pairs import pairs_picture
 from otagate.report.timeline import suites_picture
 from otagate.report.turned import drain_picture, flip_report
 
@@ -112,6 +113,7 @@ def measured(metric: Metric, run: StoredRun) -> Mapping[str, Any]:
     return {
         "metric": metric,
         "picture": metric_picture(metric, bounds_of(metric.name, findings)),
+        "pairs": pairs_picture(metric, bounds_of(metric.name, findings)),
         "sides": [(side, _statistics(samples)) for side, samples in sides if samples],
         "findings": findings,
     }

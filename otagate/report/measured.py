@@ -20,7 +20,7 @@ def metric_picture(metric: Metric, bounds: Sequence[tuple[str, float]]) -> Marku
     shown = [(side, samples) for side, samples in sides if samples]
     if not shown:
         return Markup("")
-    scale = _scale(shown, bounds)
+    scale = scale_with([value for _, samples in shown for value in samples], bounds)
     bottom = _TOP + _STRIP * len(shown)
     places = ticks(scale)
     # The unit once, at the last mark: six times it would not fit on a phone.
@@ -47,9 +47,8 @@ def _drawn(samples: Sequence[float]) -> list[float]:
     return kept if len(kept) <= _MOST_DOTS else [kept[at * len(kept) // _MOST_DOTS] for at in range(_MOST_DOTS)]
 
 
-def _scale(shown: Sequence[tuple[str, list[float]]], bounds: Sequence[tuple[str, float]]) -> Scale:
+def scale_with(values: Sequence[float], bounds: Sequence[tuple[str, float]]) -> Scale:
     """A bound is on the scale only if it leaves the samples room: one far off would press them to a line."""
-    values = [value for _, samples in shown for value in samples]
     width = max(max(values) - min(values), abs(max(values)) * 0.1)
     near = [value for _, value in bounds if min(values) - 1.5 * width <= value <= max(values) + 1.5 * width]
     return scale_over([*values, *near])
