@@ -2,6 +2,7 @@
 whatever happened."""
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from otagate.core.promotion import Phase
 from tests.e2e.edge import Edge
 from tests.e2e.live import Live
 
+CLINIC = Path(__file__).parents[2] / "environments" / "treatment-platform"
+
 
 @pytest.fixture(scope="module")
 def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
@@ -22,6 +25,23 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
     live.otagate("init", str(live.folder))
     live.edit("otagate.yaml", "lasts: 60s", "lasts: 4s")
+    try:
+        live.otagate("up", "--by", "tests")
+        yield live
+    finally:
+        _remove(name)
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Production of the treatment platform with its first release live."""
+    name = f"t-{secrets.token_hex(3)}"
+    root: Path = tmp_path_factory.mktemp(name)
+    live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
+    shutil.copytree(CLINIC, live.folder, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    live.edit("otagate.yaml", "platform: treatment-platform", f"platform: {name}")
+    for ratio in ("ratio: 1.25", "ratio: 1.5"):
+        live.edit("otagate.yaml", ratio, "ratio: 4")  # how long things take is not tested on a busy machine
     try:
         live.otagate("up", "--by", "tests")
         yield live

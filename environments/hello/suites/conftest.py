@@ -206,8 +206,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     first = items.index(marked[0])
     before, after = items[:first], [item for item in items[first:] if item not in marked]
+    assert len(marked) <= len(before), "there are more cases to spread than cases to spread them among"
     places = {(turn + 1) * len(before) // len(marked): part for turn, part in enumerate(marked)}
-    assert len(places) == len(marked), "there are more cases to spread than cases to spread them among"
     items[:] = [one for at, item in enumerate(before, 1) for one in (item, places.get(at)) if one] + after
 
 

@@ -85,11 +85,9 @@ class Dicom:
     """One DICOM listener, called as a peer would."""
 
     def __init__(self, host: str, called: str, port: int = DICOM_PORT) -> None:
-        self._address, self._called = (host, port), called
+        self.address, self.called = (host, port), called
 
-    def associate(
-        self, calling: str = "OTAGATE", called: str = "", contexts: Sequence[str] = (VERIFICATION, *STORED)
-    ) -> Association:
+    def associate(self, calling: str = "OTAGATE", contexts: Sequence[str] = (VERIFICATION, *STORED)) -> Association:
         """May come back rejected or aborted; see its flags. Ends within 5 s."""
         entity = AE(ae_title=calling)
         entity.connection_timeout, entity.acse_timeout = 3.0, 5.0
@@ -98,16 +96,14 @@ class Dicom:
             entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
         fetched = [build_role(sop_class, scp_role=True) for sop_class in STORED] if GET in contexts else []
         opened: list[Any] = [(evt.EVT_CONN_OPEN, _send_at_once)]
-        return entity.associate(
-            *self._address, ae_title=called or self._called, max_pdu=0, evt_handlers=opened, ext_neg=fetched
-        )
+        return entity.associate(*self.address, ae_title=self.called, max_pdu=0, evt_handlers=opened, ext_neg=fetched)
 
     @contextmanager
     def association(
         self, calling: str = "OTAGATE", contexts: Sequence[str] = (VERIFICATION, *STORED)
     ) -> Iterator[Association]:
         found = self.associate(calling, contexts=contexts)
-        assert found.is_established, f"{calling} was not let in by {self._called}"
+        assert found.is_established, f"{calling} was not let in by {self.called}"
         try:
             yield found
         finally:
@@ -249,6 +245,22 @@ def data_set(file: bytes) -> bytes:
 
 
 # --- fixtures ---------------------------------------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "spread: taken in between the cases that stand before it, evenly")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nothing is left out: the marked cases move forward, in their order."""
+    marked = [item for item in items if item.get_closest_marker("spread")]
+    if not marked:
+        return
+    first = items.index(marked[0])
+    before, after = items[:first], [item for item in items[first:] if item not in marked]
+    assert len(marked) <= len(before), "there are more cases to spread than cases to spread them among"
+    places = {(turn + 1) * len(before) // len(marked): part for turn, part in enumerate(marked)}
+    items[:] = [one for at, item in enumerate(before, 1) for one in (item, places.get(at)) if one] + after
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""An orderly restart of any service loses nothing: what was acknowledged is there, and the chain goes on."""
+
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pydicom
+import pytest
+from conftest import SUCCESS, DicomWeb, Phantom, Side, data_set, uid_of
+from studies import COARSE, fresh
+
+BACK = 30.0  # seconds until the chain must work again
+
+pytestmark = [pytest.mark.requirement("recovery"), pytest.mark.risk("scans or plans lost at a restart")]
+
+
+@pytest.fixture(scope="session")
+def study(candidate: Side, otagate: Any, tmp_path_factory: pytest.TempPathFactory) -> Phantom:
+    made = fresh(tmp_path_factory.mktemp("restart"), otagate.nonce)
+    candidate.load(made)
+    return made
+
+
+def _everything_is_there(side: Side, archive: DicomWeb, study: Phantom) -> None:
+    sent = {uid_of(file.read_bytes()): file.read_bytes() for file in study.files}
+    until = time.monotonic() + BACK
+    while True:
+        try:
+            archive.search("/studies", limit="1")
+            break
+        except (httpx.HTTPError, AssertionError):
+            assert time.monotonic() < until, f"the archive did not answer within {BACK:.0f} s"
+            time.sleep(0.1)
+    assert side.archive.instances(study.study) == set(sent)
+    for file in (study.slices[0], study.structures):
+        uid = uid_of(file.read_bytes())
+        assert data_set(archive.fetch(study.study, uid)) == data_set(sent[uid])
+
+
+def _pixels(side: Side, study: Phantom) -> bytes:
+    answer = side.engine.asked("/forward", {"plan": study.plan_uid, "spacing": 5})
+    return bytes(pydicom.dcmread(BytesIO(answer.content)).PixelData)
+
+
+@pytest.mark.parametrize("service", ["vna", "vna-index", "linac", "planner", "dose-engine"])
+def test_nothing_is_lost_when_a_service_restarts(
+    candidate: Side, archive: DicomWeb, study: Phantom, otagate: Any, tmp_path: Path, service: str
+) -> None:
+    """The dose of a plan that never changes comes out the same to the last bit: an engine keeps nothing that matters.
+
+    The stand-in forgets its plans, as no machine would; what is shown of it is that it takes the next one.
+    """
+    before = _pixels(candidate, study)
+    otagate.restart(service, deadline=BACK)
+    _everything_is_there(candidate, archive, study)
+    candidate.wait_until_healthy()
+    assert candidate.planner.get("/healthz").json()["active"] is False
+    assert _pixels(candidate, study) == before
+    more = fresh(tmp_path, otagate.nonce)
+    assert set(candidate.scans.store((*more.slices, more.structures))) == {SUCCESS}
+    made = candidate.planner.asked(
+        "/plans", {"study": more.study, "structure_set": more.structure_set, **COARSE}
+    ).json()
+    assert candidate.linac.get(f"/plans/{made['plan']}").json()["plan"]["sha256"] == made["linac"]["sha256"]
