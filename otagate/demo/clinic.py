@@ -30,21 +30,23 @@ WHOLE = slice(128, 132)  # where a DICOM file says that it is one
 
 @dataclass
 class Waiting:
-    """Patients with a plan: (study, plan), in the order of their coming. Threads share it."""
+    """Patients with a plan: (study, plan), in the order of their coming. Threads share it, and take turns."""
 
     _planned: list[tuple[str, str]] = field(default_factory=list)
+    _turn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, study: str, plan: str) -> None:
         with self._lock:
             self._planned.append((study, plan))
 
-    def one(self, turn: int) -> tuple[str, str] | None:
-        """Mostly of the latest, in turn with all who came before; None while nobody has a plan."""
+    def one(self) -> tuple[str, str] | None:
+        """Whoever's turn it is: mostly one of the latest, then again one of all; None while nobody has a plan."""
         with self._lock:
-            known = len(self._planned)
+            known, turn = len(self._planned), self._turn
             if not known:
                 return None
+            self._turn += 1
             back = turn // AN_EARLIER_ONE % known if turn % AN_EARLIER_ONE == 0 else turn % min(LATEST, known)
             return self._planned[-1 - back]
 
@@ -77,14 +79,14 @@ def dose(send: Send, base: str, plan: str, log: Log) -> None:
 def kept_alive(base: str, rate: float, waiting: Waiting, log: Log, stop: threading.Event) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        for turn in paced(rate, stop):
-            if one := waiting.one(turn):
+        for _ in paced(rate, stop):
+            if one := waiting.one():
                 dose(session.request, base, one[1], log)
 
 
 def fresh(base: str, rate: float, waiting: Waiting, log: Log, stop: threading.Event) -> None:
-    for turn in paced(rate, stop):
-        if one := waiting.one(turn):
+    for _ in paced(rate, stop):
+        if one := waiting.one():
             with requests.Session() as session:
                 session.trust_env = False
                 dose(session.request, base, one[1], log)
@@ -94,8 +96,8 @@ def reads(base: str, password: str, rate: float, waiting: Waiting, log: Log, sto
     """What a viewer asks the archive: which objects a patient's study holds."""
     with requests.Session() as session:
         session.trust_env, session.auth = False, (USER, password)
-        for turn in paced(rate, stop):
-            if one := waiting.one(turn):
+        for _ in paced(rate, stop):
+            if one := waiting.one():
                 began = time.time()
                 try:
                     answer = session.get(f"{base}/dicom-web/studies/{one[0]}/instances", timeout=TIMEOUT)

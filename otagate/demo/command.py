@@ -14,7 +14,7 @@ from otagate.core.errors import Fault
 
 Say = Callable[[str], None]
 
-COMMAND_SECONDS = 600.0
+COMMAND_SECONDS = 900.0
 
 
 class Surprise(Fault):
@@ -56,16 +56,18 @@ class Story:
         """Run one command; answers its JSON envelope. Surprise where its exit status is not among `expected`."""
         if not quiet:
             self.say(f"    $ otagate {' '.join(words)}")
-        done = subprocess.run(
-            self.command(*words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL if quiet else None,
-            env=dict(self.environment),
-            timeout=COMMAND_SECONDS,
-            check=False,
-        )
         try:
+            done = subprocess.run(
+                self.command(*words),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL if quiet else None,
+                env=dict(self.environment),
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
             envelope: dict[str, Any] = json.loads(done.stdout)
+        except subprocess.TimeoutExpired:
+            raise Surprise(f"otagate {words[0]} did not end within {COMMAND_SECONDS:.0f} s") from None
         except ValueError:
             raise Surprise(f"otagate {words[0]} ended {done.returncode} without its JSON") from None
         if done.returncode not in expected:

@@ -33,9 +33,17 @@ class Expectation:
     @property
     def must(self) -> str:
         """In words."""
-        by = f"{self.rule} ({self.reason})" if self.rule else "no rule"
-        with_ = f" with {', '.join(self.also)}" if self.also else ""
-        return f"{self.decision} by {by}{with_} (exit {int(self.exit)})"
+        failed = [(self.rule, self.reason), *((rule, "") for rule in self.also)] if self.rule else []
+        return f"{self.came(self.decision, failed)} (exit {int(self.exit)})"
+
+    def came(self, decision: str, failed: Failed) -> str:
+        """A verdict in words: by the rule that the build is made for, where that failed, and with the others."""
+        ordered = sorted(dict.fromkeys(failed), key=lambda f: (f[0] != self.rule, f[0]))
+        if not ordered:
+            return decision
+        (rule, reason), *others = ordered
+        names = list(dict.fromkeys(name for name, _ in others if name != rule))
+        return f"{decision} by {rule} ({reason})" + (f" with {', '.join(names)}" if names else "")
 
     def departure(self, decision: str, exit_: int, failed: Failed) -> str:
         """What went otherwise than it must, in words; empty if nothing did."""

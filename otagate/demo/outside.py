@@ -47,7 +47,7 @@ def _raised(client: docker.DockerClient, platform: str, folder: Path, one: Outsi
         network=f"{platform}-{Colour.BLUE}",
         ports={f"{one.port}/tcp": ("127.0.0.1", 0)},
     )
-    container.put_archive("/", _packed({to: (folder / path).read_bytes() for to, path in one.files.items()}))
+    container.put_archive("/", packed({to: (folder / path).read_bytes() for to, path in one.files.items()}))
     for colour in Colour:
         network = client.networks.get(f"{platform}-{colour}")
         if colour is Colour.BLUE:
@@ -61,7 +61,8 @@ def _raised(client: docker.DockerClient, platform: str, folder: Path, one: Outsi
     return f"{published[0]['HostIp']}:{published[0]['HostPort']}"
 
 
-def _packed(files: Mapping[str, bytes]) -> bytes:
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """As a tar archive, readable by any user."""
     out = BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, content in files.items():

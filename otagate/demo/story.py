@@ -12,7 +12,7 @@ from pathlib import Path
 
 from otagate.core.promotion import Phase
 from otagate.demo.account import ANSWERED, Account, After, Flip, Request, account, lines_of
-from otagate.demo.command import COMMAND_SECONDS, Story
+from otagate.demo.command import COMMAND_SECONDS, Story, Surprise
 from otagate.demo.expected import Expectation
 from otagate.demo.outside import raise_outside
 from otagate.demo.production import Production
@@ -105,7 +105,7 @@ def judged(story: Story, service: str, expected: Expectation, told: Told) -> boo
     envelope = story.otagate("test", f"{service}={expected.image}", "--by", "demo", expected=(0, 1, 3))
     data = envelope["data"]
     failed = [(f["rule"], f["reason"]) for f in envelope["findings"] if f["mark"] == "fail" and not f["trial"]]
-    came = f"{data['verdict']}" + (f" by {', '.join(f'{r} ({c})' for r, c in failed)}" if failed else "")
+    came = expected.came(data["verdict"], failed)
     story.say(f"    {came}")
     told.verdicts[expected.image], told.runs[expected.image] = came, data["run"]
     if expected.promotion is Phase.ROLLED_BACK:
@@ -150,7 +150,10 @@ def _ended(story: Story, promotion: Promotion, told: Told) -> None:
     """Wait for the promotion's end and hold it against what it must be."""
     expected = promotion.expected
     with story.step(f"the promotion of {expected.image} ends"):
-        out, _ = promotion.process.communicate(timeout=COMMAND_SECONDS)
+        try:
+            out, _ = promotion.process.communicate(timeout=COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Surprise(f"the promotion of {expected.image} did not end within {COMMAND_SECONDS:.0f} s") from None
         for line in promotion.log.read_text().splitlines():
             story.say(f"      {line}")
         envelope = json.loads(out)

@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pytest
 
+from otagate.config.find import shipped
+from otagate.config.load import load
 from otagate.core.errors import Exit
 from otagate.core.judge import Decision
+from otagate.core.platform import Tier
 from otagate.demo.expected import HELLO, Expectation
 from otagate.demo.scenario import HELLO as HELLO_STORY
 from otagate.demo.scenario import Scenario
@@ -33,6 +38,13 @@ def test_any_departure_is_said(decision: str, exit_: int, failed: tuple[tuple[st
     assert WRONG.departure(decision, exit_, failed) == told
 
 
+def test_a_verdict_is_said_with_the_rule_that_the_build_is_made_for_first() -> None:
+    assert WRONG.came("refuse", (*ALL[1:], DOSE, DOSE)) == "refuse by dose (case-failed) with chain, functional"
+    assert WRONG.came("refuse", ALL[1:2]) == "refuse by functional (case-failed)"
+    assert WRONG.came("approve", ()) == "approve"
+    assert WRONG.must == "refuse by dose (case-failed) with chain, functional (exit 1)"
+
+
 @pytest.mark.parametrize("expected", HELLO, ids=lambda e: e.image)
 def test_on_hello_the_one_rule_fails_alone(expected: Expectation) -> None:
     named = ((expected.rule, expected.reason),) if expected.rule else ()
@@ -47,3 +59,16 @@ def test_a_story_promotes_one_build_for_good_and_has_one_brought_back(scenario: 
     ends = [e.promotion for e in scenario.builds if e.promotion is not None]
     assert [end.value for end in ends] == ["promoted", "rolled-back"]
     assert all((e.decision is Decision.REFUSE) == bool(e.rule) for e in scenario.builds)
+
+
+@pytest.mark.parametrize("scenario", [HELLO_STORY], ids=lambda s: s.like)
+def test_a_story_names_only_what_its_platform_has(scenario: Scenario) -> None:
+    platform = load(shipped("environments") / scenario.like, {})
+    assert set(scenario.doors.values()) <= set(platform.listeners)
+    assert set(scenario.secrets.values()) <= set(platform.secrets)
+    assert platform.services[scenario.service].tier is Tier.RELEASE
+    rules = {rule.name for rule in platform.policy.rules}
+    assert {rule for expected in scenario.builds for rule in expected.rules} <= rules
+    for outside in scenario.outside:
+        assert platform.services[outside.name].image == outside.image
+        assert all((Path(platform.folder) / path).is_file() for path in outside.files.values())
