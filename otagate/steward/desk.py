@@ -94,7 +94,9 @@ class Desk:
             self._may_begin(intent)
             live = self._book.account.live
             self._book.write("begin", intent.promotion, intent=intent, came=live, lease=holder.epoch)
-            return self._book.current()
+            begun = self._book.current()
+        self._helm.note_traffic()  # what is served now, for comparison with what comes after
+        return begun
 
     def _may_begin(self, intent: Intent) -> None:
         account = self._book.account
@@ -174,6 +176,7 @@ class Desk:
 
     def _prove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)
+        self._helm.note_traffic()
         self._helm.answers_as(Colour(body["colour"]), typed(dict[str, str], body["builds"]))
 
     def _may_remove(self, caller: Caller, body: Mapping[str, Any]) -> Any:

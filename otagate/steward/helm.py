@@ -5,6 +5,7 @@ prove the target → intent (journal) → map file → run time → read back �
 `activate`: for a moment nobody works on its own, never both.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -195,14 +196,14 @@ class Helm:
             raise SwitchFault("the switch took the command and does not show it", code="read-back")
         self.book.turn(came, to, epoch, Stage.TURNED)
         if came is not None:
-            self._note_turned()
+            self.note_traffic()  # from this count on, what the old colour is still given is stale
 
-    def _note_turned(self) -> None:
-        """From this count on, what the old colour is still given is stale."""
-        try:
+    def note_traffic(self) -> None:
+        """Count both colours for the promotion's record, if anything is live and the switch answers."""
+        if self.book.account.live is None:
+            return
+        with contextlib.suppress(SwitchFault):  # nothing waits for its figures
             note_traffic(self.book, self.doors, self.switch.counts())
-        except SwitchFault:
-            return  # a turn that stands does not wait for its figures
 
     def _run_time(self, came: Colour | None, to: Colour, epoch: int) -> str:
         """Answers why the switch would not, or "". A switch that is just starting reads the new file by itself."""

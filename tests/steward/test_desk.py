@@ -8,7 +8,7 @@ from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Claim, Intent, Kind, Scope
+from otagate.core.traffic import Claim, Happening, Intent, Kind, Scope
 from otagate.steward.course import Course
 from otagate.steward.desk import Caller, Desk
 from otagate.steward.leases import Leases
@@ -178,3 +178,19 @@ def test_a_rollback_under_way_is_not_undone_by_asking_to_go_back(world: World) -
     slow.report("ok", "smoked")
     assert steward.book.current().phase is Phase.PROMOTED
     assert world.switch.entry()[0] is Colour.BLUE
+
+
+def test_what_is_served_before_a_flip_is_counted_when_it_begins_and_when_it_is_smoked(world: World) -> None:
+    slow = Slow(world.live())
+    slow.begin("p-1", Colour.GREEN)
+    slow.desk.ask(slow.caller, "prove", {"colour": "green", "builds": {"web": BUILDS[Colour.GREEN]}})
+    kinds = [event.happening for _, event in slow.steward.book.events("p-1", 0)]
+    assert kinds.count(Happening.TRAFFIC) == 2
+
+
+def test_a_switch_that_counts_nothing_holds_up_no_beginning(world: World) -> None:
+    slow = Slow(world.live())
+    world.switch.away = True
+    slow.begin("p-1", Colour.GREEN)
+    events = [event for _, event in slow.steward.book.events("p-1", 0)]
+    assert [event.phase for event in events] == [Phase.PREFLIGHT]
