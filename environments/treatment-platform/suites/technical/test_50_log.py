@@ -7,10 +7,12 @@ from typing import Any
 import pydicom
 import pytest
 from conftest import Phantom, Side
+from peer import REJECTED, answer
 from studies import COARSE, PATIENT, fresh
 
 pytestmark = [pytest.mark.requirement("clean-log"), pytest.mark.risk("patients named in a log")]
 
+KNOCKING = "KNOCKING"  # an AE title that the archive does not know, and says so in its log
 WRITTEN = 15.0  # seconds until a line has come through to the engine's log
 SERVICES = ("planner", "dose-engine", "linac", "vna", "vna-index")
 
@@ -33,7 +35,7 @@ def treated(candidate: Side, otagate: Any, mark: str, tmp_path_factory: pytest.T
     wanted = {"study": made.study, "structure_set": made.structure_set, **COARSE}
     plan = str(candidate.planner.asked("/plans", wanted).json()["plan"])
     _refused(candidate, made, mark)
-    return {"planner": "trouble: unknown-structure", "dose-engine": plan, "linac": plan}
+    return {"planner": "trouble: unknown-structure", "dose-engine": plan, "linac": plan, "vna": KNOCKING}
 
 
 def _refused(side: Side, made: Phantom, mark: str) -> None:
@@ -46,6 +48,7 @@ def _refused(side: Side, made: Phantom, mark: str) -> None:
     plan.save_as(made.plan)
     (code,) = side.machine.store([made.plan], "PLANNER")
     assert code != 0x0000
+    assert answer(side.archive, KNOCKING)[0] == REJECTED
 
 
 @pytest.fixture
