@@ -89,6 +89,13 @@ def _tier(service: Service, compose: ComposeFile, document: Document, place: Pla
     if tier != "release" and any(value is not None for _, value in service.facts.hooks):
         hint = "delete hooks: only a release-tier service changes its part"
         document.complain((*place, "x-otagate", "hooks"), f"a {tier}-tier service has no hooks", hint)
+    schema = service.facts.state_schema
+    if schema is not None and schema.writes not in schema.reads:
+        hint = f"add {schema.writes} to reads"
+        document.complain((*place, "x-otagate", "schema", "reads"), "a release must read what it writes", hint)
+    if tier != "release" and schema is not None:
+        hint = "declare it at the release-tier services that write and read it"
+        document.complain((*place, "x-otagate", "schema"), f"a {tier}-tier service declares no schema", hint)
     if tier == "release" and service.volumes:
         hint = "move the data to a state-tier service, or use tmpfs"
         document.complain(

@@ -174,6 +174,16 @@ class Hooks(Strict):
     )
 
 
+SchemaLabel = Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a label: letters, digits, ., _ and -")]
+
+
+class SchemaFacts(Strict):
+    """Labels of the schema of the state that a service shares with other releases of itself."""
+
+    writes: SchemaLabel = Field(description="the label that this release writes")
+    reads: list[SchemaLabel] = Field(min_length=1, description="all labels that it can read, `writes` among them")
+
+
 class Facts(Strict):
     """What Compose has no words for."""
 
@@ -182,6 +192,9 @@ class Facts(Strict):
     )
     impact: Literal["K0", "K1", "K2", "K3", "K4"] = Field(description="what its failure does to treatment, K0 to K4")
     hooks: Hooks = Field(default_factory=Hooks, description="release tier only: calls at a change of part")
+    state_schema: SchemaFacts | None = Field(
+        default=None, alias="schema", description="release tier only: which state it writes and which it reads"
+    )
 
 
 class Service(Strict):

@@ -26,6 +26,7 @@ from otagate.core.platform import (
     Tier,
 )
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy, Statistic
+from otagate.core.schema import Schema
 from otagate.core.watch import WatchPolicy
 
 
@@ -73,6 +74,7 @@ def _service(name: str, service: c.Service, compose: c.ComposeFile, folder: Path
         stop_signal=service.stop_signal,
         stop_grace=service.stop_grace_period,
         hooks=_hooks(service.facts.hooks),
+        schema=_schema(service.facts.state_schema),
     )
 
 
@@ -96,6 +98,10 @@ def _hooks(hooks: c.Hooks) -> tuple[Hook, ...]:
         (HookName.QUARANTINE, hooks.quarantine),
     )
     return tuple(Hook(name, call.port, call.path, call.deadline) for name, call in calls if call is not None)
+
+
+def _schema(facts: c.SchemaFacts | None) -> Schema | None:
+    return None if facts is None else Schema(facts.writes, tuple(sorted(set(facts.reads))))
 
 
 def _secret(entry: c.SecretEntry) -> SecretSource:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from otagate.core.impact import Impact
 from otagate.core.policy import Policy
+from otagate.core.schema import Schema
 from otagate.core.watch import WatchPolicy
 
 
@@ -102,6 +103,7 @@ class Service:
     stop_signal: str = ""
     stop_grace: float = 10.0
     hooks: tuple[Hook, ...] = ()
+    schema: Schema | None = None
 
     def hook(self, name: HookName) -> Hook | None:
         return next((h for h in self.hooks if h.name is name), None)
@@ -193,3 +195,8 @@ class Platform:
 
     def of_tier(self, tier: Tier) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.tier is tier)
+
+    @property
+    def schemas(self) -> dict[str, Schema]:
+        """What the release tier declares, by service; a service that declares nothing is not in it."""
+        return {s.name: s.schema for s in self.of_tier(Tier.RELEASE) if s.schema is not None}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from otagate.core.incident import HELD, HELD_HINT
 from otagate.core.judge import Decision
 from otagate.core.policy import Policy
+from otagate.core.schema import INCOMPATIBLE
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Now:
     live_release: str
     clocks: Mapping[str, float | None]
     held: str = ""  # why this very release may not be promoted: it was rolled back, and its incident is open
+    unreadable: tuple[str, ...] = ()  # what one of both releases writes and the other cannot read
     refused_since: str = ""  # a run that refused this very release, and that no approving one has followed
 
 
@@ -79,6 +81,14 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
         )
     if now.held:
         found.append(Objection(HELD, now.held, HELD_HINT))
+    if now.unreadable:
+        found.append(
+            Objection(
+                INCOMPATIBLE,
+                f"there would be no way on or no way back: {'; '.join(now.unreadable)}",
+                "first promote a release that reads both labels and writes the old one",
+            )
+        )
     if now.at >= judged.expires:
         late = now.at - judged.expires
         found.append(Objection("expired", f"the verdict of run {judged.run} expired {late:.0f} s ago", test_again))

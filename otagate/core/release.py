@@ -60,6 +60,7 @@ def definition(service: Service) -> dict[str, Any]:
         "restart": service.restart,
         "stop": [service.stop_signal, service.stop_grace],
         "hooks": {h.name.value: [h.port, h.path, h.deadline] for h in service.hooks},
+        **({"schema": [service.schema.writes, sorted(service.schema.reads)]} if service.schema else {}),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from otagate.core.cloud import Colour
 from otagate.core.incident import Incident
 from otagate.core.promotion import Phase
+from otagate.core.schema import Schema
 from otagate.core.watch import WatchPolicy
 
 
@@ -48,7 +49,7 @@ class Kind(StrEnum):
 class Intent:
     """What a promotion means to do. `builds` maps service to digest; `run` is the judged run ("" for genesis and
     rollback); `drain` in seconds; `override`: the reason for which `by` goes back all the same, unsigned;
-    `impact`: the worst class of the services that it changes ("" unknown)."""
+    `impact`: the worst class of the services that it changes ("" unknown); `schemas` by service."""
 
     promotion: str
     kind: Kind
@@ -62,6 +63,7 @@ class Intent:
     unproven: bool = False
     override: str = ""
     impact: str = ""
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class ColourView:
     release: str
     builds: Mapping[str, str]
     warm: bool
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

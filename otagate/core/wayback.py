@@ -2,6 +2,7 @@
 
 from otagate.core.cloud import Colour
 from otagate.core.preflight import Objection
+from otagate.core.schema import INCOMPATIBLE, unreadable
 from otagate.core.traffic import ColourView
 
 _OTHERWISE = "or, for a reason of your own: otagate rollback --override REASON --by NAME"
@@ -19,6 +20,14 @@ def against_return(to: Colour, there: ColourView | None, live: ColourView | None
                 "identical-release",
                 f"{to} holds the very release that is live: going there would change nothing",
                 f"{_test_again('another build')}; {_OTHERWISE}",
+            )
+        )
+    if lost := unreadable(live.schemas if live else {}, there.schemas, f"the release in {to}"):
+        found.append(
+            Objection(
+                INCOMPATIBLE,
+                f"the schema has moved on: {'; '.join(lost)}",
+                f"{_test_again('a mended build that reads it')}; {_OTHERWISE}",
             )
         )
     if not there.warm:

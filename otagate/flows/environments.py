@@ -104,6 +104,7 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
         watch=WatchPolicy(lasts=0.0),
         drain=0.0,
         unproven=True,
+        schemas=platform.schemas,
     )
     with ports.steward.lease(claim, wait) as hold:
 

@@ -20,6 +20,7 @@ from otagate.core.preflight import Judged, Now, Objection, objections
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
+from otagate.core.schema import unreadable
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
 from otagate.flows.course import discard, drive, read_back
@@ -108,6 +109,7 @@ def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objec
         live_release=production.release.digest,
         clocks=_clocks(ports),
         held=held_message(incident) if incident else "",
+        unreadable=_unreadable(platform, production),
         refused_since=withdrawn[0] if withdrawn and withdrawn[1] is Decision.REFUSE else "",
     )
     departures = tuple(
@@ -117,6 +119,13 @@ def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objec
         for d in production.departures
     )
     return (*departures, *objections(platform.policy, judged, now))
+
+
+def _unreadable(platform: Platform, production: Production) -> tuple[str, ...]:
+    """The new release must read what is there, and the old one, as the way back, what the new one writes."""
+    live = production.status.colours[production.live.value].schemas
+    new = platform.schemas
+    return (*unreadable(live, new, "the new release"), *unreadable(new, live, "the live release"))
 
 
 def _ahead(read: Callable[[], float], clock: Clock) -> float | None:
@@ -185,6 +194,7 @@ def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim
         by=claim.by,
         watch=platform.watch,
         drain=platform.deadlines.drain,
+        schemas=platform.schemas,
         impact=worst_impact(platform, candidate.production.release.digests, candidate.release.digests),
     )
 

@@ -15,6 +15,7 @@ from otagate.core.platform import Platform
 from otagate.core.preflight import Objection
 from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.record import PromotionRecord
+from otagate.core.schema import Schema
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
 from otagate.core.wayback import NO_RELEASE, against_return
@@ -36,6 +37,7 @@ class Way:
     release: str
     builds: Mapping[str, str]
     left: Mapping[str, str]
+    schemas: Mapping[str, Schema]
     lifted: tuple[Objection, ...] = ()
 
 
@@ -126,7 +128,7 @@ def _way(status: Status, override: str) -> Way:
         worst = against[0]
         raise Refused(worst.message, code=worst.code, hint=worst.hint)
     live = status.colours.get(came.value)
-    return Way(came, to, there.release, there.builds, live.builds if live else {}, against)
+    return Way(came, to, there.release, there.builds, live.builds if live else {}, there.schemas, against)
 
 
 def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: str) -> Intent:
@@ -141,6 +143,7 @@ def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: 
         watch=WatchPolicy(lasts=0.0),
         drain=platform.deadlines.drain,
         override=override,
+        schemas=way.schemas,
         impact=worst_impact(platform, way.left, way.builds),
     )
 

@@ -32,6 +32,7 @@ def test_nothing_is_objected_when_every_condition_holds() -> None:
         ({}, {"suites": {"technical": "t", "more": "m"}}, "changed"),
         ({}, {"production": "other"}, "production-changed"),
         ({}, {"live_release": "rel"}, "already-live"),
+        ({}, {"unreadable": ("the new release reads web 2, not 1",)}, "incompatible-schema"),
         ({}, {"held": "it was rolled back"}, "release-held"),
         ({}, {"clocks": {"steward": 2.1}}, "clocks"),
         ({}, {"clocks": {"steward": -2.1}}, "clocks"),

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 from otagate.core.cloud import Colour
+from otagate.core.schema import Schema
 from otagate.core.traffic import ColourView
 from otagate.core.wayback import NO_RELEASE, against_return
 
@@ -23,3 +26,13 @@ def test_each_thing_against_it_has_its_own_code() -> None:
 def test_what_cannot_be_overridden_offers_no_override() -> None:
     hints = {o.code: o.hint for there in (None, NEW) for o in against_return(Colour.BLUE, there, NEW)}
     assert [code for code, hint in hints.items() if "--override" not in hint] == [NO_RELEASE]
+
+
+def test_a_schema_that_moved_on_is_no_way_back() -> None:
+    old = replace(OLD, schemas={"web": Schema("1", ("1",))})
+    both = replace(OLD, schemas={"web": Schema("1", ("1", "2"))})
+    new = replace(NEW, schemas={"web": Schema("2", ("1", "2"))})
+    assert codes(old, new) == ["incompatible-schema"]
+    assert codes(both, new) == []
+    (objection,) = against_return(Colour.BLUE, old, new)
+    assert "the release in blue reads web 1, not 2" in objection.message

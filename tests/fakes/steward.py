@@ -257,7 +257,7 @@ class FakeSteward:
         came = view.came.value if view.came else ""
         deploys = intent.kind is not Kind.ROLLBACK
         if view.phase is Phase.DEPLOYING and deploys:
-            self._colours[to] = ColourView(intent.release, dict(intent.builds), warm=False)
+            self._colours[to] = ColourView(intent.release, dict(intent.builds), False, dict(intent.schemas))
         if view.phase is Phase.ABANDONED and deploys and event is Event.OK:
             self._colours.pop(to, None)
         if view.phase in (Phase.PROMOTED, Phase.ROLLED_BACK):

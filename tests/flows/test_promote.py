@@ -9,6 +9,7 @@ from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Event, Phase
+from otagate.core.schema import Schema
 from otagate.flows import gate, incidents, promote, recover, rollback
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
@@ -316,3 +317,37 @@ def test_the_faults_of_ports_are_told_and_undone() -> None:
         attempt = go(scene, run)
         assert attempt.record.view.phase is Phase.ABANDONED
         assert str(fault) in attempt.record.view.reason
+
+
+@pytest.mark.parametrize(
+    ("live_one", "new_one", "refused"),
+    [
+        (Schema("1", ("1",)), Schema("2", ("1", "2")), "the live release reads web 1, not 2"),
+        (Schema("1", ("1",)), Schema("2", ("2",)), "the new release reads web 2, not 1"),
+        (Schema("1", ("1", "2")), Schema("2", ("1", "2")), ""),
+        (Schema("1", ("1",)), Schema("1", ("1", "2")), ""),
+        (None, Schema("2", ("2",)), ""),
+    ],
+)
+def test_a_release_goes_live_only_where_both_read_what_the_other_writes(
+    live_one: Schema | None, new_one: Schema, refused: str
+) -> None:
+    scene = Scene()
+    declare(scene, live_one)
+    scene.up()
+    declare(scene, new_one)
+    attempt = go(scene, judged(scene, "hello/web:1.1"))
+    if refused:
+        assert [o.code for o in attempt.objections] == ["incompatible-schema"]
+        assert refused in attempt.objections[0].message
+    else:
+        assert attempt.record.view.phase is Phase.PROMOTED
+        assert scene.steward.status().colours["green"].schemas == {"web": new_one}
+        rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+        assert live(scene) is Colour.BLUE
+
+
+def declare(scene: Scene, schema: Schema | None) -> None:
+    services = dict(scene.platform.services)
+    services["web"] = replace(services["web"], schema=schema)
+    scene.platform = replace(scene.platform, services=services)
