@@ -58,6 +58,11 @@ def test_a_promotion_is_told_with_its_end_and_its_drawings() -> None:
     assert "Sessions left on the old colour while it drained" in text
 
 
+def test_metrics_are_drawn_pair_by_pair() -> None:
+    assert stored().record.metrics
+    assert "pair by pair, in the order in which they were taken" in Reading(story_page(story(chapter()))).text
+
+
 def test_what_was_written_by_others_cannot_become_part_of_the_page() -> None:
     content = story_page(story(chapter(image=HOSTILE, does=HOSTILE, departure=HOSTILE), surprises=(HOSTILE,)))
     assert not Reading(content).all("script")
