@@ -29,9 +29,15 @@ def judge_cases(rule: CasesRule, policy: Policy, record: Record) -> Finding:
     mine = claimed(rule, policy, report)
     bad = _ids(mine, *BAD)
     if bad:
-        message = f"{len(bad)} of {counted(len(mine), 'case')} failed: {case_names(bad)}"
+        message = f"{len(bad)} of {counted(len(mine), 'case')} failed: {case_names(bad)}{_first_word(mine)}"
         return _finding(rule, Mark.FAIL, Reason.CASE_FAILED, message, bad, (len(bad), 0, "cases"))
     return _doubt(rule, report, mine) or _enough(rule, mine)
+
+
+def _first_word(cases: Sequence[Case]) -> str:
+    """What the first failed case that said anything said: which number, against which limit."""
+    said = next((case.message for case in cases if case.outcome in BAD and case.message), "")
+    return f". First: {printable(said, 200)}" if said else ""
 
 
 def claimed(rule: CasesRule, policy: Policy, report: SuiteReport) -> tuple[Case, ...]:

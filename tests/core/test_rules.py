@@ -162,3 +162,15 @@ def test_a_case_rule_without_a_suite_in_the_record_says_which() -> None:
     rule = CasesRule("load", Impact.K1, suite="load\n")
     finding = judge(Policy((rule,)), SOUND.record).findings[0]
     assert (finding.reason, finding.message) == (Reason.SUITE_ABSENT, "suite load  left no report")
+
+
+def test_a_failure_says_what_its_first_case_said() -> None:
+    """Which number, against which limit: a name alone sends people to the report."""
+    suite = SOUND.record.suites["technical"]
+    quiet = replace(suite.cases[0], outcome=Outcome.FAILED, message="")
+    loud = replace(suite.cases[1], outcome=Outcome.FAILED, message="PTV mean:\n+3.36 %, limit ±2 %" + "x" * 1000)
+    broken = replace(suite, cases=(quiet, loud, *suite.cases[2:]), exit_status=1)
+    record = replace(SOUND.record, suites={**SOUND.record.suites, "technical": broken})
+    told = next(f for f in judge(SOUND.policy, record).findings if f.rule == "technical").message
+    assert ". First: PTV mean: +3.36 %, limit ±2 %" in told
+    assert len(told) < 400

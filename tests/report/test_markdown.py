@@ -53,7 +53,10 @@ def shown(text: str) -> str:
 def test_what_decided_comes_first() -> None:
     lines = [line for line in summary(stored()).splitlines() if line]
     assert lines[0] == "## ❌ Refused: hello"
-    assert lines[1] == "**Because** dose: 1 of 2 cases failed: test\\_maximum (and 2 more rules)"
+    assert lines[1] == (
+        "**Because** dose: 1 of 2 cases failed: test\\_maximum. "
+        "First: test\\_maximum: assert 2.06 == 2.0 ± 0.01 (and 2 more rules)"
+    )
     assert lines[2] == "**K0**: a wrong treatment is possible and may go unseen."
     rows = [line.split("|")[2].strip() for line in lines if line.startswith(("| ❌", "| ❔", "| ✅"))]
     assert rows == ["dose", "crash", "drift", "technical", "latency", "privacy", "memory (trial)"]

@@ -89,7 +89,8 @@ def test_the_verdict_comes_first_then_its_reason_then_its_impact() -> None:
         text.index(part)
         for part in (
             "Refused",
-            "dose: 1 of 2 cases failed: test_maximum (and 2 more rules)",
+            "dose: 1 of 2 cases failed: test_maximum. First: test_maximum: assert 2.06 == 2.0 ± 0.01"
+            " (and 2 more rules)",
             "In treatment this would mean: a wrong treatment is possible and may go unseen.",
             "otagate verdict 20251124-160000-ab12",
             "Rule by rule",
