@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import docker
 import pytest
 import requests
 
 from otagate.core.cloud import LABEL_PLATFORM
+from otagate.demo.client import as_bytes, fresh_object
 from tests.e2e.live import Live
 
 pytestmark = pytest.mark.e2e
@@ -168,6 +170,8 @@ def test_an_honest_build_is_proven_promoted_and_rolled_back_with_every_request_a
 
     assert hello.otagate("promote", run, exit=1)["errors"][0]["code"] == "already-live"
 
+    uid = kept(hello)  # by the release that will be left
+
     back = hello.otagate("rollback", "--by", "tests")["data"]
     assert back["promotion"]["phase"] == "promoted"
     assert back["live"] == "blue"
@@ -177,12 +181,28 @@ def test_an_honest_build_is_proven_promoted_and_rolled_back_with_every_request_a
     errors = hello.otagate("rollback", exit=1)["errors"]
     assert errors[0]["code"] == "no-warm-side"
     assert "--override" in errors[0]["hint"]
+    left_behind(hello, run, back, uid)
 
+
+def left_behind(hello: Live, run: str, back: dict[str, Any], uid: str) -> None:
+    """The incident names what was written, and holds the release until somebody has looked."""
     (incident,) = hello.otagate("status")["data"]["incidents"]
     assert back["incidents"] == [incident]
     assert incident["impact"] == "K1"
+    (written,) = incident["written"]
+    assert (written["service"], written["count"], written["items"]) == ("web", 1, [uid])
+    assert written["quarantined"] == 1
     assert hello.otagate("promote", run, exit=1)["errors"][0]["code"] == "release-held"
     clear(hello)
+
+
+def kept(hello: Live) -> str:
+    """The UID of one object that production has just kept."""
+    address = hello.otagate("status")["data"]["listeners"]["web"]["address"]
+    dataset = fresh_object()
+    answer = requests.post(f"http://{address}/objects", data=as_bytes(dataset), timeout=10)
+    assert answer.status_code == 200, answer.text
+    return str(dataset.SOPInstanceUID)
 
 
 def clear(hello: Live) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from hello_web.settings import Identity
-from hello_web.store import Conflict, Entry, Kept, StoreDown
+from hello_web.store import Conflict, Entry, Kept, Span, StoreDown
 from hello_web.summary import RT_DOSE, RT_PLAN, Summary
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmwrite
@@ -80,6 +80,8 @@ class Memory:
         self.entries: dict[str, Entry] = {}
         self.down = False
         self.tallies: list[tuple[str, str]] = []
+        self.apart: set[str] = set()
+        self.asked: list[Span] = []
 
     def alive(self) -> bool:
         return not self.down
@@ -108,7 +110,7 @@ class Memory:
             return None
         entry = self.entries[uid]
         known = {"summary": entry.summary.answer, "kept_by": entry.kept_by, "came_by": entry.came_by}
-        return {**known, "kept_bytes": len(entry.content)}
+        return {**known, "kept_bytes": len(entry.content), "quarantined": uid in self.apart}
 
     def content(self, uid: str) -> bytes | None:
         self._up()
@@ -117,6 +119,17 @@ class Memory:
     def recent(self, limit: int) -> list[dict[str, Any]]:
         self._up()
         return [entry.line() for entry in reversed(self.entries.values())][:limit]
+
+    def written(self, span: Span, limit: int) -> tuple[int, list[str]]:
+        self._up()
+        self.asked.append(span)
+        uids = [uid for uid, e in self.entries.items() if (e.kept_by, e.colour) == (span.build, span.colour)]
+        return len(uids), uids[:limit]
+
+    def quarantine(self, span: Span) -> int:
+        count, uids = self.written(span, len(self.entries))
+        self.apart.update(uids)
+        return count
 
     def _up(self) -> None:
         if self.down:

@@ -1,8 +1,10 @@
 """The HTTP side over fakes: codes, names of the build, growing tired."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,7 +15,7 @@ from hello_web.tally import Tally
 from hello_web.traits import Traits
 from hello_web.web import Web
 
-from tests.environments.hello.objects import IDENTITY, Memory, dose, file_of
+from tests.environments.hello.objects import IDENTITY, Memory, dose, entry, file_of
 
 
 @asynccontextmanager
@@ -115,6 +117,30 @@ def test_a_body_beyond_the_limit_is_refused(client: Client) -> None:
             yield b"\0" * (LARGEST // 2 + 1)
 
     assert client.post("/objects", content=in_parts()).status_code == 413
+
+
+def test_what_a_build_wrote_is_counted_named_and_set_apart(client: Client, store: Memory) -> None:
+    for number in range(25):
+        client.post("/objects", content=file_of(dose(uid=f"1.2.{number}")))
+    store.keep(entry("9.9"))  # another build's
+    asked = json.dumps({"build": IDENTITY.build, "colour": "green", "since": "2026-11-24T18:40:00.1+00:00"}).encode()
+    answer = client.post("/hooks/written-since", content=asked).json()
+    assert (answer["count"], len(answer["items"]), answer["items"][0]) == (25, 20, "1.2.0")
+    assert store.asked[0].since == datetime(2026, 11, 24, 18, 40, 0, 100000, UTC)
+    assert client.get("/objects/1.2.0").json()["object"]["quarantined"] is False
+    assert client.post("/hooks/quarantine", content=asked).json()["quarantined"] == 25
+    assert client.get("/objects/1.2.0").json()["object"]["quarantined"] is True
+    assert client.get("/objects/9.9").json()["object"]["quarantined"] is False
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"build": "b", "colour": "green", "since": "2026-11-24T18:40:00"}']
+)
+def test_what_is_no_question_is_refused_and_marks_nothing(client: Client, store: Memory, body: bytes) -> None:
+    client.post("/objects", content=file_of(dose()))
+    for hook in ("written-since", "quarantine"):
+        assert client.post(f"/hooks/{hook}", content=body).status_code == 400
+    assert store.apart == set()
 
 
 def test_the_hooks_turn_it_active_and_passive(client: Client) -> None:

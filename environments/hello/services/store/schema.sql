@@ -27,8 +27,13 @@ CREATE TABLE tallies (
     written_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+CREATE TABLE quarantine (
+    sop_instance_uid text PRIMARY KEY REFERENCES objects,
+    set_apart_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA public TO web;
 
-GRANT SELECT, INSERT ON objects, tallies TO web;
+GRANT SELECT, INSERT ON objects, tallies, quarantine TO web;

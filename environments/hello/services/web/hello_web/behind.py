@@ -4,7 +4,7 @@ import logging
 from threading import Event, Lock, Thread
 from typing import Any
 
-from hello_web.store import Conflict, Entry, Kept, Objects, StoreDown
+from hello_web.store import Conflict, Entry, Kept, Objects, Span, StoreDown
 
 log = logging.getLogger("hello")
 
@@ -45,7 +45,7 @@ class Behind:
         if entry is None:
             return self._inner.find(uid)
         known = {"summary": entry.summary.answer, "kept_by": entry.kept_by, "came_by": entry.came_by}
-        return {**known, "kept_bytes": None}
+        return {**known, "kept_bytes": None, "quarantined": False}
 
     def content(self, uid: str) -> bytes | None:
         entry = self._of(uid)
@@ -57,6 +57,14 @@ class Behind:
         uids = {line["sop_instance_uid"] for line in waiting}
         written = [line for line in self._inner.recent(limit) if line["sop_instance_uid"] not in uids]
         return (waiting + written)[:limit]
+
+    def written(self, span: Span, limit: int) -> tuple[int, list[str]]:
+        self._write()
+        return self._inner.written(span, limit)
+
+    def quarantine(self, span: Span) -> int:
+        self._write()
+        return self._inner.quarantine(span)
 
     def _of(self, uid: str) -> Entry | None:
         with self._lock:
@@ -78,4 +86,4 @@ class Behind:
             except Conflict:
                 log.error("could not write sop=%s: another object is there", uid)
             with self._lock:
-                del self._waiting[uid]
+                self._waiting.pop(uid, None)

@@ -5,8 +5,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -51,16 +52,31 @@ class Entry:
         }
 
 
+@dataclass(frozen=True)
+class Span:
+    """What one build kept as one colour since a time."""
+
+    build: str
+    colour: str
+    since: datetime
+
+
 class Objects(Protocol):
     """Where objects are kept. All raise StoreDown."""
 
     def keep(self, entry: Entry) -> Kept: ...
     def holds(self, uid: str) -> bool: ...
     def find(self, uid: str) -> dict[str, Any] | None:
-        """summary, kept_by, came_by, and kept_bytes: what its content takes in the store (None: not there yet)."""
+        """summary, kept_by, came_by, kept_bytes: what its content takes in the store (None: not there yet), and
+        quarantined."""
 
     def content(self, uid: str) -> bytes | None: ...
     def recent(self, limit: int) -> list[dict[str, Any]]: ...
+    def written(self, span: Span, limit: int) -> tuple[int, list[str]]:
+        """How many, and the UIDs of the first `limit`, oldest first."""
+
+    def quarantine(self, span: Span) -> int:
+        """Mark them all; answers how many of them are marked now."""
 
 
 _KEEP = """INSERT INTO objects (sop_instance_uid, sop_class_uid, modality, bytes, sha256, packing, content, summary,
@@ -68,8 +84,15 @@ _KEEP = """INSERT INTO objects (sop_instance_uid, sop_class_uid, modality, bytes
  ON CONFLICT (sop_instance_uid) DO NOTHING RETURNING sop_instance_uid"""
 _LINE = ("sop_instance_uid", "modality", "bytes", "sha256", "kept_by")
 _RECENT = f"SELECT {', '.join(_LINE)} FROM objects ORDER BY kept_at DESC LIMIT %s"  # noqa: S608 (constants)
-_FOUND = ("summary", "kept_by", "came_by", "kept_bytes")
-_FIND = "SELECT summary, kept_by, came_by, pg_column_size(content) FROM objects WHERE sop_instance_uid = %s"
+_FOUND = ("summary", "kept_by", "came_by", "kept_bytes", "quarantined")
+_FIND = """SELECT summary, kept_by, came_by, pg_column_size(content),
+ EXISTS (SELECT FROM quarantine WHERE quarantine.sop_instance_uid = objects.sop_instance_uid)
+ FROM objects WHERE sop_instance_uid = %s"""
+_OF_SPAN = "FROM objects WHERE kept_by = %s AND colour = %s AND kept_at >= %s"
+_MARK = f"INSERT INTO quarantine (sop_instance_uid) SELECT sop_instance_uid {_OF_SPAN} ON CONFLICT DO NOTHING"
+_MARKED = f"SELECT count(*) {_OF_SPAN} AND sop_instance_uid IN (SELECT sop_instance_uid FROM quarantine)"  # noqa: S608 (constants)
+_WRITTEN = f"SELECT sop_instance_uid {_OF_SPAN} ORDER BY kept_at LIMIT %s"
+_COUNT = f"SELECT count(*) {_OF_SPAN}"
 
 
 class Store:
@@ -164,11 +187,30 @@ class Store:
         with self._connection() as connection:
             return [dict(zip(_LINE, row, strict=True)) for row in connection.execute(_RECENT, (limit,)).fetchall()]
 
+    def written(self, span: Span, limit: int) -> tuple[int, list[str]]:
+        of = (span.build, span.colour, span.since)
+        with self._connection() as connection:
+            return (
+                _number(connection, _COUNT, of),
+                [uid for (uid,) in connection.execute(_WRITTEN, (*of, limit)).fetchall()],
+            )
+
+    def quarantine(self, span: Span) -> int:
+        of = (span.build, span.colour, span.since)
+        with self._connection() as connection:
+            connection.execute(_MARK, of)
+            return _number(connection, _MARKED, of)
+
     def tally(self, build: str, colour: str) -> None:
         """Counts the objects and writes the count as one row."""
         with self._connection() as connection:
             query = "INSERT INTO tallies (objects, build, colour) SELECT count(*), %s, %s FROM objects"
             connection.execute(query, (build, colour))
+
+
+def _number(connection: psycopg.Connection, query: LiteralString, of: tuple[Any, ...]) -> int:
+    found = connection.execute(query, of).fetchone()
+    return 0 if found is None else int(found[0])
 
 
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "zlib": zlib.decompress}

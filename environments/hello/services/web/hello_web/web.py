@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,12 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hello_web.intake import Intake
 from hello_web.limits import LARGEST, Unreadable, Unsupported
 from hello_web.settings import Identity
-from hello_web.store import Conflict, Objects, StoreDown
+from hello_web.store import Conflict, Objects, Span, StoreDown
 from hello_web.tally import Tally
 from hello_web.traits import Traits
 
 UPLOAD = 30.0  # seconds for a request's body
 MOST_LISTED = 1000
+MOST_NAMED = 20
 
 log = logging.getLogger("hello")
 
@@ -52,6 +54,8 @@ class Web:
             Route("/summary", self.summarise, methods=["POST"]),
             Route("/hooks/activate", self.activate, methods=["POST"]),
             Route("/hooks/passive", self.passive, methods=["POST"]),
+            Route("/hooks/written-since", self.written_since, methods=["POST"]),
+            Route("/hooks/quarantine", self.quarantine, methods=["POST"]),
         ]
         refusals: dict[Any, Any] = {
             Unreadable: self._unreadable,
@@ -103,6 +107,15 @@ class Web:
         await run_in_threadpool(self._tally.passive)
         return self._answer({"active": False})
 
+    async def written_since(self, request: Request) -> Response:
+        count, uids = await run_in_threadpool(self._objects.written, _span(await _body(request)), MOST_NAMED)
+        return self._answer({"count": count, "items": uids})
+
+    async def quarantine(self, request: Request) -> Response:
+        return self._answer(
+            {"quarantined": await run_in_threadpool(self._objects.quarantine, _span(await _body(request)))}
+        )
+
     def _answer(self, body: dict[str, Any], code: int = 200) -> Response:
         told = {"build": self._identity.build, "colour": self._identity.colour, **body}
         return Response(json.dumps(told), code, media_type="application/json")
@@ -145,6 +158,19 @@ async def _body(request: Request) -> bytes:
     except TimeoutError:
         raise HTTPException(408, f"the body did not come within {UPLOAD:.0f} s") from None
     return b"".join(parts)
+
+
+def _span(body: bytes) -> Span:
+    """What both hooks are asked about. Raises HTTPException."""
+    try:
+        asked = json.loads(body)
+        since = datetime.fromisoformat(asked["since"])
+        if since.tzinfo is None:
+            raise ValueError("no time zone")
+        return Span(str(asked["build"]), str(asked["colour"]), since)
+    except (ValueError, KeyError, TypeError) as odd:
+        what = 'a JSON object with "build", "colour" and "since" (ISO 8601 with its time zone) is expected'
+        raise HTTPException(400, what) from odd
 
 
 def _uid(request: Request) -> str:
