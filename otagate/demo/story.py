@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from otagate.core.promotion import Phase
 from otagate.demo.account import ANSWERED, Account, After, Flip, Request, account, lines_of
@@ -166,6 +167,21 @@ def _ended(story: Story, promotion: Promotion, told: Told) -> None:
             phase == expected.promotion and envelope["exit"] == expected.promotion_exit,
             f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {came.get('reason', '')}",
         )
+        _left_behind(story, phase, envelope["data"].get("incidents", []))
+
+
+def _left_behind(story: Story, phase: str, incidents: Sequence[Mapping[str, Any]]) -> None:
+    """What the release that was brought back wrote while it was live; whoever goes back owes an account of it."""
+    for incident in incidents:
+        story.say(f"    incident {incident['incident']} is open ({incident['impact']}), its release is held")
+        for written in incident["written"]:
+            known = written["message"] if written["count"] is None else f"wrote {written['count']} objects meanwhile"
+            apart = "" if written["quarantined"] is None else f", {written['quarantined']} set apart"
+            story.say(f"      {written['service']} {known}{apart}")
+    wanted = int(phase == Phase.ROLLED_BACK)
+    story.check(
+        len(incidents) == wanted, f"a promotion that ended {phase} left {len(incidents)} incidents, not {wanted}"
+    )
 
 
 @contextmanager

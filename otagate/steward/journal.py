@@ -34,8 +34,8 @@ PRAGMA application_id = {_APPLICATION};
 COMMIT;
 """
 REPAIR = (
-    "the switch goes on serving what its map file says; put the journal back into the steward's volume from a copy, "
-    "and ask again; nothing is taken for new or empty in its place"
+    "the switch goes on serving what its map file says; put the journal back from a copy of the steward's volume: "
+    "docker cp COPY STEWARD:/run/otagate/journal.sqlite3, and ask again; nothing is taken for new or empty in its place"
 )
 
 

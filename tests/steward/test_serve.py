@@ -284,21 +284,40 @@ def test_the_stewards_own_phase_is_not_reported_on_but_may_be_aborted(world: Wor
         serving.end()
 
 
+EVERY_ASK: dict[str, dict[str, Any]] = {
+    "status": {},
+    "acquire": {"claim": CLAIM, "wait": 0},
+    "release": {},
+    "begin": {"intent": {}},
+    "report": {"event": "ok", "message": ""},
+    "note": {"message": ""},
+    "prove": {"colour": "blue", "builds": {}},
+    "may-remove": {"colour": "green"},
+    "go-back": {"claim": CLAIM},
+    "incidents": {},
+    "clear": {"claim": CLAIM, "incident": "i", "reason": "r"},
+    "recover": {"claim": CLAIM, "wait": 0},
+    "follow": {"promotion": "p-1", "since": 0},
+}
+
+
 def test_an_unreadable_journal_is_said_at_each_ask_until_it_is_put_back(world: World) -> None:
     world.live()
     world.close()
     path = world.volume / JOURNAL
     whole = path.read_bytes()
     path.write_bytes(b"spoilt")
-    before = world.switch.entry_now
+    before, chart = world.switch.entry_now, (world.volume / MAP).read_text()
     serving = Serving(world)
     try:
         line = serving.line()
-        for name in ("status", "recover"):
-            error = line.refused(name, claim=CLAIM)
-            assert error["code"] == "journal-unreadable"
+        for name, body in EVERY_ASK.items():
+            error = line.refused(name, **body)
+            assert error["code"] == "journal-unreadable", name
             assert "put the journal back" in error["hint"]
+            assert "/run/otagate/journal.sqlite3" in error["hint"]
         assert world.switch.entry_now == before
+        assert (path.read_bytes(), (world.volume / MAP).read_text()) == (b"spoilt", chart)
         path.write_bytes(whole)
         assert line.ask("status")["live"] == "blue"
     finally:
