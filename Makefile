@@ -1,7 +1,7 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-switch clean venv engine images
+.PHONY: help setup demo test check bench bench-switch sweep clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
@@ -28,6 +28,12 @@ bench: images ## figures that are reported, not tested
 
 bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
 	$(PY) -m tests.bench.switch_flips $(BENCH)
+
+sweep: images ## faults at every call, power cuts, killed leases: about two hours; needs root for the loop device
+	$(PY) -m tests.sweep.kill_sweep $(SWEEP)
+	$(PY) -m tests.sweep.power_cut strict
+	$(PY) -m tests.sweep.power_cut loop
+	$(PY) -m tests.sweep.leases
 
 clean: venv ## what demo and tests left in the engine, and caches; never a user's platform
 	@$(PY) -m scripts.clean

@@ -1,0 +1,175 @@
+"""The lease among many: holders killed one after the other, and promoters who all begin at once.
+
+python -m tests.sweep.leases [--holders N] [--promoters N] [--rounds N]
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import struct
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otagate.core.traffic import Claim, Scope
+from tests.sweep.invariants import After, one_colour
+from tests.sweep.kill_sweep import room
+from tests.sweep.processes import Process, client, command, forked
+from tests.sweep.stories import Grounds, Scene, Told, await_steward, heard
+
+AT_ONCE = 1.0  # seconds within which the next one has the lease
+_WAIT = 20.0
+_STAMP = struct.Struct("d")
+
+
+@dataclass
+class Handed:
+    """Seconds from each holder's death to the next one's lease."""
+
+    seconds: list[float] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+
+    def text(self) -> str:
+        ordered = sorted(self.seconds)
+        middle = ordered[len(ordered) // 2]
+        late = sum(s > AT_ONCE for s in ordered)
+        took = f"{middle:.3f} s (median), {ordered[-1]:.3f} s (worst)"
+        return f"{len(ordered)} holders killed: the next one had the lease after {took}, {late} late"
+
+
+class Holder:
+    """A process that waits for the lease, tells when it has it, and keeps it until it is killed."""
+
+    def __init__(self, scene: Scene, name: str) -> None:
+        self._read, write = os.pipe()
+
+        def work() -> int:
+            steward = client(scene.ground, scene.ground.faults())
+            claim = Claim(Scope.PLATFORM, name, f"{name}@here:{os.getpid()}", "otagate promote", "a test")
+            with steward.lease(claim, _WAIT) as hold:
+                os.write(write, _STAMP.pack(time.monotonic()) + _STAMP.pack(hold.epoch))
+                time.sleep(_WAIT)
+            return 0
+
+        self.process: Process = forked(work, scene.ground.root / "holders.log")
+        os.close(write)
+
+    def has_it(self) -> tuple[float, int]:
+        """When, by the clock that all processes share, and under which epoch."""
+        content = os.read(self._read, 2 * _STAMP.size)
+        os.close(self._read)
+        if len(content) < 2 * _STAMP.size:
+            raise AssertionError("it ended without the lease")
+        return _STAMP.unpack_from(content)[0], int(_STAMP.unpack_from(content, _STAMP.size)[0])
+
+
+def killed_holders(grounds: Grounds, count: int) -> Handed:
+    scene, handed = Scene(grounds.copy("raised")), Handed()
+    scene.steward()
+    await_steward(scene)
+    holder = Holder(scene, "holder-0")
+    handed.epochs.append(holder.has_it()[1])
+    try:
+        for number in range(1, count + 1):
+            following = Holder(scene, f"holder-{number}")
+            time.sleep(0.1)  # it waits by now: what is timed is the lease, not a start
+            killed = time.monotonic()
+            holder.process.kill()
+            got, epoch = following.has_it()
+            handed.seconds.append(got - killed)
+            handed.epochs.append(epoch)
+            holder = following
+    finally:
+        holder.process.kill()
+        scene.close()
+    return handed
+
+
+@dataclass
+class Rounds:
+    """What came of each round of promoters who began at once."""
+
+    rounds: int = 0
+    promoters: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        head = f"{self.rounds} rounds of {self.promoters} promoters at once: {len(self.wrong)} broken"
+        return "\n".join([head, *self.wrong[:20]])
+
+
+def race(grounds: Grounds, promoters: int, rounds: int) -> Rounds:
+    came = Rounds(rounds, promoters)
+    for number in range(1, rounds + 1):
+        scene = Scene(grounds.copy("tested"))
+        try:
+            came.wrong += [f"round {number}: {what}" for what in _round(scene, grounds, promoters)]
+        finally:
+            scene.close()
+        shutil.rmtree(scene.ground.root)
+    return came
+
+
+def _round(scene: Scene, grounds: Grounds, promoters: int) -> list[str]:
+    """All stand at the line, start together, and the winner is not done before all others have their answer."""
+    hold = scene.ground.around / "hold"
+    hold.touch()
+    scene.steward()
+    await_steward(scene)
+    line, start = os.pipe()
+
+    def ready() -> None:
+        os.close(start)
+        os.read(line, 1)
+
+    running: dict[int, tuple[Process, Path]] = {}
+    for number in range(promoters):
+        output = scene.ground.root / f"promoter-{number}.log"
+        words = ("promote", grounds.run, "--by", f"person-{number}-")
+        running[number] = command(scene.ground, scene.ground.faults(), *words, output=output, ready=ready), output
+    os.close(line)
+    os.close(start)
+    until = time.monotonic() + 60
+    while sum(not process.ended() for process, _ in running.values()) > 1 and time.monotonic() < until:
+        time.sleep(0.01)
+    hold.unlink()
+    while not all(process.ended() for process, _ in running.values()) and time.monotonic() < until:
+        time.sleep(0.01)
+    with contextlib.ExitStack() as ends:
+        for process, _ in running.values():
+            ends.callback(process.kill)
+    return judged(scene, {number: heard(("promote",), p.status, output) for number, (p, output) in running.items()})
+
+
+def judged(scene: Scene, told: dict[int, Told]) -> list[str]:
+    after = After()
+    winners = [number for number, one in told.items() if one.status == 0]
+    after.must(len(winners) == 1, f"winners: {winners}; statuses {sorted(str(t.status) for t in told.values())}")
+    for number, one in told.items():
+        if winners and number not in winners:
+            named = f"person-{winners[0]}- holds the platform lease" in one.errors
+            after.must(one.status == 7 and named, f"person-{number} was told {one.status}: {one.errors}")
+    one_colour(scene, after)
+    return after.wrong
+
+
+def main() -> int:
+    words = argparse.ArgumentParser()
+    words.add_argument("--holders", type=int, default=200)
+    words.add_argument("--promoters", type=int, default=50)
+    words.add_argument("--rounds", type=int, default=20)
+    asked = words.parse_args()
+    with room() as folder:
+        grounds = Grounds(folder)
+        grounds.of("tested")
+        handed = killed_holders(grounds, asked.holders)
+        print(handed.text(), flush=True)
+        came = race(grounds, asked.promoters, asked.rounds)
+        print(came.text())
+    return 1 if came.wrong or max(handed.seconds) > AT_ONCE else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""What is cut off in the sweep: one command each, from a ground on which it is due."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from otagate.core.cloud import Colour
+from otagate.core.switch import read_map
+from otagate.steward.book import MAP
+from otagate.steward.serve import SOCKET
+from tests.sweep.durable import Durable
+from tests.sweep.faults import Faults
+from tests.sweep.processes import (
+    LEARNT,
+    Ground,
+    Process,
+    Variant,
+    command,
+    connected,
+    envelope,
+    preload,
+    steward,
+)
+
+DEADLINE = 30.0  # seconds for a command; none comes near it
+
+
+class Scene:
+    """A ground with its steward, restarted as its engine would when it ends, and the commands that are run on it."""
+
+    def __init__(self, root: Path, variant: Variant | None = None, disk: Path | None = None) -> None:
+        self.ground = Ground(root, disk)
+        self.variant = variant
+        self.split = ""  # what a restarted switch would have forgotten, as it was when the steward died
+        self._commands = 0
+        self._steward: Process | None = None
+
+    def steward(self, faults: Faults | None = None, durable: Durable | None = None) -> Process:
+        (self.ground.volume / SOCKET).unlink(missing_ok=True)
+        self._steward = steward(
+            self.ground, faults or self.ground.faults(), durable=durable, variant=self.variant if faults else None
+        )
+        return self._steward
+
+    def keep_up(self) -> None:
+        """What its engine does."""
+        if self.steward_ended():
+            self.split = self.split or split_at_death(self.ground)
+            self.steward()
+
+    def steward_ended(self) -> bool:
+        return self._steward is not None and self._steward.ended()
+
+    def start(self, *words: str, faults: Faults | None = None) -> tuple[Process, Path]:
+        self._commands += 1
+        output = self.ground.root / f"command-{self._commands}.log"
+        used = faults or self.ground.faults()
+        return command(self.ground, used, *words, output=output, variant=self.variant if faults else None), output
+
+    def run(self, *words: str, faults: Faults | None = None) -> "Told":
+        """A command to its end."""
+        process, output = self.start(*words, faults=faults)
+        until = time.monotonic() + DEADLINE
+        while not process.ended():
+            self.keep_up()
+            if time.monotonic() > until:
+                process.kill()
+                return heard(words, None, output)
+            time.sleep(0.002)
+        return heard(words, process.status, output)
+
+    def close(self) -> None:
+        if self._steward is not None:
+            self._steward.kill()
+            self._steward = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said. `status` None: it hung; below zero: killed."""
+
+    words: tuple[str, ...]
+    status: int | None
+    body: Mapping[str, Any]
+    text: str
+
+    @property
+    def errors(self) -> str:
+        return "; ".join(f"{e['message']} {e['hint']}" for e in self.body.get("errors", ()))
+
+
+def heard(words: tuple[str, ...], status: int | None, output: Path) -> Told:
+    text = output.read_text(errors="replace") if output.exists() else ""
+    return Told(words, status, envelope(text), text)
+
+
+@dataclass(frozen=True)
+class Story:
+    """`words` on a copy of `ground`; `target`: what is live once it is done, `before`: what was."""
+
+    name: str
+    words: tuple[str, ...]
+    ground: str
+    before: Colour | None
+    target: Colour | None
+    steward_too: bool = True
+
+
+STORIES = (
+    Story("up", ("up",), "empty", None, Colour.BLUE),
+    Story("test", ("test", "web=hello/web:1.1"), "raised", Colour.BLUE, Colour.BLUE, steward_too=False),
+    Story("promote", ("promote", "RUN"), "tested", Colour.BLUE, Colour.GREEN),
+    Story("promote-bad", ("promote", "RUN"), "sick", Colour.BLUE, None),
+    Story("rollback", ("rollback",), "promoted", Colour.GREEN, Colour.BLUE),
+    Story("recover-deploying", ("recover",), "cut-deploying", Colour.BLUE, None),
+    Story("recover-flipping", ("recover",), "cut-flipping", Colour.BLUE, None),
+)
+
+
+class Grounds:
+    """Each ground made once, by otagate itself, and copied for each run."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._run = ""
+        self._made: dict[str, Path] = {}
+        self._copies = 0
+
+    def copy(self, name: str) -> Path:
+        base = self.of(name)
+        self._copies += 1
+        return shutil.copytree(base, self._root / f"run-{os.getpid()}-{self._copies}", ignore=_not_of_this_run)
+
+    def warm(self) -> None:
+        """Have every command run once: what one imports late is imported by now for all that come."""
+        self.of("returned")
+
+    @property
+    def run(self) -> str:
+        """The id of the run that approved the build to promote."""
+        self.of("tested")
+        return self._run
+
+    def words(self, story: Story) -> tuple[str, ...]:
+        return tuple(self.run if word == "RUN" else word for word in story.words)
+
+    def of(self, name: str) -> Path:
+        if name not in self._made:
+            makers: dict[str, Callable[[], Path]] = {
+                "empty": lambda: Ground(self._root / "empty").root,
+                "raised": lambda: self._after("empty", "raised", "up"),
+                "tested": self._tested,
+                "sick": self._sick,
+                "promoted": lambda: self._after("tested", "promoted", "promote", self.run),
+                "returned": lambda: self._after(
+                    "promoted", "returned", "rollback", then=("recover", "status", "verdict")
+                ),
+                "cut-deploying": self._cut_deploying,
+                "cut-flipping": self._cut_flipping,
+            }
+            self._made[name] = makers[name]()
+        return self._made[name]
+
+    def _begun(self, base: str, name: str) -> Scene:
+        return Scene(shutil.copytree(self.of(base), self._root / name, ignore=_not_of_this_run))
+
+    def _after(self, base: str, name: str, *words: str, then: Sequence[str] = ()) -> Path:
+        scene = self._begun(base, name)
+        scene.steward()
+        (scene.ground.root / LEARNT).touch()
+        for told in (scene.run(*words), *(scene.run(word) for word in then)):
+            assert told.status == 0, told.text
+        scene.close()
+        preload(scene.ground)
+        return scene.ground.root
+
+    def _tested(self) -> Path:
+        path = self._after("raised", "tested", "test", "web=hello/web:1.1")
+        self._run = next((path / "home" / "runs").glob("2*")).name
+        return path
+
+    def _sick(self) -> Path:
+        scene = self._begun("tested", "sick")
+        (scene.ground.around / "sickens").touch()
+        return scene.ground.root
+
+    def _cut_deploying(self) -> Path:
+        """The command line killed as the new colour stands."""
+        scene = self._begun("tested", "cut-deploying")
+        scene.steward()
+        faults = scene.ground.faults(name="engine raised p-green-web")
+        told = scene.run("promote", self.run, faults=faults)
+        scene.close()
+        assert told.status == -9, told.text
+        return scene.ground.root
+
+    def _cut_flipping(self) -> Path:
+        """Everything killed between map file and run time."""
+        scene = self._begun("tested", "cut-flipping")
+        scene.steward(scene.ground.faults(name="switch flip"))
+        process, _ = scene.start("promote", self.run)
+        while not scene.steward_ended():
+            time.sleep(0.002)
+        process.kill()
+        return scene.ground.root
+
+
+def no_sockets(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == SOCKET]
+
+
+def _not_of_this_run(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == SOCKET or name.endswith(".log")]
+
+
+def split_at_death(ground: Ground) -> str:
+    """At the instant at which a steward was killed: what serves must be what a restarted switch would serve."""
+    with suppress(OSError, ValueError):
+        world = ground.world(ground.faults())
+        path = ground.around / "run-time"
+        if path.exists() and world.switch() is not None:
+            _, colour, epoch = path.read_text().split()
+            file = read_map((ground.volume / MAP).read_text())
+            if int(epoch) > file[1]:
+                return f"{colour} of epoch {epoch} is served and would be forgotten: the map file says {file[0]}"
+    return ""
+
+
+def await_steward(scene: Scene) -> None:
+    """Until it listens, or has ended."""
+    until = time.monotonic() + DEADLINE
+    while time.monotonic() < until and not scene.steward_ended():
+        if line := connected(scene.ground.volume / SOCKET, 0.05):
+            line.close()
+            return

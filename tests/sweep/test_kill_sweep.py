@@ -1,0 +1,63 @@
+"""The short form of the kill sweep, and its control: otagate with one thing wrong on purpose must be caught."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from otagate.core.cloud import Colour
+from otagate.steward.account import Stage
+from otagate.steward.helm import Helm
+from tests.sweep.faults import Harm
+from tests.sweep.kill_sweep import Figures, Point, injected, room, sweep
+from tests.sweep.processes import Variant
+from tests.sweep.stories import STORIES, Grounds, Scene, await_steward
+
+STRIDE = 307  # every so many of all points and faults; `make sweep` takes each
+PROMOTE = next(story for story in STORIES if story.name == "promote")
+
+
+@pytest.fixture(scope="module")
+def grounds() -> Iterator[Grounds]:
+    with room() as folder:
+        yield Grounds(folder)
+
+
+def test_cut_off_anywhere_one_colour_serves_and_nothing_is_said_that_is_not_so(grounds: Grounds) -> None:
+    figures = sweep(grounds, stride=STRIDE, jobs=2)
+    assert figures.wrong == []
+    assert figures.total >= 18
+    stories = {name.split()[0] for name in figures.injected}
+    assert len(stories) >= 5, stories
+
+
+class Reversed(Helm):
+    """Run time first, then the file: the order that loses an acknowledged flip when the switch ends in between."""
+
+    def _set(self, came: Colour | None, to: Colour) -> None:
+        epoch = self.book.new_epoch()
+        self.book.turn(came, to, epoch, Stage.INTENT)
+        self.switch.restore(to, epoch)
+        self.map_file.write(to, epoch)
+        self.book.turn(came, to, epoch, Stage.TURNED)
+
+
+def test_control_the_reversed_order_is_caught_at_the_instant_of_death(grounds: Grounds) -> None:
+    figures = Figures()
+    point = Point(PROMOTE, "steward", 0, "switch restore done", Harm.KILL)
+    after = injected(grounds, point, figures, Variant(helm=Reversed))
+    assert figures.total == 1
+    assert any("would be forgotten" in what for what in after.wrong), after.wrong
+
+
+def test_the_process_dies_at_the_chosen_call_and_of_the_signal(grounds: Grounds) -> None:
+    """A sweep that kills nothing finds nothing."""
+    scene = Scene(grounds.copy(PROMOTE.ground))
+    faults = scene.ground.faults(60)
+    process = scene.steward(faults)
+    await_steward(scene)
+    scene.run(*grounds.words(PROMOTE))
+    scene.close()
+    assert process.status == -signal.SIGKILL
+    assert faults.hit
+    assert faults.passed == len(faults.names) == 60

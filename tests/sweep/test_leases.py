@@ -1,0 +1,33 @@
+"""The short form of the leases among many."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sweep.kill_sweep import room
+from tests.sweep.leases import AT_ONCE, judged, killed_holders, race
+from tests.sweep.stories import Grounds, Scene, Told
+
+
+@pytest.fixture(scope="module")
+def grounds() -> Iterator[Grounds]:
+    with room() as folder:
+        yield Grounds(folder)
+
+
+def test_a_killed_holders_lease_is_the_next_ones_at_once(grounds: Grounds) -> None:
+    handed = killed_holders(grounds, 10)
+    assert len(handed.seconds) == 10
+    assert max(handed.seconds) <= AT_ONCE
+    assert handed.epochs == sorted(set(handed.epochs)), "an epoch was given twice"
+
+
+def test_of_many_promoters_one_wins_and_the_others_are_told_who(grounds: Grounds) -> None:
+    assert race(grounds, promoters=8, rounds=1).wrong == []
+
+
+def test_control_two_winners_and_a_loser_who_is_told_nothing_are_found(grounds: Grounds) -> None:
+    won = Told(("promote",), 0, {}, "")
+    lost = Told(("promote",), 7, {"errors": [{"message": "busy", "hint": ""}]}, "")
+    assert any("winners: [0, 1]" in what for what in judged(Scene(grounds.copy("tested")), {0: won, 1: won}))
+    assert any("person-1 was told 7" in what for what in judged(Scene(grounds.copy("tested")), {0: won, 1: lost}))
