@@ -219,9 +219,10 @@ def _turn(account: Account, entry: Entry) -> Account:
 
 
 def _served(before: Mapping[str, Served], turn: Turn) -> Mapping[str, Served]:
-    """From the map file on a switch that restarts serves the new colour; a turn that the switch refused never did."""
+    """Once it is meant it may have served: a switch that restarts just after the map file is written, and before that
+    is journalled, serves the new colour. A turn that the switch refused never did."""
     served = dict(before)
-    if turn.stage is Stage.WRITTEN:
+    if turn.stage is Stage.INTENT:
         served[turn.to.value] = Served(turn.promotion, turn.meant)
     if turn.stage is Stage.VOID:
         served.pop(turn.to.value, None)

@@ -16,7 +16,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Kind
-from otagate.steward import journal
+from otagate.steward import account, journal
 from otagate.steward.account import Stage
 from otagate.steward.helm import Helm
 from otagate.steward.journal import Entry, Journal
@@ -109,7 +109,20 @@ def consistent(world: World, steward: Steward) -> str:
         return f"still {view.phase}"
     promoted = view is not None and view.intent.promotion == "p-1" and view.phase is Phase.PROMOTED
     wanted = Colour.GREEN if promoted else Colour.BLUE
-    return "" if account.live is wanted else f"{view and view.phase}, but {account.live} is live"
+    if account.live is not wanted:
+        return f"{view and view.phase}, but {account.live} is live"
+    return unaccounted(world, steward, promoted)
+
+
+def unaccounted(world: World, steward: Steward, promoted: bool) -> str:
+    """A release that served and was left has its one incident, which knows what it wrote; what stays live has none."""
+    incidents = steward.book.account.incidents
+    if promoted:
+        return "promoted, and an incident" if incidents else ""
+    if Colour.GREEN in world.switch.served and len(incidents) != 1:
+        return f"green served and left {len(incidents)} incidents"
+    known = all(w.count is not None for incident in incidents for w in incident.written)
+    return "" if known else "an incident that does not know what was written, though the service says it"
 
 
 @pytest.fixture
@@ -220,6 +233,15 @@ class Eager(Helm):
         self.book.turn(came, to, epoch, Stage.INTENT)
         self.switch.restore(to, epoch)
         self.book.turn(came, to, epoch, Stage.TURNED)
+
+
+def test_control_a_way_back_that_forgets_its_incident_is_caught(
+    sweep: Sweep, began: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "incident_of", lambda *_: None)
+    points = points_of(sweep, world_of(began, "whole"), going_bad)
+    world = killed(sweep, world_of(began, "last"), points, going_bad, restart=False)
+    assert "left 0 incidents" in consistent(world, settled(world))
 
 
 def test_control_the_reversed_order_is_caught(sweep: Sweep, began: Path) -> None:

@@ -72,6 +72,7 @@ class FakeSwitch:
     away: bool = False
     refuses: str = ""
     lies: bool = False
+    served: set[Colour] = field(default_factory=set)  # every colour it ever turned to
     ends_by_itself: bool = False  # each session, just as it is to be cut
     before: Callable[[str], None] = lambda _name: None
 
@@ -79,6 +80,8 @@ class FakeSwitch:
         """What its engine does with one that ended: it reads the map file, or waits for one."""
         self.away = False
         self.entry_now = read_map(self.map_file.read_text()) if self.map_file.exists() else None
+        if self.entry_now is not None:
+            self.served.add(self.entry_now[0])
 
     def entry(self) -> tuple[Colour, int]:
         self._asked("entry")
@@ -99,11 +102,13 @@ class FakeSwitch:
             return "no server up"
         if not self.lies:
             self.entry_now = (to, epoch)
+            self.served.add(to)
         return ""
 
     def restore(self, colour: Colour, epoch: int) -> None:
         self._asked("restore")
         self.entry_now = (colour, epoch)
+        self.served.add(colour)
 
     def counts(self) -> Mapping[str, BackendCount]:
         self._asked("counts")
