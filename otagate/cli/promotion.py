@@ -99,7 +99,10 @@ def recover(where: str | None, *, by: str | None, wait: str) -> Result:
             f"found {done.before.intent.kind} {done.before.intent.promotion} cut off while {done.before.phase}; "
             f"now {view.phase}"
         )
-        return Result(ending(view), _promotion(view), text, errors=lost, next="otagate status")
+        left = [done.incident] if done.incident else []
+        lines = [text, *(line for incident in left for line in lines_of(incident))]
+        data = {**_promotion(view), "incidents": data_of(left)}
+        return Result(ending(view), data, "\n".join(lines), errors=lost, next="otagate status")
 
 
 def status(where: str | None) -> Result:

@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass
 
+from otagate.core.incident import Incident
 from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.traffic import Claim, Kind, PromotionView
 from otagate.flows.course import discard, follow
+from otagate.flows.incidents import left_open
 from otagate.flows.look import live_status
 from otagate.ports import Hold, Ports
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """`before`: what was found unfinished (None: nothing); `after`: what became of it."""
+    """`before`: what was found unfinished (None: nothing); `after`: what became of it; `incident`: what a release
+    that was left by it wrote."""
 
     before: PromotionView | None
     after: PromotionRecord | None
+    incident: Incident | None = None
 
 
 def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
@@ -31,7 +35,8 @@ def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> R
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold:
             _finish_discarding(platform, view, ports, hold)
-    return Recovery(before, follow(before, ports))
+    after = follow(before, ports)
+    return Recovery(before, after, left_open(after, ports))
 
 
 def _finish_discarding(platform: Platform, view: PromotionView, ports: Ports, hold: Hold) -> None:

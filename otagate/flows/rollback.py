@@ -113,7 +113,7 @@ def _way(status: Status, override: str) -> Way:
         raise Refused(
             f"{view.intent.kind} {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}",
             code="unfinished",
-            hint="otagate recover finishes or undoes it; traffic has not been turned by it",
+            hint="otagate recover finishes or undoes it, then otagate rollback",
         )
     if status.disagreements:
         raise Alarm(

@@ -60,6 +60,8 @@ def test_a_stranded_promotion_is_tried_again() -> None:
     done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert done.after is not None
     assert done.after.view.phase is Phase.ROLLED_BACK
+    assert done.incident is not None
+    assert done.incident.promotion == done.after.view.intent.promotion
 
 
 def test_what_somebody_else_finished_meanwhile_is_not_removed_again() -> None:
