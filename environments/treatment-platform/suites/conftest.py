@@ -87,22 +87,30 @@ class Dicom:
     def __init__(self, host: str, called: str, port: int = DICOM_PORT) -> None:
         self.address, self.called = (host, port), called
 
-    def associate(self, calling: str = "OTAGATE", contexts: Sequence[str] = (VERIFICATION, *STORED)) -> Association:
+    def associate(
+        self,
+        calling: str = "OTAGATE",
+        contexts: Sequence[str] = (VERIFICATION, *STORED),
+        syntax: str = ExplicitVRLittleEndian,
+    ) -> Association:
         """May come back rejected or aborted; see its flags. Ends within 5 s."""
         entity = AE(ae_title=calling)
         entity.connection_timeout, entity.acse_timeout = 3.0, 5.0
         entity.dimse_timeout = entity.network_timeout = 30.0
         for sop_class in contexts:
-            entity.add_requested_context(sop_class, ExplicitVRLittleEndian)
+            entity.add_requested_context(sop_class, syntax)
         fetched = [build_role(sop_class, scp_role=True) for sop_class in STORED] if GET in contexts else []
         opened: list[Any] = [(evt.EVT_CONN_OPEN, _send_at_once)]
         return entity.associate(*self.address, ae_title=self.called, max_pdu=0, evt_handlers=opened, ext_neg=fetched)
 
     @contextmanager
     def association(
-        self, calling: str = "OTAGATE", contexts: Sequence[str] = (VERIFICATION, *STORED)
+        self,
+        calling: str = "OTAGATE",
+        contexts: Sequence[str] = (VERIFICATION, *STORED),
+        syntax: str = ExplicitVRLittleEndian,
     ) -> Iterator[Association]:
-        found = self.associate(calling, contexts=contexts)
+        found = self.associate(calling, contexts=contexts, syntax=syntax)
         assert found.is_established, f"{calling} was not let in by {self.called}"
         try:
             yield found
@@ -110,9 +118,11 @@ class Dicom:
             if found.is_established:
                 found.release()
 
-    def store(self, files: Sequence[Path], calling: str = "SCANNER") -> list[int | None]:
-        """Sends the files' own bytes over one association; the DIMSE code of each, None where no answer came."""
-        with self.association(calling, STORED) as found:
+    def store(
+        self, files: Sequence[Path], calling: str = "SCANNER", syntax: str = ExplicitVRLittleEndian
+    ) -> list[int | None]:
+        """Sends the files' own bytes, written in `syntax`, over one association; the DIMSE code of each, or None."""
+        with self.association(calling, STORED, syntax) as found:
             return [found.send_c_store(file).get("Status") for file in files]
 
     def find(self, level: str, calling: str = "PLANNER", **keys: str) -> list[Dataset]:

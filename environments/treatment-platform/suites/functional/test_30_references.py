@@ -1,0 +1,95 @@
+"""Every object refers to what it was made from, and to nothing that is not there."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pydicom
+import pytest
+from bench import STUDIES, Bench
+from conftest import DicomWeb
+from pydicom import Dataset
+
+pytest_plugins = ["bench"]
+pytestmark = [pytest.mark.requirement("references"), pytest.mark.risk("a plan that belongs to something else")]
+
+SOFTWARE = 0  # which value of SoftwareVersions is the build
+
+
+@pytest.fixture
+def plan(bench: Bench) -> Dataset:
+    """The build's own plan, as the archive has it."""
+    return pydicom.dcmread(BytesIO(bench.own().plan))
+
+
+@pytest.fixture
+def dose(bench: Bench) -> Dataset:
+    return pydicom.dcmread(BytesIO(bench.own().dose))
+
+
+@pytest.fixture
+def scan(bench: Bench) -> Dataset:
+    return pydicom.dcmread(bench.own().study.slices[0], stop_before_pixels=True)
+
+
+def test_the_plan_refers_to_the_structures_it_was_made_on(bench: Bench, plan: Dataset) -> None:
+    referred = [str(one.ReferencedSOPInstanceUID) for one in plan.ReferencedStructureSetSequence]
+    wanted = bench.own().study.structure_set
+    assert referred == [wanted], f"RTPLAN refers to structure set {referred}, made on {wanted}"
+
+
+def test_the_dose_refers_to_its_plan(bench: Bench, plan: Dataset, dose: Dataset) -> None:
+    referred = [str(one.ReferencedSOPInstanceUID) for one in dose.ReferencedRTPlanSequence]
+    assert referred == [str(plan.SOPInstanceUID)] == [bench.own().answer["plan"]]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_dose_of_a_frozen_plan_refers_to_that_plan(bench: Bench, name: str) -> None:
+    one = bench.frozen(name)
+    referred = [str(found.ReferencedSOPInstanceUID) for found in one.candidate.head.ReferencedRTPlanSequence]
+    assert referred == [one.study.plan_uid]
+    assert one.candidate.head.StudyInstanceUID == one.study.study
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "PatientName", "StudyInstanceUID", "FrameOfReferenceUID"])
+def test_plan_and_dose_are_of_one_patient_study_and_frame(
+    scan: Dataset, plan: Dataset, dose: Dataset, keyword: str
+) -> None:
+    wanted = scan[keyword].value
+    assert wanted
+    assert {"plan": plan[keyword].value, "dose": dose[keyword].value} == {"plan": wanted, "dose": wanted}
+
+
+@pytest.mark.parametrize("which", ["plan", "dose"])
+def test_nothing_refers_to_what_the_archive_has_not(
+    archive: DicomWeb, which: str, request: pytest.FixtureRequest
+) -> None:
+    """Each object referred to, in any depth of sequences, is in the archive, once."""
+    read: Dataset = request.getfixturevalue(which)
+    referred = sorted(set(references(read)))
+    assert referred, "control: there is a reference to follow"
+    lost = [uid for uid in referred if len(archive.search("/instances", SOPInstanceUID=uid)) != 1]
+    assert not lost, f"{which} refers to {', '.join(lost)}: not in the archive"
+
+
+def test_what_is_written_bears_the_build_that_wrote_it(otagate: Any, plan: Dataset, dose: Dataset) -> None:
+    build = otagate.candidate.build("dose-engine").removeprefix("sha256:")
+    for read in (plan, dose):
+        assert read.SoftwareVersions[SOFTWARE] == build
+
+
+def test_nothing_is_written_under_a_uid_that_is_there(bench: Bench, plan: Dataset, dose: Dataset) -> None:
+    known = {bench.own().study.plan_uid, bench.own().study.structure_set}
+    fresh = {str(plan.SOPInstanceUID), str(dose.SOPInstanceUID)}
+    assert len(fresh) == 2
+    assert not fresh & known
+    assert plan.SeriesInstanceUID != dose.SeriesInstanceUID
+
+
+def references(dataset: Dataset) -> Iterator[str]:
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from references(item)
+        elif element.keyword == "ReferencedSOPInstanceUID":
+            yield str(element.value)
