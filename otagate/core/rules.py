@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from otagate.core.metric import Metric, reduced, usable
-from otagate.core.policy import AnyRule, CasesRule, CrashRule, Direction, DriftRule, MetricRule, Policy
+from otagate.core.metric import BOUNDED_FROM, Interval, Metric, paired_ratio, reduced, usable
+from otagate.core.policy import AnyRule, CasesRule, CrashRule, Direction, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.record import Record
 from otagate.core.suite import Case, Crash, Outcome, SuiteReport
 from otagate.core.text import counted, first_few, printable
@@ -167,6 +167,8 @@ def _against_baseline(rule: MetricRule, metric: Metric, value: float) -> Finding
     if base == 0:
         message = f"the baseline's {_named(rule, metric)} is 0: nothing can be compared with it"
         return _unknown(rule, Reason.BASELINE_ABSENT, message)
+    if _bounded(rule, metric):
+        return _pair_by_pair(rule, metric)
     ratio = _ratio(metric.direction, value, base)
     if ratio <= rule.ratio:
         return None
@@ -175,6 +177,35 @@ def _against_baseline(rule: MetricRule, metric: Metric, value: float) -> Finding
         f"{_number(base, metric)}, at most {rule.ratio:g} times allowed"
     )
     return _finding(rule, Mark.FAIL, Reason.RATIO_EXCEEDED, message, (), (ratio, rule.ratio, "×"))
+
+
+def _bounded(rule: MetricRule, metric: Metric) -> bool:
+    """Whether there are pairs enough to bound the median of their ratios."""
+    return rule.statistic is Statistic.P50 and min(len(metric.candidate), len(metric.baseline)) >= BOUNDED_FROM
+
+
+def _pair_by_pair(rule: MetricRule, metric: Metric) -> Finding | None:
+    """Medians are compared pair by pair, and held or missed only where the whole interval is on one side of the ratio:
+    noise can make a slow build look like its baseline, and an honest one look slow."""
+    limit = rule.ratio or math.nan
+    if len(metric.candidate) != len(metric.baseline):
+        sides = f"{len(metric.candidate)} samples on the candidate, {len(metric.baseline)} on the baseline"
+        return _unknown(rule, Reason.BASELINE_ABSENT, f"{sides} of {printable(rule.metric)}: these are not pairs")
+    found = paired_ratio(metric)
+    measured = (found.middle, limit, "×")
+    if found.high <= limit:
+        return None
+    message = (
+        f"{_named(rule, metric)} is {found.middle:.4g} times worse than the baseline's, pair by pair "
+        f"({_span(found)}), at most {limit:g} times allowed"
+    )
+    if found.low > limit:
+        return _finding(rule, Mark.FAIL, Reason.RATIO_EXCEEDED, message, (), measured)
+    return _unknown(rule, Reason.TOO_NOISY, f"{message}: the interval reaches across the limit", (), measured)
+
+
+def _span(found: Interval) -> str:
+    return f"90 % interval {found.low:.3g} to {found.high:.3g}"
 
 
 def _bounds(rule: MetricRule, metric: Metric) -> tuple[tuple[str, float], ...]:
@@ -200,8 +231,11 @@ def _metric_held(rule: MetricRule, metric: Metric) -> Finding:
     size = (value, rule.limit, metric.unit)
     if rule.ratio is not None:
         base = reduced(metric.baseline, rule.statistic)
-        ratio = _ratio(metric.direction, value, base)
-        message += f", {ratio:.3g} times the baseline's {_number(base, metric)}"
+        ratio, told = _ratio(metric.direction, value, base), ""
+        if _bounded(rule, metric):
+            found = paired_ratio(metric)
+            ratio, told = found.middle, f" pair by pair ({_span(found)})"
+        message += f", {ratio:.3g} times the baseline's {_number(base, metric)}{told}"
         size = size if rule.limit is not None else (ratio, rule.ratio, "×")
     return _finding(rule, Mark.PASS, Reason.HELD, message, (), size)
 

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     BASELINE_ABSENT = "baseline-absent"
     LIMIT_EXCEEDED = "limit-exceeded"
     RATIO_EXCEEDED = "ratio-exceeded"
+    TOO_NOISY = "too-noisy"
     NO_LIMIT = "no-limit"
     CRASHED = "crashed"
     CRASHES_UNWATCHED = "crashes-unwatched"

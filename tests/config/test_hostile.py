@@ -29,10 +29,10 @@ def test_a_hostile_file_is_refused_with_its_place_and_a_hint(
 ) -> None:
     folder = small_in(tmp_path, **{path.stem.partition("-")[0]: path.read_bytes()})
     monkeypatch.chdir(folder)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ConfigError) as caught:
         load(folder)
-    assert time.monotonic() - began < LONGEST
+    assert time.process_time() - began < LONGEST
     assert caught.value.exit is Exit.USAGE
     assert [str(problem) for problem in caught.value.problems] == expected()[path.stem]
     assert all(problem.at and problem.hint for problem in caught.value.problems)
@@ -127,9 +127,9 @@ def test_the_slowest_file_that_is_read_at_all_is_read_in_time(tmp_path: Path) ->
     ]
     for number, piece in enumerate(slow):
         folder = small_in(tmp_path / str(number), compose=piece * (MOST_BYTES // len(piece)))
-        began = time.monotonic()
+        began = time.process_time()
         assert problems_of(folder)
-        assert time.monotonic() - began < LONGEST
+        assert time.process_time() - began < LONGEST
 
 
 def test_a_platform_without_anything_to_promote_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ NUMBERS: Mapping[str, tuple[str, Any]] = {
     "slower than the baseline by more than the ratio": ("latency", (1.525, 1.5, "×")),
     "a ratio alone needs no limit": ("latency", (41.5 / 40.5, 1.5, "×")),
     "no throughput at all, beside a baseline": ("throughput", (None, 2, "×")),
+    "noise that reaches across the ratio": ("latency", (1.0, 1.5, "×")),
     "too few samples": ("latency", (3, 4, "samples")),
     "fewer cases than the minimum": ("technical", (2, 3, "cases")),
     "more cases skipped than allowed": ("technical", (2, 1, "cases")),
