@@ -85,7 +85,7 @@ class Book:
         return view
 
     def new_epoch(self) -> int:
-        """The next one; it counts as given out once it is written."""
+        """The next one; it counts as given out once it is written: ask and write under `locked`."""
         return self._account.epoch + 1
 
     def events(self, promotion: str, since: int) -> tuple[tuple[int, StewardEvent], ...]:

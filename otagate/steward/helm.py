@@ -180,11 +180,12 @@ class Helm:
             self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
 
     def _set(self, came: Colour | None, to: Colour) -> None:
-        epoch = self.book.new_epoch()
         before = self.map_file.read() if came is not None else None
-        if before is not None and before[1] >= epoch:
-            raise Refused(f"the map file has epoch {before[1]}; {epoch} is not newer")
-        self.book.turn(came, to, epoch, Stage.INTENT)
+        with self.book.locked():  # a lease taken meanwhile gives out an epoch as well
+            epoch = self.book.new_epoch()
+            if before is not None and before[1] >= epoch:
+                raise Refused(f"the map file has epoch {before[1]}; {epoch} is not newer")
+            self.book.turn(came, to, epoch, Stage.INTENT)
         self.map_file.write(to, epoch)
         self.book.turn(came, to, epoch, Stage.WRITTEN)
         no = self._run_time(came, to, epoch)

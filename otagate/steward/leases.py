@@ -29,7 +29,8 @@ class Leases:
                 self._changed.wait(min(left, 0.5))
             if gone():
                 raise Busy("the one who asked is gone")
-            entry = self._book.write("lease", epoch=self._book.new_epoch(), claim=claim)
+            with self._book.locked():  # a turn of the switch gives out epochs as well
+                entry = self._book.write("lease", epoch=self._book.new_epoch(), claim=claim)
             holder = Holder(claim, entry.at, int(entry.body["epoch"]))
             self._held[claim.scope] = holder
             return holder
