@@ -238,7 +238,8 @@ class Store(Protocol):
     def save_run(self, run: StoredRun) -> None: ...
 
     def run(self, platform: str, run: str) -> StoredRun:
-        """By id or unique beginning; "" means the newest. UsageError if there is none."""
+        """By id or unique beginning; "" means the newest. UsageError if there is none, Alarm (code "record-altered")
+        if what is kept of it does not belong together."""
 
     def runs(self, platform: str) -> tuple[str, ...]:
         """Ids, newest first."""

@@ -7,7 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otagate.adapters.migrations.rows import column, dumped, loaded, part_rows, promotion_row, run_row
+from otagate.adapters.migrations.rows import (
+    checked_run,
+    column,
+    dumped,
+    loaded,
+    part_rows,
+    promotion_row,
+    run_row,
+)
+from otagate.core.canonical import digest_of_bytes
 from otagate.core.errors import Fault, StoreFault, UsageError
 from otagate.core.judge import Decision
 from otagate.core.record import PromotionRecord
@@ -40,6 +49,7 @@ class SqlStore:
         from otagate.adapters.migrations import tables
 
         header, body = run.header, dumped(run)
+        bodied = {"body": body, "digest": digest_of_bytes(body.encode())}
         with self._connection(writes=True) as connection:
             row = {"platform": column(header.platform), "run": column(header.run)}
             known = connection.scalar(tables.runs.select().filter_by(**row).with_only_columns(tables.runs.c.body))
@@ -51,14 +61,14 @@ class SqlStore:
                     code="run-exists",
                     hint=f"otagate verdict {header.run} shows what is recorded",
                 )
-            insert = tables.runs.insert().values(row | run_row(run) | {"body": body})
+            insert = tables.runs.insert().values(row | run_row(run) | bodied)
             of_run = {"run_seq": connection.scalar(insert.returning(tables.runs.c.seq))}
             for table, rows in part_rows(run).items():
                 if rows:
                     connection.execute(tables.metadata.tables[table].insert(), [of_run | part for part in rows])
 
     def run(self, platform: str, run: str) -> StoredRun:
-        """By id or unique beginning; "" means the newest."""
+        """By id or unique beginning; "" means the newest. Alarm over a record that is not what was recorded."""
         known = self.runs(platform)
         if run in known:
             return self._load(platform, run)
@@ -83,17 +93,17 @@ class SqlStore:
             return tuple(connection.scalars(of_platform.with_only_columns(runs.c.run)))
 
     def latest(self, platform: str, release: str) -> tuple[str, Decision] | None:
-        """The newest run of a release that was conclusive."""
+        """The newest run of a release that was conclusive, as its checked record has it. Alarm like `run`."""
         from otagate.adapters.migrations.tables import runs
 
-        decided = runs.c.decision.in_([Decision.APPROVE.value, Decision.REFUSE.value])
-        of_release = runs.select().where(
-            runs.c.platform == column(platform), runs.c.release == column(release), decided
-        )
-        newest = of_release.order_by(runs.c.seq.desc()).limit(1).with_only_columns(runs.c.run, runs.c.decision)
+        of_release = runs.select().where(runs.c.platform == column(platform), runs.c.release == column(release))
+        newest_first = of_release.order_by(runs.c.seq.desc()).with_only_columns(runs.c.run)
         with self._connection(writes=False) as connection:
-            row = connection.execute(newest).first()
-        return None if row is None else (str(row[0]), Decision(row[1]))
+            names = tuple(connection.scalars(newest_first))
+        for name in names:
+            if (decision := self._load(platform, name).verdict.decision) is not Decision.INCONCLUSIVE:
+                return name, decision
+        return None
 
     def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         """Record a promotion as last told; a later telling takes its place."""
@@ -119,7 +129,7 @@ class SqlStore:
 
         with self._connection(writes=False) as connection:
             one = runs.select().where(runs.c.platform == column(platform), runs.c.run == run)
-            return loaded(StoredRun, f"run {run}", connection.scalar(one.with_only_columns(runs.c.body)))
+            return checked_run(connection.execute(one).one()._asdict())
 
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator["Connection"]:

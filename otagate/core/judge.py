@@ -1,8 +1,9 @@
 """The verdict: pure, and it says why. Pass needs positive evidence; everything else is fail or unknown."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import assert_never
+from dataclasses import astuple, replace
+from itertools import zip_longest
+from typing import Any, assert_never
 
 from otagate.core.impact import Impact
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy
@@ -22,7 +23,7 @@ from otagate.core.suite import Outcome
 from otagate.core.text import counted, first_few, printable
 from otagate.core.verdict import Decision, Finding, Mark, Reason, Verdict
 
-__all__ = ["Decision", "Finding", "Mark", "Reason", "Verdict", "decision_of", "judge"]
+__all__ = ["Decision", "Finding", "Mark", "Reason", "Verdict", "contradiction", "decision_of", "judge"]
 
 # Under these names stand the findings that answer for what no rule covers.
 POLICY, RUN = "policy", "run"
@@ -45,6 +46,25 @@ def decision_of(findings: Sequence[Finding]) -> Decision:
     if Mark.FAIL in marks:
         return Decision.REFUSE
     return Decision.APPROVE if marks == {Mark.PASS} else Decision.INCONCLUSIVE
+
+
+def contradiction(policy: Policy, record: Record, verdict: Verdict) -> str:
+    """Where a verdict is not what `record` comes to under `policy`; "" if it is just that."""
+    again = judge(policy, record)
+    if again.decision is not verdict.decision:
+        return f"its record comes to {again.decision}, not to {verdict.decision}"
+    for new, old in zip_longest(again.findings, verdict.findings):
+        if new is None or old is None or _comparable(astuple(new)) != _comparable(astuple(old)):
+            name = printable((new or old).rule)
+            return f"the finding of {name} is not what its record comes to"
+    return ""
+
+
+def _comparable(value: Any) -> Any:
+    """With NaN, which equals nothing, as a word."""
+    if isinstance(value, tuple):
+        return tuple(_comparable(item) for item in value)
+    return "nan" if value != value else value
 
 
 def _guarded(rule: AnyRule, policy: Policy, record: Record) -> Finding:

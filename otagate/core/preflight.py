@@ -8,6 +8,9 @@ from otagate.core.judge import Decision
 from otagate.core.policy import Policy
 from otagate.core.schema import INCOMPATIBLE
 
+RECORD = "record-altered"
+TEST_AGAIN = "otagate test again, then promote the new run"
+
 
 @dataclass(frozen=True)
 class Objection:
@@ -25,6 +28,7 @@ class Judged:
 
     run: str
     decision: Decision
+    ended: float
     expires: float
     release: str
     policy: str
@@ -45,61 +49,76 @@ class Now:
     clocks: Mapping[str, float | None]
     held: str = ""  # why this very release may not be promoted: it was rolled back, and its incident is open
     unreadable: tuple[str, ...] = ()  # what one of both releases writes and the other cannot read
+    contradiction: str = ""  # where the verdict is not what its record comes to, judged again by the policy as it is
     refused_since: str = ""  # a run that refused this very release, and that no approving one has followed
 
 
 def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...]:
     """Every condition that does not hold, worst first; empty means go on."""
-    test_again = "otagate test again, then promote the new run"
-    found: list[Objection] = []
     already_live = judged.release == now.live_release
+    found: list[Objection] = []
     # Where it is live already, its own promotion is what changed production.
     if judged.production != now.production and not already_live:
-        found.append(
-            Objection(
-                "production-changed",
-                f"production has changed since run {judged.run}: its verdict is void",
-                test_again,
-                alarm=True,
-            )
-        )
-    if judged.decision is not Decision.APPROVE:
-        found.append(
-            Objection(
-                "not-approved",
-                f"run {judged.run} ended {judged.decision}, not approve",
-                f"otagate verdict {judged.run}",
-            )
-        )
-    if now.refused_since:
-        found.append(
-            Objection(
-                "withdrawn",
-                f"run {now.refused_since} refused this very release: the approval of {judged.run} is withdrawn",
-                f"otagate verdict {now.refused_since}",
-            )
-        )
-    if now.held:
-        found.append(Objection(HELD, now.held, HELD_HINT))
-    if now.unreadable:
-        found.append(
-            Objection(
-                INCOMPATIBLE,
-                f"there would be no way on or no way back: {'; '.join(now.unreadable)}",
-                "first promote a release that reads both labels and writes the old one",
-            )
-        )
-    if now.at >= judged.expires:
-        late = now.at - judged.expires
-        found.append(Objection("expired", f"the verdict of run {judged.run} expired {late:.0f} s ago", test_again))
-    changed = [name for name, a, b in _digests(judged, now) if a != b]
-    if changed:
-        found.append(
-            Objection("changed", f"changed since run {judged.run}: {', '.join(changed)}", test_again),
-        )
+        message = f"production has changed since run {judged.run}: its verdict is void"
+        found.append(Objection("production-changed", message, TEST_AGAIN, alarm=True))
+    found += _record(policy, judged, now)
+    found += _verdict(judged, now)
+    found += _release(now)
+    found += _time(judged, now)
     if already_live:
         found.append(Objection("already-live", "this very release is live already", "nothing needs to be done"))
     return (*found, *_demanded(policy), *_clocks(policy, now.clocks))
+
+
+def _record(policy: Policy, judged: Judged, now: Now) -> list[Objection]:
+    """What shows that the stored record is not what the gate recorded. It is evidence, not proof: nobody signed it."""
+    wrong: list[str] = []
+    # Under another policy it would come to something else by rights, and that is objected as a change.
+    if now.contradiction and judged.policy == now.policy:
+        wrong.append(now.contradiction)
+    if not judged.expires <= judged.ended + policy.max_age and judged.policy == now.policy:
+        wrong.append(f"its verdict would hold longer than the policy's {policy.max_age:g} s")
+    if not judged.ended <= now.at + policy.clock_skew:
+        wrong.append("it ends in the future")
+    message = f"the record of run {judged.run} contradicts itself: {'; '.join(wrong)}"
+    return [Objection(RECORD, message, "find out who changed the store; then otagate test again", alarm=True)] * bool(
+        wrong
+    )
+
+
+def _verdict(judged: Judged, now: Now) -> list[Objection]:
+    found: list[Objection] = []
+    if judged.decision is not Decision.APPROVE:
+        message = f"run {judged.run} ended {judged.decision}, not approve"
+        found.append(Objection("not-approved", message, f"otagate verdict {judged.run}"))
+    if now.refused_since:
+        message = f"run {now.refused_since} refused this very release: the approval of {judged.run} is withdrawn"
+        found.append(Objection("withdrawn", message, f"otagate verdict {now.refused_since}"))
+    return found
+
+
+def _release(now: Now) -> list[Objection]:
+    found: list[Objection] = []
+    if now.held:
+        found.append(Objection(HELD, now.held, HELD_HINT))
+    if now.unreadable:
+        message = f"there would be no way on or no way back: {'; '.join(now.unreadable)}"
+        hint = "first promote a release that reads both labels and writes the old one"
+        found.append(Objection(INCOMPATIBLE, message, hint))
+    return found
+
+
+def _time(judged: Judged, now: Now) -> list[Objection]:
+    """What has passed or changed since the verdict."""
+    found: list[Objection] = []
+    if not now.at < judged.expires:
+        late = now.at - judged.expires
+        found.append(Objection("expired", f"the verdict of run {judged.run} expired {late:.0f} s ago", TEST_AGAIN))
+    changed = [name for name, a, b in _digests(judged, now) if a != b]
+    if changed:
+        message = f"changed since run {judged.run}: {', '.join(changed)}"
+        found.append(Objection("changed", message, TEST_AGAIN))
+    return found
 
 
 def _digests(judged: Judged, now: Now) -> list[tuple[str, str, str]]:

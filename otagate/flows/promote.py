@@ -12,7 +12,7 @@ from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Fault, Refused, UsageError
 from otagate.core.incident import Incident, held, held_message
-from otagate.core.judge import Decision
+from otagate.core.judge import Decision, contradiction
 from otagate.core.mirror import production_digest
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform
@@ -87,21 +87,36 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
 
 def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objection, ...]:
     """Preflight's conditions on what is the case now."""
-    header, production = candidate.stored.header, candidate.production
-    at = ports.clock.now()
-    judged = Judged(
+    departures = tuple(
+        Objection(
+            "drift", f"production departs from its definition: {d.service} {d.field}", "otagate status", alarm=True
+        )
+        for d in candidate.production.departures
+    )
+    judged, now = _judged(candidate.stored), _now(platform, candidate, ports)
+    return (*departures, *objections(platform.policy, judged, now))
+
+
+def _judged(stored: StoredRun) -> Judged:
+    header = stored.header
+    return Judged(
         run=header.run,
-        decision=candidate.stored.verdict.decision,
-        expires=candidate.stored.expires,
+        decision=stored.verdict.decision,
+        ended=stored.ended,
+        expires=stored.expires,
         release=header.release,
         policy=header.policy_digest,
         suites=header.suite_digests,
         production=header.production_digest,
     )
+
+
+def _now(platform: Platform, candidate: Candidate, ports: Ports) -> Now:
+    production, stored = candidate.production, candidate.stored
     incident = held(production.status.incidents, candidate.release.digest)
-    withdrawn = ports.store.latest(platform.name, header.release)
-    now = Now(
-        at=at,
+    withdrawn = ports.store.latest(platform.name, candidate.release.digest)
+    return Now(
+        at=ports.clock.now(),
         release=candidate.release.digest,
         policy=policy_digest(platform),
         suites=suite_digests(platform, ports),
@@ -110,15 +125,9 @@ def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objec
         clocks=_clocks(ports),
         held=held_message(incident) if incident else "",
         unreadable=_unreadable(platform, production),
+        contradiction=contradiction(platform.policy, stored.record, stored.verdict),
         refused_since=withdrawn[0] if withdrawn and withdrawn[1] is Decision.REFUSE else "",
     )
-    departures = tuple(
-        Objection(
-            "drift", f"production departs from its definition: {d.service} {d.field}", "otagate status", alarm=True
-        )
-        for d in production.departures
-    )
-    return (*departures, *objections(platform.policy, judged, now))
 
 
 def _unreadable(platform: Platform, production: Production) -> tuple[str, ...]:

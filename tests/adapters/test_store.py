@@ -18,10 +18,11 @@ from sqlalchemy import create_engine, event
 from otagate.adapters import store as adapter
 from otagate.adapters.migrations.tables import HEAD, metadata
 from otagate.adapters.store import SqlStore, sqlite_url
-from otagate.core.errors import Exit, StoreFault, UsageError
+from otagate.core.errors import Alarm, Exit, StoreFault, UsageError
+from otagate.core.judge import contradiction
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
-from tests.samples import promotion, stored
+from tests.samples import POLICY, promotion, stored
 
 
 @pytest.fixture
@@ -243,6 +244,41 @@ def test_a_record_that_is_not_whole_is_a_fault(file: Path, body: str) -> None:
     with pytest.raises(StoreFault) as caught:
         store.run("hello", "")
     assert caught.value.code == "store-corrupt"
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ('UPDATE runs SET body = replace(body, \'"by": "ada"\', ?)', '"by": "eve"'),
+        ("UPDATE runs SET digest = ?", ""),
+        ("UPDATE runs SET decision = ?", "inconclusive"),
+        ("UPDATE runs SET ended = ended + ?", "1"),
+        ("UPDATE runs SET policy_digest = ?", "sha256:0"),
+    ],
+)
+def test_a_row_that_was_changed_is_an_alarm_for_whoever_asks(file: Path, statement: str, value: str) -> None:
+    store = at(file)
+    store.save_run(stored("one"))
+    kept = rows(file, "SELECT * FROM runs")
+    change(file, statement, value)
+    assert rows(file, "SELECT * FROM runs") != kept
+    for ask in (lambda: store.run("hello", "one"), lambda: store.latest("hello", stored().header.release)):
+        with pytest.raises(Alarm) as caught:
+            ask()
+        assert caught.value.code == "record-altered"
+
+
+def test_runs_of_before_their_digest_was_kept_can_still_be_read(file: Path) -> None:
+    at(file).save_run(stored("one"))
+    change(file, "ALTER TABLE runs DROP COLUMN digest")
+    change(file, "UPDATE alembic_version SET version_num = '0001'")
+    assert at(file).run("hello", "one").header.run == "one"
+
+
+def test_a_stored_verdict_is_still_what_its_record_comes_to(file: Path) -> None:
+    at(file).save_run(stored("one"))
+    back = at(file).run("hello", "one")
+    assert contradiction(POLICY, back.record, back.verdict) == ""
 
 
 def test_a_newer_schema_is_a_fault_and_is_left_alone(file: Path) -> None:

@@ -5,9 +5,9 @@ import pytest
 
 from otagate.core.judge import Decision
 from otagate.core.policy import Policy
-from otagate.core.preflight import Judged, Now, objections
+from otagate.core.preflight import RECORD, Judged, Now, objections
 
-JUDGED = Judged("r1", Decision.APPROVE, 1000.0, "rel", "pol", {"technical": "t"}, "prod")
+JUDGED = Judged("r1", Decision.APPROVE, 990.0, 1000.0, "rel", "pol", {"technical": "t"}, "prod")
 NOW = Now(999.0, "rel", "pol", {"technical": "t"}, "prod", "live", {"steward": 0.5})
 
 
@@ -25,6 +25,10 @@ def test_nothing_is_objected_when_every_condition_holds() -> None:
         ({"decision": Decision.REFUSE}, {}, "not-approved"),
         ({"decision": Decision.INCONCLUSIVE}, {}, "not-approved"),
         ({}, {"at": 1000.0}, "expired"),
+        ({"ended": 990.0, "expires": 990.0 + 24 * 3600.0 + 1}, {}, RECORD),
+        ({"expires": math.inf}, {}, RECORD),
+        ({"ended": 1002.0, "expires": 1003.0}, {}, RECORD),
+        ({}, {"contradiction": "its record comes to refuse, not to approve"}, RECORD),
         ({}, {"release": "other"}, "changed"),
         ({}, {"policy": "other"}, "changed"),
         ({}, {"suites": {"technical": "other"}}, "changed"),
@@ -56,6 +60,10 @@ def test_what_the_policy_demands_and_nothing_shows_is_no_pass(policy: Policy, co
 
 def test_a_release_that_is_live_already_is_told_as_that_and_not_as_a_changed_production() -> None:
     assert codes(now=replace(NOW, live_release="rel", production="changed by its own promotion")) == ["already-live"]
+
+
+def test_what_another_policy_would_come_to_is_a_change_and_no_altered_record() -> None:
+    assert codes(now=replace(NOW, policy="other", contradiction="it comes to refuse")) == ["changed"]
 
 
 def test_only_a_changed_production_is_an_alarm() -> None:

@@ -1,5 +1,6 @@
 """Promotions over the fakes, and what is left when the command dies at any call of any port."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -7,11 +8,13 @@ import pytest
 from otagate.core.cloud import Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
-from otagate.core.judge import Decision, Verdict
+from otagate.core.judge import Mark
 from otagate.core.promotion import Event, Phase
+from otagate.core.record import Record
 from otagate.core.schema import Schema
 from otagate.flows import gate, incidents, promote, recover, rollback
-from tests.flows.scene import CLAIM, MIRROR, Scene, raised
+from otagate.ports import StoredRun
+from tests.flows.scene import CLAIM, MIRROR, Scene, cases, raised
 
 WEB_1 = "p-blue-web"
 
@@ -71,10 +74,37 @@ def refusal(scene: Scene, run: str) -> list[str]:
 
 
 def test_a_verdict_that_is_not_approve_is_not_promoted() -> None:
+    scene = raised()
+    scene.suites.results = {"technical": replace(cases(), metrics={})}
+    assert refusal(scene, judged(scene, "hello/web:1.1")) == ["not-approved"]
+
+
+def failing(stored: StoredRun) -> StoredRun:
+    """Every finding fails, and the decision is left as it was."""
+    findings = tuple(replace(f, mark=Mark.FAIL) for f in stored.verdict.findings)
+    return replace(stored, verdict=replace(stored.verdict, findings=findings))
+
+
+ALTERED: list[Callable[[StoredRun], StoredRun]] = [
+    failing,
+    lambda stored: replace(stored, record=Record({}, {}, None, None)),
+    lambda stored: replace(stored, record=replace(stored.record, faults=("the engine went away",))),
+    lambda stored: replace(stored, record=replace(stored.record, crashes=None)),
+    lambda stored: replace(stored, verdict=replace(stored.verdict, findings=stored.verdict.findings[1:])),
+    lambda stored: replace(stored, expires=4e9),
+    lambda stored: replace(stored, ended=4e9 - 60, expires=4e9),
+]
+
+
+@pytest.mark.parametrize("alter", ALTERED)
+def test_a_record_that_does_not_come_to_its_verdict_is_an_alarm_and_not_promoted(
+    alter: Callable[[StoredRun], StoredRun],
+) -> None:
     scene, run = proven()
-    stored = scene.store.saved["p"][run]
-    scene.store.saved["p"][run] = replace(stored, verdict=Verdict(Decision.INCONCLUSIVE))
-    assert refusal(scene, run) == ["not-approved"]
+    scene.store.saved["p"][run] = alter(scene.store.saved["p"][run])
+    attempt = go(scene, run)
+    assert [(o.code, o.alarm) for o in attempt.objections] == [("record-altered", True)]
+    assert (attempt.record.view.phase, live(scene)) == (Phase.ABANDONED, Colour.BLUE)
 
 
 def test_an_old_verdict_is_not_promoted() -> None:

@@ -2,10 +2,12 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from otagate.core.build import Build
-from otagate.core.errors import StoreFault
+from otagate.core.canonical import digest_of_bytes
+from otagate.core.errors import Alarm, StoreFault
 from otagate.core.judge import Finding
 from otagate.core.metric import Metric
 from otagate.core.record import PromotionRecord
@@ -62,6 +64,26 @@ def run_row(run: StoredRun) -> dict[str, Any]:
         "expires": run.expires,
         "by": column(header.by),
     }
+
+
+def checked_run(row: Mapping[str, Any]) -> StoredRun:
+    """The run of a row of `runs`. Alarm if body, digest and the other columns do not belong together."""
+    name = str(row["run"])
+    run = loaded(StoredRun, f"run {name}", row["body"])
+    if digest_of_bytes(row["body"].encode()) != row["digest"]:
+        raise _altered(name, "its digest is that of another")
+    told = run_row(run) | {"platform": column(run.header.platform), "run": column(run.header.run)}
+    if wrong := [key for key, value in told.items() if row[key] != value]:
+        raise _altered(name, f"its row says otherwise of {', '.join(wrong)}")
+    return run
+
+
+def _altered(run: str, why: str) -> Alarm:
+    return Alarm(
+        f"the record of run {run} is not what was recorded: {why}",
+        code="record-altered",
+        hint="find out who changed the store; restore it from a backup, or run the gate again",
+    )
 
 
 def part_rows(run: StoredRun) -> dict[str, list[dict[str, Any]]]:

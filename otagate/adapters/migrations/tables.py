@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 metadata = sa.MetaData()
 
 
@@ -15,7 +15,8 @@ def _of_run() -> tuple[sa.Column[int], ...]:
 
 
 # What was judged. `seq` is the order of recording: the newest run is the last one recorded, whatever clocks said.
-# Times in seconds since the epoch; `body` is the whole StoredRun as JSON and alone is read back.
+# Times in seconds since the epoch; `body` is the whole StoredRun as JSON and alone is read back; `digest` is the
+# body's and shows that one of both was changed alone. It is no signature: whoever writes the store can write both.
 runs = sa.Table(
     "runs",
     metadata,
@@ -24,7 +25,7 @@ runs = sa.Table(
     sa.Column("started", sa.Double, nullable=False),
     sa.Column("ended", sa.Double, nullable=False),
     sa.Column("expires", sa.Double, nullable=False),
-    *_texts("by", "body"),
+    *_texts("by", "body", "digest"),
     sa.UniqueConstraint("platform", "run"),
 )
 
