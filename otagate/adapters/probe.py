@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import requests
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from requests.adapters import HTTPAdapter
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
@@ -30,22 +32,39 @@ class Answer:
     colour: Colour | None
 
 
-def ask(door: Door, host: str, port: int, deadline: float) -> Answer:
-    """Ask `host:port` in the door's own protocol; raises ProbeFault."""
+def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool = False) -> Answer:
+    """Ask `host:port` in the door's own protocol, inside TLS if told so; raises ProbeFault."""
     match door.protocol:
         case Protocol.HTTP:
-            return _http(host, port, door.probe or "/", deadline)
+            return _http(f"http{'s' if tls else ''}://{host}:{port}{door.probe or '/'}", deadline)
         case Protocol.DICOM:
-            return _dicom(host, port, door.called_ae, deadline)
+            return _dicom(host, port, door.called_ae, deadline, _unnamed() if tls else None)
         case Protocol.TCP:
             return _tcp(host, port, deadline)
 
 
-def _http(host: str, port: int, path: str, deadline: float) -> Answer:
+def _unnamed() -> ssl.SSLContext:
+    """TLS without a look at the name: a certificate bears the public name, and who answers is told by build and
+    colour."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Unnamed(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=_unnamed(), assert_hostname=False)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Left to the context."""
+
+
+def _http(url: str, deadline: float) -> Answer:
     """A new connection each time, no proxy, no redirect: the answer must be this address's own."""
-    url = f"http://{host}:{port}{path}"
     with requests.Session() as session:
         session.trust_env = False
+        session.mount("https://", _Unnamed())
         try:
             with session.get(url, timeout=deadline, allow_redirects=False, stream=True) as answer:
                 code, headers = answer.status_code, answer.headers
@@ -71,13 +90,13 @@ def _taken(answer: requests.Response, deadline: float) -> bytes:
     return b"".join(parts)
 
 
-def _dicom(host: str, port: int, called: str, deadline: float) -> Answer:
+def _dicom(host: str, port: int, called: str, deadline: float, tls: ssl.SSLContext | None) -> Answer:
     """A C-ECHO; the implementation version name of the association says who answered."""
     where = f"dicom://{host}:{port}"
     entity = ApplicationEntity(ae_title=CALLING_AE)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = deadline
     entity.add_requested_context(VERIFICATION)
-    association = entity.associate(host, port, ae_title=called or "ANY-SCP")
+    association = entity.associate(host, port, ae_title=called or "ANY-SCP", tls_args=(tls, "") if tls else None)
     if not association.is_established:
         state = "rejects the association" if association.is_rejected else "does not answer"
         raise ProbeFault(f"{where} ({called}) {state}")

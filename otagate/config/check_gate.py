@@ -47,6 +47,7 @@ def _listeners(settings: SettingsFile, document: Document, compose: ComposeFile,
         place: Place = ("listeners", name)
         _behind(listener, document, compose, other, place)
         _fields(listener, document, place)
+        _tls(listener, document, place)
         try:
             host, port = host_and_port(listener.address)
             ipaddress.ip_address(host)
@@ -78,6 +79,12 @@ def _fields(listener: ListenerEntry, document: Document, place: Place) -> None:
             document.complain((*place, field), f"{field} is missing for {owner}", hint)
         if listener.protocol != owner and value is not None:
             document.complain((*place, field), f"{field} is for {owner} only", "delete the line", key=True)
+
+
+def _tls(listener: ListenerEntry, document: Document, place: Place) -> None:
+    if listener.protocol == "tcp" and listener.tls is not None and listener.tls.end is None:
+        hint = "delete the line: bytes pass a tcp listener unread anyway"
+        document.complain((*place, "tls"), "tls: pass is for http and dicom", hint, key=True)
 
 
 def _port(name: str, host: str, port: int, taken: list[tuple[str, str, int]], document: Document) -> None:

@@ -24,6 +24,7 @@ from otagate.core.platform import (
     Service,
     SuiteSpec,
     Tier,
+    Tls,
 )
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.schema import Schema
@@ -38,7 +39,7 @@ def platform_of(compose: c.ComposeFile, settings: s.SettingsFile, folder: Path, 
         services={name: _service(name, service, compose, folder) for name, service in sorted(compose.services.items())},
         listeners={name: _listener(name, entry) for name, entry in sorted(settings.listeners.items())},
         volumes=tuple(sorted(compose.volumes)),
-        secrets={name: _secret(entry) for name, entry in sorted(compose.secrets.items())},
+        secrets={name: _secret(entry) for name, entry in sorted(compose.secrets.items())} | _keys(settings),
         suites={name: _suite(name, entry, folder) for name, entry in sorted(settings.suites.items())},
         policy=_policy(settings.policy, {name: entry.minimum for name, entry in settings.suites.items()}),
         watch=WatchPolicy(**settings.watch.model_dump()),
@@ -124,7 +125,24 @@ def _listener(name: str, entry: s.ListenerEntry) -> Listener:
         probe=entry.probe or "",
         idle_timeout=IDLE[Protocol(entry.protocol)] if entry.idle is None else entry.idle,
         called_ae=entry.called_ae or "",
+        tls=Tls.NONE if entry.tls is None else Tls.PASS if entry.tls.end is None else Tls.END,
     )
+
+
+def _keys(settings: s.SettingsFile) -> dict[str, SecretSource]:
+    """What the switch ends TLS with; a point in a name keeps it apart from compose.yaml's secrets."""
+    found = {}
+    for name, entry in settings.listeners.items():
+        if entry.tls is not None and entry.tls.end is not None:
+            listener = _listener(name, entry)
+            found[listener.certificate] = _referred(entry.tls.end.certificate)
+            found[listener.key] = _referred(entry.tls.end.key)
+    return found
+
+
+def _referred(reference: str) -> SecretSource:
+    kind, _, rest = reference.partition(":")
+    return SecretSource(SecretKind.ENVIRONMENT if kind == "env" else SecretKind.FILE, rest)
 
 
 def _suite(name: str, entry: s.SuiteEntry, folder: Path) -> SuiteSpec:

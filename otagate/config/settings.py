@@ -1,8 +1,10 @@
 """otagate.yaml: what otagate itself must know of a platform."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from otagate.config.base import Environment, ImageName, Matches, Name, Section, Strict, UrlPath
 from otagate.config.tree import shown
@@ -19,6 +21,14 @@ def _people(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100:
         raise flaw(f"{shown(value)} is neither not-required nor a number of people", "write not-required, or 1 or more")
     return value
+
+
+@dataclass(frozen=True)
+class OrPass:
+    """In the JSON Schema: the word `pass` may stand for the mapping."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"const": "pass"}, handler(schema)]}
 
 
 Approvals = Annotated[
@@ -44,6 +54,42 @@ class Clouds(Strict):
     shared: CloudEntry | None = Field(default=None, description="the engine of state, switch and steward")
 
 
+@dataclass(frozen=True)
+class Unshown(Matches):
+    """Like its parent, and never repeats what does not match: it may be the secret itself."""
+
+    def check(self, value: str) -> str:
+        if not self.fits(value):
+            raise flaw(f"is not {self.words}", f"write {self.words}")
+        return value
+
+
+Reference = Annotated[
+    str, Unshown(r"file:[^\x00-\x1f]{1,1000}|env:[A-Za-z_][A-Za-z0-9_]*", "file:PATH or env:NAME", 1100)
+]
+
+
+class TlsEnd(Strict):
+    """The switch speaks TLS with clients, and plainly with the service."""
+
+    certificate: Reference = Field(description="`file:PATH` or `env:NAME`: the certificate in PEM, then its issuers")
+    key: Reference = Field(description="`file:PATH` or `env:NAME`: its private key in PEM, without a passphrase")
+
+
+class TlsEntry(Strict):
+    """Who ends TLS: the switch (`end`), or the service itself (`tls: pass`)."""
+
+    end: TlsEnd | None = Field(default=None, description="the switch ends it, with this certificate and key")
+
+
+def _tls(value: Any) -> Any:
+    if value == "pass":
+        return {}
+    if not (isinstance(value, dict) and value.get("end") is not None):
+        raise flaw(f"{shown(value)} does not say who ends TLS", "write pass, or end: {certificate: …, key: …}")
+    return value
+
+
 class ListenerEntry(Strict):
     """A front door of the platform at the switch."""
 
@@ -66,6 +112,9 @@ class ListenerEntry(Strict):
     idle: Deadline | None = Field(
         default=None,
         description="a session without traffic is closed after this; default `60s`, for dicom `4h`, for tcp `24h`",
+    )
+    tls: Annotated[TlsEntry, BeforeValidator(_tls), OrPass()] | None = Field(
+        default=None, description="`pass` (the service ends it) or a mapping; without it the listener is plain"
     )
 
 

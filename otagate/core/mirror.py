@@ -10,6 +10,7 @@ from otagate.core.canonical import digest_of, digest_of_bytes
 from otagate.core.cloud import LABEL_SERVICE, LABEL_SPEC, LABEL_TIER, Binding
 from otagate.core.container import Container, File, Stage
 from otagate.core.platform import AllowedDifference, Tier
+from otagate.core.switch import CERTIFICATES
 
 LABEL_FILES = "otagate.files"  # JSON: path → "config" or "secret", for what was put into a container before its start
 CONTAINER = "container"  # the field that stands for the whole of it: missing or too many
@@ -120,6 +121,8 @@ MIRROR_RULES = (
     MirrorRule(
         "own-map", _SWITCH, "env.OTAGATE_SWITCH_MAP", None, "*", "its map comes with it, as no steward writes it"
     ),
+    MirrorRule("own-key", _SWITCH, "env.OTAGATE_SWITCH_OWN_TLS", None, "*", "no mirror holds production's key"),
+    MirrorRule("own-key", _SWITCH, f"secret.{CERTIFICATES}/*", "*", None, "no mirror holds production's key"),
     MirrorRule("own-map", _SWITCH, "mount./run/otagate", "*", None, "its map comes with it, as no steward writes it"),
     MirrorRule("own-map", _SWITCH, "tmpfs./run/otagate", None, "*", "its map comes with it, as no steward writes it"),
 )

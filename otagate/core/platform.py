@@ -28,6 +28,14 @@ class Protocol(StrEnum):
 IDLE = {Protocol.HTTP: 60.0, Protocol.DICOM: 4 * 3600.0, Protocol.TCP: 24 * 3600.0}
 
 
+class Tls(StrEnum):
+    """What the switch does with TLS: nothing (plain), end it with its own certificate, or pass it through unread."""
+
+    NONE = "none"
+    END = "end"
+    PASS = "pass"
+
+
 @dataclass(frozen=True)
 class Healthcheck:
     """Durations in seconds."""
@@ -126,6 +134,17 @@ class Listener:
     probe: str = ""
     idle_timeout: float = 60.0
     called_ae: str = ""
+    tls: Tls = Tls.NONE
+
+    @property
+    def certificate(self) -> str:
+        """The name under which the platform's secrets hold its certificate, where the switch ends TLS."""
+        return f"listener.{self.name}.certificate"
+
+    @property
+    def key(self) -> str:
+        """The same of its private key."""
+        return f"listener.{self.name}.key"
 
 
 @dataclass(frozen=True)

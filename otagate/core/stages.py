@@ -33,10 +33,10 @@ from otagate.core.places import (
     shared_name,
     steward_volume,
 )
-from otagate.core.platform import Platform, Service, Tier
+from otagate.core.platform import Listener, Platform, Service, Tier, Tls
 from otagate.core.release import Release
-from otagate.core.switch import flip_lua, haproxy_config, map_text
-from otagate.core.topology import topology
+from otagate.core.switch import certificate_path, flip_lua, haproxy_config, map_text
+from otagate.core.topology import Topology, topology
 
 _UNPRIVILEGED = "65534:65534"
 
@@ -119,7 +119,7 @@ def steward_stage(platform: Platform, image: str) -> Stage:
     )
 
 
-def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int]) -> Stage:
+def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int], secret: SecretOf) -> Stage:
     """Production's switch; `host_ports` maps listener to the port published on its host address."""
     name = platform.name
     seen = topology(platform)
@@ -130,6 +130,11 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int]) 
         labels=_labels(name, Cloud.SHARED, SWITCH, Binding.PRODUCTION, Tier.EDGE),
         environment={"OTAGATE_SWITCH_CONFIG": haproxy_config(seen), "OTAGATE_SWITCH_LUA": flip_lua(seen)},
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
+        files=tuple(
+            File(certificate_path(listener.name), _chain(listener, secret), 0o444, secret=True)
+            for listener in platform.listeners.values()
+            if listener.tls is Tls.END
+        ),
         ports=tuple(Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors),
         tmpfs=(_in_memory("/conf"),),
         read_only=True,
@@ -148,6 +153,11 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int]) 
         replace=False,
         deadline=platform.deadlines.up,
     )
+
+
+def _chain(listener: Listener, secret: SecretOf) -> bytes:
+    """Certificates, then their key: the one file that the switch reads."""
+    return secret(listener.certificate).rstrip() + b"\n" + secret(listener.key).rstrip() + b"\n"
 
 
 def colour_stage(platform: Platform, release: Release, colour: Colour, secret: SecretOf, *, fresh: bool) -> Stage:
@@ -242,6 +252,8 @@ def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
                 "OTAGATE_SWITCH_CONFIG": haproxy_config(seen),
                 "OTAGATE_SWITCH_LUA": flip_lua(seen),
                 "OTAGATE_SWITCH_MAP": map_text(place.colour, 1),
+                # A mirror never holds production's key: its switch makes a certificate of its own.
+                **_own_tls(seen),
             },
             tmpfs=(_in_memory("/conf"), _in_memory(RUN_FOLDER)),
             read_only=True,
@@ -251,6 +263,11 @@ def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
             restart="unless-stopped",
         )
     )
+
+
+def _own_tls(seen: Topology) -> dict[str, str]:
+    paths = [certificate_path(door.name) for door in seen.doors if door.tls is Tls.END]
+    return {"OTAGATE_SWITCH_OWN_TLS": " ".join(paths)} if paths else {}
 
 
 # --- containers -------------------------------------------------------------------------------------------------

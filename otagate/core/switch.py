@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
-from otagate.core.platform import Protocol
+from otagate.core.platform import Protocol, Tls
 from otagate.core.topology import Door, Topology
 
 MAP_PATH = "/run/otagate/active.map"
 SOCKET_PATH = "/run/otagate/admin.sock"
 LUA_PATH = "/conf/flip.lua"
 STANDING = "standing"
+CERTIFICATES = "/run/otagate/tls"
 
 _HEAD = f"""\
 global
@@ -50,19 +51,26 @@ def backend(door: str, side: str) -> str:
     return f"{door}_{side}"
 
 
+def certificate_path(listener: str) -> str:
+    """Where the switch reads the certificate and key with which it ends a listener's TLS."""
+    return f"{CERTIFICATES}/{listener}.pem"
+
+
 def haproxy_config(topology: Topology) -> str:
     """haproxy.cfg; a mirror's topology may know one colour only."""
     return "\n".join([_HEAD, *(_door(door) for door in topology.doors)])
 
 
 def _door(door: Door) -> str:
-    mode = "http" if door.protocol is Protocol.HTTP else "tcp"
+    # What passes unread is bytes, whatever it would be if it could be read.
+    mode = "http" if door.protocol is Protocol.HTTP and door.tls is not Tls.PASS else "tcp"
+    ends = f" ssl crt {certificate_path(door.name)} ssl-min-ver TLSv1.2" if door.tls is Tls.END else ""
     idle = f"{max(1, round(door.idle_timeout * 1000))}ms"
     key = f"str(active),map({MAP_PATH})" if door.coloured else f"str(door.{door.name}),map({MAP_PATH},{STANDING})"
     front = [
         f"frontend {door.name}",
         f"    mode {mode}",
-        f"    bind :{door.front}",
+        f"    bind :{door.front}{ends}",
         f"    timeout client {idle}",
         *(
             ["    option clitcpka"] if mode == "tcp" else []
@@ -80,7 +88,9 @@ def _sides(door: Door) -> dict[str, str]:
 def _back(door: Door, side: str, host: str, mode: str, idle: str) -> str:
     lines = [f"backend {backend(door.name, side)}", f"    mode {mode}", f"    timeout server {idle}", *_check(door)]
     lines.append(f"    timeout tunnel {idle}" if mode == "http" else "    option srvtcpka")
-    return "\n".join([*lines, f"    server s1 {host}:{door.port}", ""])
+    # A check asks whether the server works; who it is, the steward asks by build and colour before each turn.
+    secure = " check-ssl verify none" if door.tls is Tls.PASS else ""
+    return "\n".join([*lines, f"    server s1 {host}:{door.port}{secure}", ""])
 
 
 def _check(door: Door) -> list[str]:
@@ -91,7 +101,7 @@ def _check(door: Door) -> list[str]:
         case Protocol.DICOM:
             return [
                 "    option tcp-check",
-                "    tcp-check connect",
+                f"    tcp-check connect{' ssl' if door.tls is Tls.PASS else ''}",
                 f"    tcp-check send-binary {associate_request(door.called_ae).hex()}",
                 "    tcp-check expect rbinary ^0[23]",  # accepted or rejected: it answers
                 f"    tcp-check send-binary {_ABORT.hex()}",

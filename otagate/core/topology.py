@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.places import SWITCH, Place, shared_name
-from otagate.core.platform import Listener, Platform, Protocol, Tier
+from otagate.core.platform import Listener, Platform, Protocol, Tier, Tls
 
 _FIRST_FRONT = 20001
 
@@ -26,6 +26,7 @@ class Door:
     idle_timeout: float = 60.0
     coloured: bool = True
     service: str = ""
+    tls: Tls = Tls.NONE
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,5 @@ def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], fro
         idle_timeout=listener.idle_timeout,
         coloured=coloured,
         service=listener.service,
+        tls=listener.tls,
     )

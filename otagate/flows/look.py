@@ -107,7 +107,7 @@ def production_stages(
         state_stage(platform, images, secret),
         steward_stage(platform, edge.steward),
         colour_stage(platform, release, live, secret, fresh=False),
-        switch_stage(platform, edge.switch, host_ports(platform, ports)),
+        switch_stage(platform, edge.switch, host_ports(platform, ports), secret),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
-from otagate.core.platform import HookName, Protocol
+from otagate.core.platform import HookName, Protocol, Tls
 from otagate.core.switch import BackendCount, backend
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Happening
@@ -62,11 +62,11 @@ class Helm:
         """Each coloured listener of `colour` itself, asked without the switch, answers with its build of `builds`
         (service → digest). Raises ProbeFault, and Refused if it answers for another colour or with another build."""
         for door in self.doors:
-            build = self._told(door, door.backs[colour.value], door.port, colour)
+            build = self._told(door, door.backs[colour.value], door.port, colour, tls=door.tls is Tls.PASS)
             self._judged(door, build, builds, f"{door.name} of {colour}")
 
-    def _told(self, door: Door, host: str, port: int, colour: Colour) -> str:
-        answer = self.services.ask(door, host, port, PROBE_DEADLINE)
+    def _told(self, door: Door, host: str, port: int, colour: Colour, *, tls: bool) -> str:
+        answer = self.services.ask(door, host, port, PROBE_DEADLINE, tls=tls)
         if door.protocol is Protocol.TCP:
             return ""
         if answer.colour is not colour or not answer.build:
@@ -96,7 +96,7 @@ class Helm:
     def through_front(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Every listener answers through the front door with the colour and a build of `builds`."""
         for door in self.doors:
-            build = self._told(door, self.topology.switch, door.front, colour)
+            build = self._told(door, self.topology.switch, door.front, colour, tls=door.tls is not Tls.NONE)
             self._judged(door, build, builds, f"listener {door.name}")
 
     def _judged(self, door: Door, build: str, builds: Mapping[str, str], who: str) -> None:

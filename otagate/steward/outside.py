@@ -31,7 +31,7 @@ class Switch(Protocol):
 class Services(Protocol):
     """The release's services, directly or through the front door."""
 
-    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
+    def ask(self, door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
         """Raises ProbeFault."""
 
     def call(self, url: str, deadline: float) -> bool:
@@ -51,8 +51,8 @@ class Clock(Protocol):
 
 
 class RealServices:
-    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
-        return probe.ask(door, host, port, deadline)
+    def ask(self, door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
+        return probe.ask(door, host, port, deadline, tls=tls)
 
     def call(self, url: str, deadline: float) -> bool:
         return probe.call(url, deadline)

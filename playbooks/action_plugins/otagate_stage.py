@@ -229,7 +229,7 @@ class Raising:
         if present is not None:
             self._clear(present, wanted)
         container = create(self.api, wanted, self.networks)
-        put_files(self.api, container, wanted["files"])
+        put_files(self.api, container, wanted["files"], [mount["target"] for mount in wanted["mounts"]])
         self._await(wanted)
         self.api.start(container)
         self._healthy(name, container, SETTLE)
@@ -354,22 +354,34 @@ def healthcheck(wanted: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"test": wanted["test"], "retries": wanted["retries"], **nanoseconds}
 
 
-def put_files(api: docker.APIClient, container: str, files: list[dict[str, Any]]) -> None:
-    """Write configs and secrets into a container that has not begun."""
-    if not files:
-        return
+def put_files(api: docker.APIClient, container: str, files: list[dict[str, Any]], volumes: list[str]) -> None:
+    """Write configs and secrets into a container that has not begun. What belongs into one of its `volumes` is put
+    there by that folder's name: a read-only root takes nothing else."""
+    for base in ["/", *volumes]:
+        chosen = [file for file in files if _volume_of(file["path"], volumes) == base]
+        if chosen:
+            api.put_archive(container, base, packed(api, container, chosen, base))
+
+
+def _volume_of(path: str, volumes: list[str]) -> str:
+    inside = [volume for volume in volumes if path.startswith(f"{volume.rstrip('/')}/")]
+    return max(inside, key=len, default="/")
+
+
+def packed(api: docker.APIClient, container: str, files: list[dict[str, Any]], base: str) -> bytes:
+    """A tar of files, with the folders that are missing, relative to `base`."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for folder in missing_folders(api, container, files):
-            entry = tarfile.TarInfo(folder.lstrip("/"))
+            entry = tarfile.TarInfo(str(PurePosixPath(folder).relative_to(base)))
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)
         for file in files:
             content = base64.b64decode(file["content"])
-            entry = tarfile.TarInfo(file["path"].lstrip("/"))
+            entry = tarfile.TarInfo(str(PurePosixPath(file["path"]).relative_to(base)))
             entry.size, entry.mode = len(content), file["mode"]
             tar.addfile(entry, io.BytesIO(content))
-    api.put_archive(container, "/", archive.getvalue())
+    return archive.getvalue()
 
 
 def missing_folders(api: docker.APIClient, container: str, files: list[dict[str, Any]]) -> list[str]:

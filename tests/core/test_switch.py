@@ -1,6 +1,7 @@
 """The switch as text: what is written must be what is read, and nothing odd is ever taken for a colour."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 
 from otagate.core.cloud import Colour
-from otagate.core.platform import Protocol
+from otagate.core.platform import Protocol, Tls
 from otagate.core.switch import (
     BackendCount,
     OpenSession,
@@ -77,9 +78,23 @@ def test_a_dicom_door_is_asked_by_an_association_and_may_idle_for_hours() -> Non
     config = haproxy_config(topology(DICOM))
     back = section(config, "backend dicom_blue")
     assert "option tcp-check" in back
+    assert "tcp-check connect" in back
     assert f"tcp-check send-binary {associate_request('HELLO').hex()}" in back
     assert "timeout server 14400000ms" in back
     assert "timeout client 14400000ms" in section(config, "frontend dicom")
+
+
+def test_tls_is_ended_at_the_listener_or_passed_unread() -> None:
+    config = haproxy_config(topology(replace(WEB, tls=Tls.END), replace(DICOM, tls=Tls.PASS)))
+    assert "bind :20001 ssl crt /run/otagate/tls/web.pem ssl-min-ver TLSv1.2" in section(config, "frontend web")
+    assert "server s1 t-blue-web:8080" in section(config, "backend web_blue")
+    assert "bind :20002" in section(config, "frontend dicom")
+    assert "server s1 t-blue-web:11112 check-ssl verify none" in section(config, "backend dicom_blue")
+    unread = haproxy_config(topology(replace(WEB, tls=Tls.PASS)))
+    assert "mode tcp" in section(unread, "frontend web")
+    assert "option httpchk GET /healthz" in section(unread, "backend web_blue")
+    assert "tcp-check connect ssl" in section(config, "backend dicom_blue")
+    assert "ssl" not in haproxy_config(topology(WEB, DICOM))
 
 
 def test_the_association_is_one_that_a_dicom_library_reads() -> None:

@@ -6,6 +6,8 @@ Runs alone in a container: standard library and pynetdicom. `POST /fault?share=N
 
 import json
 import os
+import ssl
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,5 +76,14 @@ class Doors(ThreadingHTTPServer):
 entity = AE(ae_title="HELLO")
 entity.add_supported_context("1.2.840.10008.1.1")  # verification
 entity.implementation_version_name = f"{COLOUR[0]}-{BUILD.removeprefix('sha256:')[:12]}"
-entity.start_server(("0.0.0.0", 11112), block=False, evt_handlers=[(evt.EVT_C_ECHO, lambda _: 0x0000)])
+secure = None
+if os.environ.get("DICOM_TLS"):
+    with tempfile.NamedTemporaryFile("w") as pem:
+        pem.write(os.environ["DICOM_TLS"])
+        pem.flush()
+        secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secure.load_cert_chain(pem.name)
+entity.start_server(
+    ("0.0.0.0", 11112), block=False, ssl_context=secure, evt_handlers=[(evt.EVT_C_ECHO, lambda _: 0x0000)]
+)
 Doors(("0.0.0.0", 8080), Web).serve_forever()

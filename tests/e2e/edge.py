@@ -66,6 +66,8 @@ class Edge:
     platform: str = field(default_factory=lambda: f"t-steward-{secrets.token_hex(3)}")
     service: Path = SERVICE
     topology_of: Callable[[str], Topology] = topology_of
+    environment: Mapping[str, str] = field(default_factory=dict)  # of each colour, beside build and colour
+    certificates: Mapping[str, bytes] = field(default_factory=dict)  # listener → what the switch ends its TLS with
 
     def topology(self) -> Topology:
         return self.topology_of(self.platform)
@@ -114,6 +116,8 @@ class Edge:
             security_opt=["no-new-privileges:true"],
             restart_policy=ALWAYS,
         )
+        for listener, content in self.certificates.items() if service == "switch" else ():
+            made.put_archive("/run/otagate", packed(f"tls/{listener}.pem", content))
         made.start()
 
     def run_colour(self, colour: Colour, build: str = "") -> None:
@@ -130,7 +134,7 @@ class Edge:
             entrypoint=["python", f"{FOLDER}/{self.service.name}"],
             command=[],
             network=self.platform,
-            environment={"OTAGATE_BUILD": build or BUILDS[colour], "OTAGATE_COLOUR": colour.value},
+            environment={"OTAGATE_BUILD": build or BUILDS[colour], "OTAGATE_COLOUR": colour.value, **self.environment},
             labels={LABEL_PLATFORM: self.platform, LABEL_SERVICE: "web"},
             restart_policy=ALWAYS,
             stop_signal="SIGKILL",

@@ -7,7 +7,7 @@ import pytest
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, Refused, SwitchFault
-from otagate.core.platform import Protocol
+from otagate.core.platform import Protocol, Tls
 from otagate.core.topology import Door, Topology
 from otagate.core.traffic import Kind
 from otagate.steward.helm import Helm
@@ -27,9 +27,9 @@ def test_each_coloured_listener_is_asked_itself_whatever_the_switch_does(world: 
     asked: list[str] = []
     whole = world.services.ask
 
-    def ask(door: Door, host: str, port: int, deadline: float) -> Answer:
+    def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
         asked.append(f"{door.name} {host}:{port}")
-        return whole(door, host, port, deadline)
+        return whole(door, host, port, deadline, tls=tls)
 
     world.services.ask = ask  # type: ignore[method-assign]
     helm.answers_as(Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
@@ -39,6 +39,28 @@ def test_each_coloured_listener_is_asked_itself_whatever_the_switch_does(world: 
     world.services.absent.add("green-web")
     with pytest.raises(ProbeFault):
         helm.answers_as(Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
+
+
+def test_tls_is_spoken_where_it_is_not_yet_ended(world: World, helm: Helm) -> None:
+    asked: list[tuple[str, str, bool]] = []
+    whole = world.services.ask
+
+    def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
+        asked.append((door.name, host, tls))
+        return whole(door, host, port, deadline, tls=tls)
+
+    world.services.ask = ask  # type: ignore[method-assign]
+    web, dicom, _ = TOPOLOGY.doors
+    doors = (replace(web, tls=Tls.END), replace(dicom, tls=Tls.PASS))
+    secure = replace(helm, topology=replace(TOPOLOGY, doors=doors))
+    secure.answers_as(Colour.BLUE, BLUE)
+    secure.through_front(Colour.BLUE, BLUE)
+    assert asked == [
+        ("web", "blue-web", False),
+        ("dicom", "blue-web", True),
+        ("web", "switch", True),
+        ("dicom", "switch", True),
+    ]
 
 
 def test_a_door_of_a_named_service_takes_no_other_services_build(helm: Helm) -> None:

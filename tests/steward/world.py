@@ -10,7 +10,7 @@ from otagate.adapters.probe import Answer
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, SwitchFault
-from otagate.core.platform import Protocol
+from otagate.core.platform import Protocol, Tls
 from otagate.core.promotion import Event
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, HookCall, Topology
@@ -158,8 +158,9 @@ class FakeServices:
     before: Callable[[str], None] = lambda _name: None
     drained: Callable[[str], None] = lambda _host: None
 
-    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
+    def ask(self, door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
         assert deadline > 0
+        assert not tls or door.tls is not Tls.NONE
         self.before("ask")
         if host == TOPOLOGY.switch:
             host = door.backs[self.switch.entry()[0].value]

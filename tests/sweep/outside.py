@@ -15,7 +15,7 @@ from otagate.adapters.probe import Answer
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_SERVICE, Binding, Cloud, Colour
 from otagate.core.container import Container, Stage
 from otagate.core.errors import EngineFault, ProbeFault, ProvisionFault, SwitchFault
-from otagate.core.platform import Protocol
+from otagate.core.platform import Protocol, Tls
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, Topology
 from otagate.ports import Tell
@@ -237,8 +237,9 @@ class KeptServices:
     switch: KeptSwitch
     world: KeptWorld
 
-    def ask(self, door: Door, host: str, port: int, deadline: float) -> Answer:
+    def ask(self, door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
         assert port > 0 < deadline
+        assert not tls or door.tls is not Tls.NONE
         self.world.faults.call(f"services ask {door.name}", ProbeFault)
         if host == self.topology.switch:
             now = self.switch.runs()

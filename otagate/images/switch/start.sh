@@ -8,6 +8,12 @@ map=/run/otagate/active.map
 if [ -n "${OTAGATE_SWITCH_MAP:-}" ]; then
     printf '%s' "$OTAGATE_SWITCH_MAP" > "$map"
 fi
+for pem in ${OTAGATE_SWITCH_OWN_TLS:-}; do
+    mkdir -p "${pem%/*}"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=mirror \
+        -keyout /conf/key -out /conf/certificate 2> /conf/openssl || { cat /conf/openssl >&2; exit 1; }
+    cat /conf/certificate /conf/key > "$pem"
+done
 trap 'exit 0' TERM INT
 if [ ! -s "$map" ]; then
     echo "waiting for $map" >&2
