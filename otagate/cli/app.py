@@ -9,7 +9,8 @@ import typer
 
 from otagate import __version__
 from otagate.cli.options import ByOption, DryRunOption, Output, OutputOption, PlatformOption, WaitOption
-from otagate.cli.result import Result, run, show
+from otagate.cli.result import Result, of_bug, run, show
+from otagate.cli.streams import take_over, tell_lost
 from otagate.core.errors import Exit
 
 app = typer.Typer(
@@ -312,8 +313,18 @@ def incident_clear(
 
 
 def main() -> None:
-    """The console script. A usage error speaks JSON too when JSON was asked for; SIGTERM is an interrupt."""
+    """The console script. A usage error speaks JSON too when JSON was asked for; SIGTERM and SIGHUP are interrupts."""
+    out = take_over()
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to outlive the terminal
+        signal.signal(signal.SIGHUP, _hung_up)
+    code = _carried_out()
+    tell_lost(out)
+    sys.exit(code)
+
+
+def _carried_out() -> int:
+    """The exit status of what was typed."""
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as usage:
@@ -322,10 +333,19 @@ def main() -> None:
         code = int(Exit.INTERRUPTED)
     except typer.Exit as leave:
         code = leave.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
+    except Exception:
+        code = int(Exit.BUG)
+        show("", Output.TEXT, of_bug())
+    return code if isinstance(code, int) else 0
 
 
 def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _hung_up(*_: object) -> None:
+    """The terminal is gone. Kernel and shell both say so; the second time must not cut the way out short."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -63,8 +63,8 @@ def run(command: str, output: Output, body: Callable[[], Result]) -> int:
         result = of_error(error)
     except KeyboardInterrupt:
         result = _failure(Exit.INTERRUPTED, "interrupted", "interrupted", "otagate status")
-    except Exception:
-        result = _bug()
+    except (Exception, SystemExit):  # a library that would end the program has no say in how a command ended
+        result = of_bug()
     show(command, output, result)
     return int(result.exit)
 
@@ -109,7 +109,7 @@ def _failure(exit_status: Exit, code: str, message: str, hint: str) -> Result:
     return Result(exit_status, {}, "", errors=({"code": code, "message": message, "hint": hint, "at": ""},))
 
 
-def _bug() -> Result:
+def of_bug() -> Result:
     """An unexpected exception: the traceback goes to a file that the message names, never to the user."""
     from otagate.wiring import keep_traceback
 

@@ -47,7 +47,7 @@ class _Drive:
         except Refused as no:
             self._note(phase, no)
             return self._report(Event.REFUSED, no.message)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # whoever wants out, a library too: the way out comes first
             self.interrupted = True
             return self._report(Event.ABORT, "interrupted")
         except Exception as broke:  # also a bug of ours: what was begun is undone before it is told

@@ -84,6 +84,14 @@ def test_a_bug_shows_no_traceback_and_names_the_file_that_has_it(
         assert "RuntimeError: surprise" in kept.read()
 
 
+def test_a_library_that_would_end_the_program_is_a_bug_not_an_exit_status(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("OTAGATE_HOME", str(tmp_path))
+    assert told(capsys, raising(SystemExit(1)))[0] == 70
+    assert told(capsys, raising(SystemExit(0)))[0] == 70
+
+
 def test_text_goes_to_stdout_and_talk_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     body = lambda: Result(Exit.DONE, {}, "what came", next="otagate status")  # noqa: E731
     _, out, err = told(capsys, body, Output.TEXT)

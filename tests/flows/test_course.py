@@ -8,7 +8,8 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import EngineFault, Interrupted, SwitchFault, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Event, Phase
-from otagate.flows import course, gate, rollback
+from otagate.flows import course, gate, promote, rollback
+from otagate.ports import Progress
 from tests.flows.scene import CLAIM, MIRROR, Scene
 from tests.flows.test_promote import WEB_1, go, judged, live, proven
 
@@ -45,6 +46,22 @@ def test_an_interrupt_in_preflight_leaves_nothing_unfinished() -> None:
     with pytest.raises(Interrupted, match="abandoned"):
         go(scene, run)
     assert phase(scene) is Phase.ABANDONED
+
+
+@pytest.mark.parametrize("leaving", [SystemExit(1), KeyboardInterrupt()])
+def test_whoever_wants_out_while_a_colour_is_raised_takes_the_way_out_first(leaving: BaseException) -> None:
+    scene, run = proven()
+
+    def tell(progress: Progress) -> None:
+        scene.told.append(progress)
+        if progress.subject == "green-web":
+            raise leaving
+
+    with pytest.raises(Interrupted, match="abandoned"):
+        promote.promote(scene.platform, run, replace(scene.ports, tell=tell), CLAIM, wait=0.0)
+    assert phase(scene) is Phase.ABANDONED
+    assert live(scene) is Colour.BLUE
+    assert "p-green-web" not in scene.world.containers
 
 
 def test_an_answer_that_comes_too_late_is_settled_by_asking() -> None:
