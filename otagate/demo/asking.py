@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.association import Association
 
 COLOURS = {"b": "blue", "g": "green"}
+HELD_BY = 1.0  # seconds in which a thread that may run comes round once, on a busy machine too
 
 
 class Log:
@@ -59,7 +60,22 @@ def who(association: Association) -> tuple[str, str]:
     return COLOURS.get(initial, ""), build
 
 
+def hold(association: Association) -> None:
+    """Let the association's own thread come to rest before something is sent.
+
+    pynetdicom (3.0) takes it for resting when it has only said that it will: on a busy machine it then takes the answer
+    off the queue, the sender waits in vain and aborts, and the switch would be blamed for a cut that the client made.
+    """
+    association._reactor_checkpoint.clear()  # the thread stops here the next time it comes by
+    association._is_paused = False  # what it said before does not count
+    until = time.monotonic() + HELD_BY
+    while not association._is_paused and time.monotonic() < until:
+        time.sleep(0.0005)
+    association._is_paused = True  # it stopped between our two lines, or has just said so
+
+
 def stored(association: Association, dataset: Dataset) -> str:
     """Send one object: the DIMSE status that came, or "cut"."""
+    hold(association)
     status = association.send_c_store(dataset) if association.is_established else Dataset()
     return f"0x{status.Status:04x}" if "Status" in status else "cut"

@@ -23,7 +23,7 @@ from otagate.demo.patient import CT_IMAGE, RT_STRUCTURES, Patient, arrive
 
 TIMEOUT = 30.0  # seconds for one answer: the machine also computes doses for the builds that are judged
 LATEST = 3  # patients whose doses are asked for most: the engine remembers four
-AN_EARLIER_ONE = 5  # one request in so many asks for a patient who came before
+AN_EARLIER_ONE = 4  # one request in so many asks for a patient who came before
 AE_TITLE, CALLED, USER = "SCANNER", "PLANNER", "clinic"
 WHOLE = slice(128, 132)  # where a DICOM file says that it is one
 
