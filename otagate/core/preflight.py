@@ -47,6 +47,7 @@ class Now:
     production: str
     live_release: str
     clocks: Mapping[str, float | None]
+    brought_back: str = ""  # why the release was left since the run began, also where that incident is cleared
     held: str = ""  # why this very release may not be promoted: it was rolled back, and its incident is open
     unreadable: tuple[str, ...] = ()  # what one of both releases writes and the other cannot read
     contradiction: str = ""  # where the verdict is not what its record comes to, judged again by the policy as it is
@@ -63,7 +64,7 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
         found.append(Objection("production-changed", message, TEST_AGAIN, alarm=True))
     found += _record(policy, judged, now)
     found += _verdict(judged, now)
-    found += _release(now)
+    found += _release(judged, now)
     found += _time(judged, now)
     if already_live:
         found.append(Objection("already-live", "this very release is live already", "nothing needs to be done"))
@@ -97,10 +98,13 @@ def _verdict(judged: Judged, now: Now) -> list[Objection]:
     return found
 
 
-def _release(now: Now) -> list[Objection]:
+def _release(judged: Judged, now: Now) -> list[Objection]:
     found: list[Objection] = []
     if now.held:
         found.append(Objection(HELD, now.held, HELD_HINT))
+    elif now.brought_back:  # cleared means that its damage is seen to, not that the old verdict holds again
+        message = f"since run {judged.run} this very release was rolled back ({now.brought_back})"
+        found.append(Objection("brought-back", message, TEST_AGAIN))
     if now.unreadable:
         message = f"there would be no way on or no way back: {'; '.join(now.unreadable)}"
         hint = "first promote a release that reads both labels and writes the old one"

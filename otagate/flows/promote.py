@@ -123,11 +123,19 @@ def _now(platform: Platform, candidate: Candidate, ports: Ports) -> Now:
         production=production_digest(production.clouds),
         live_release=production.release.digest,
         clocks=_clocks(ports),
+        brought_back=_brought_back(candidate, ports),
         held=held_message(incident) if incident else "",
         unreadable=_unreadable(platform, production),
         contradiction=contradiction(platform.policy, stored.record, stored.verdict),
         refused_since=withdrawn[0] if withdrawn and withdrawn[1] is Decision.REFUSE else "",
     )
+
+
+def _brought_back(candidate: Candidate, ports: Ports) -> str:
+    """Whatever a run found, it did not know what came of the release after it began."""
+    since, release = candidate.stored.header.started, candidate.release.digest
+    left = [i for i in ports.steward.incidents() if i.release == release and not i.opened < since]
+    return left[-1].reason if left else ""
 
 
 def _unreadable(platform: Platform, production: Production) -> tuple[str, ...]:

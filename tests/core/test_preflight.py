@@ -38,6 +38,8 @@ def test_nothing_is_objected_when_every_condition_holds() -> None:
         ({}, {"live_release": "rel"}, "already-live"),
         ({}, {"unreadable": ("the new release reads web 2, not 1",)}, "incompatible-schema"),
         ({}, {"held": "it was rolled back"}, "release-held"),
+        ({}, {"brought_back": "errors"}, "brought-back"),
+        ({}, {"held": "it was rolled back", "brought_back": "errors"}, "release-held"),
         ({}, {"clocks": {"steward": 2.1}}, "clocks"),
         ({}, {"clocks": {"steward": -2.1}}, "clocks"),
         ({}, {"clocks": {"engine": None}}, "clocks"),

@@ -44,11 +44,14 @@ def test_its_release_is_held_at_preflight_with_a_code_and_another_is_not() -> No
     assert go(scene, judged(scene, "hello/web:1.2")).record.view.phase is Phase.PROMOTED
 
 
-def test_cleared_it_may_be_promoted_again() -> None:
+def test_cleared_it_may_be_promoted_again_by_a_new_run() -> None:
     scene, run, attempt = brought_back()
     assert attempt.incident is not None
     incidents.clear(scene.platform, scene.ports, CLAIM, attempt.incident.incident[-6:], "the store was full")
-    assert go(scene, run).record.view.phase is Phase.PROMOTED
+    assert [o.code for o in go(scene, run).objections] == ["brought-back"]
+    scene.world.clock.advance(1.0)
+    again = judged(scene, "hello/web:1.1")
+    assert go(scene, again).record.view.phase is Phase.PROMOTED
     assert incidents.listed(scene.platform, scene.ports, every=False) == ()
     assert len(incidents.listed(scene.platform, scene.ports, every=True)) == 1
 

@@ -61,8 +61,41 @@ def test_a_release_that_stood_there_before_is_made_afresh() -> None:
     first = scene.world.containers["p-green-web"].id
     rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
     incidents.clear(scene.platform, scene.ports, CLAIM, scene.steward.incidents()[0].incident, "the store was full")
+    scene.world.clock.advance(1.0)
     go(scene, judged(scene, "hello/web:1.1"))
     assert scene.world.containers["p-green-web"].id != first
+
+
+def by_hand(scene: Scene, run: str) -> None:
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+    rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+
+
+def by_the_watch(scene: Scene, run: str) -> None:
+    scene.steward.outcomes = {Phase.WATCHING: (Event.REFUSED, "errors")}
+    assert go(scene, run).record.view.phase is Phase.ROLLED_BACK
+    scene.steward.outcomes = {}
+
+
+@pytest.mark.parametrize("bring_back", [by_hand, by_the_watch])
+def test_a_release_that_was_brought_back_needs_a_cleared_incident_and_a_new_run(
+    bring_back: Callable[[Scene, str], None],
+) -> None:
+    scene, run = proven()
+    other = judged(scene, "hello/web:1.1")
+    bring_back(scene, run)
+    for old in (run, other):
+        assert "release-held" in refused_by(scene, old)
+    incidents.clear(scene.platform, scene.ports, CLAIM, scene.steward.incidents()[0].incident, "the store was full")
+    for old in (run, other):
+        assert refused_by(scene, old) == ["brought-back"]
+    scene.world.clock.advance(1.0)
+    assert go(scene, judged(scene, "hello/web:1.1")).record.view.phase is Phase.PROMOTED
+
+
+def refused_by(scene: Scene, run: str) -> list[str]:
+    candidate = promote.look_for_promotion(scene.platform, run, scene.ports)
+    return [o.code for o in promote.check(scene.platform, candidate, scene.ports)]
 
 
 def refusal(scene: Scene, run: str) -> list[str]:
