@@ -1,11 +1,12 @@
 """The commands of a story: what a user would type, run as a process of its own, believed by exit status and JSON."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,22 @@ class Surprise(Fault):
     """A step ended otherwise than it must."""
 
     default_code = "surprise"
+
+
+@contextmanager
+def started(command: Sequence[str], *, patience: float, **how: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is never left behind, whatever ends the story: at the end it is asked by its id to take its way
+    out, and after `patience` seconds it is killed. `how` is for Popen."""
+    process = subprocess.Popen(command, **how)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @dataclass

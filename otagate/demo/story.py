@@ -1,25 +1,25 @@
 """The story of `otagate demo`: from nothing to the report, with a client that never stops asking."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from otagate.core.promotion import Phase
 from otagate.demo.account import ANSWERED, Account, After, Flip, Request, account, lines_of
-from otagate.demo.command import COMMAND_SECONDS, Story, Surprise
+from otagate.demo.command import COMMAND_SECONDS, Story, Surprise, started
 from otagate.demo.expected import Expectation
 from otagate.demo.outside import raise_outside
 from otagate.demo.production import Production
 from otagate.demo.scenario import Least, Scenario
 
 MORE_SECONDS = 180.0
+WAY_OUT_SECONDS = 120.0  # for a promotion that is told to end to discard what it deployed
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,18 @@ def tell(story: Story, scenario: Scenario) -> Ending:
 def _builds(story: Story, scenario: Scenario, told: Told) -> None:
     """Judge every build; while a promotion is watched the steward needs nobody, and the next builds are judged."""
     watched: Promotion | None = None
-    for expected in scenario.builds:
-        if watched and expected.promotion is not None:
+    with ExitStack() as running:
+        for expected in scenario.builds:
+            if watched and expected.promotion is not None:
+                _ended(story, watched, told)
+                watched = None
+            with story.step(f"{expected.image}: {expected.does}"):
+                approved = judged(story, scenario.service, expected, told)
+            if expected.promotion is not None and approved:
+                with story.step(f"{expected.image} goes live under load"):
+                    watched = promoting(story, expected, told.runs[expected.image], running)
+        if watched:
             _ended(story, watched, told)
-            watched = None
-        with story.step(f"{expected.image}: {expected.does}"):
-            approved = judged(story, scenario.service, expected, told)
-        if expected.promotion is not None and approved:
-            with story.step(f"{expected.image} goes live under load"):
-                watched = promoting(story, expected, told.runs[expected.image])
-    if watched:
-        _ended(story, watched, told)
 
 
 def judged(story: Story, service: str, expected: Expectation, told: Told) -> bool:
@@ -129,15 +130,15 @@ class Promotion:
     log: Path
 
 
-def promoting(story: Story, expected: Expectation, run: str) -> Promotion:
-    """Start the promotion and wait until its release is live and watched, or it has ended before."""
+def promoting(story: Story, expected: Expectation, run: str, running: ExitStack) -> Promotion:
+    """Start the promotion and wait until its release is live and watched, or it has ended before. The command ends
+    with `running` at the latest: what it might still deploy would be left behind."""
     log = story.home / f"promote-{run}.log"
     words = ["promote", run, "--by", "demo"]
     story.say(f"    $ otagate {' '.join(words)}")
     with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            story.command(*words), stdout=subprocess.PIPE, stderr=stderr, env=dict(story.environment)
-        )
+        how = {"stdout": subprocess.PIPE, "stderr": stderr, "env": dict(story.environment)}
+        process = running.enter_context(started(story.command(*words), patience=WAY_OUT_SECONDS, **how))
     until = time.monotonic() + COMMAND_SECONDS
     while process.poll() is None and time.monotonic() < until:
         phase = story.otagate("status", quiet=True, expected=(0, 8))["data"]["promotion"]["phase"]
@@ -190,16 +191,10 @@ def _client(story: Story, scenario: Scenario, production: Production, log: Path)
     doors = (word for option, name in scenario.doors.items() for word in (option, production.address(name)))
     command = [sys.executable, "-m", scenario.client, *doors, "--log", str(log)]
     secrets = {variable: production.secret(name) for variable, name in scenario.secrets.items()}
-    process = subprocess.Popen(command, env={**story.environment, **secrets}, start_new_session=True)
-    story.say(f"    the client asks from now on (process {process.pid})")
-    try:
+    environment = {**story.environment, **secrets}
+    with started(command, patience=30.0, env=environment, start_new_session=True) as process:
+        story.say(f"    the client asks from now on (process {process.pid})")
         yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
-        if process.poll() is None:
-            process.kill()
 
 
 def _enough(story: Story, least: Least, log: Path, client: "subprocess.Popen[bytes]") -> None:

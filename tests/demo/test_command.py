@@ -1,0 +1,76 @@
+"""What a story started is not left behind, however the story ends."""
+
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otagate.demo import story as module
+from otagate.demo.command import Story, Surprise, started
+from otagate.demo.expected import HELLO
+
+READY = "import signal, sys, time; print('up', flush=True); "
+WAITS = [sys.executable, "-c", f"{READY}time.sleep(60)"]
+DEAF = [
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + READY + "time.sleep(60)",
+]
+
+
+def broken_off(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("command", "by"), [(WAITS, -15), (DEAF, -9)])
+def test_a_process_ends_with_the_story_that_started_it(command: list[str], by: int) -> None:
+    with pytest.raises(KeyboardInterrupt), started(command, patience=1.0, stdout=subprocess.PIPE) as process:
+        broken_off(process)
+    assert process.returncode == by
+
+
+def test_a_process_that_has_ended_already_keeps_its_own_end() -> None:
+    with started([sys.executable, "-c", "raise SystemExit(5)"], patience=1.0) as process:
+        process.wait(20)
+    assert process.returncode == 5
+
+
+@dataclass
+class Failing(Story):
+    """Promotes by a command that waits; every other command is a surprise."""
+
+    def command(self, *words: str) -> list[str]:
+        assert words[0] == "promote"
+        return WAITS
+
+    def otagate(self, *words: str, **_: Any) -> dict[str, Any]:
+        time.sleep(0.1)
+        raise Surprise(f"{words[0]} went otherwise")
+
+
+def test_a_promotion_ends_with_a_story_that_fails_while_it_deploys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def popen(*words: Any, **how: Any) -> "subprocess.Popen[bytes]":
+        begun.append(real(*words, **how))
+        return begun[0]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    story = Failing(tmp_path, "p", tmp_path, {}, lambda _: None)
+    with pytest.raises(Surprise), ExitStack() as running:
+        module.promoting(story, HELLO[1], "r-1", running)
+    (process,) = begun
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.poll() == -15
