@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -35,7 +35,9 @@ T = TypeVar("T")
 _SESSION = ["python", "-m", "otagate.steward", "session"]
 _BEAT = 4.0  # seconds; the steward gives a silent session up after 15
 _LONG = 240.0  # seconds: an ask in which the steward itself waits for the switch
+_QUIET = 10.0  # seconds: whoever follows and hears nothing for so long asks whether the steward is still there
 _LOST = "steward-lost"
+_SILENT = "steward-silent"
 _GONE = frozenset({_LOST, "no-steward", "steward-stopped", "engine"})
 _AGAIN = 45.0  # seconds to find a steward again that its engine is restarting
 _KINDS: Mapping[str, type[OtagateError]] = {
@@ -77,7 +79,7 @@ class StewardClient:
         while True:
             try:
                 with self._session() as session:
-                    for told in session.told("follow", promotion=promotion, since=seen):
+                    for told in session.told("follow", self.status, promotion=promotion, since=seen):
                         seen, until = int(told["seq"]), time.monotonic() + _AGAIN
                         yield _as(StewardEvent, told["event"])
                     return
@@ -123,10 +125,12 @@ class StewardClient:
                 f"platform {self._platform} has no steward", code="no-steward", hint="otagate up raises production"
             )
         if container.status != "running":
+            name = container.name
+            on = f"docker start {name}; docker logs {name} says why it ended"
             raise SwitchFault(
                 f"the steward of {self._platform} is {container.status}",
                 code="steward-stopped",
-                hint=f"docker start {container.name}; docker logs {container.name} says why it ended",
+                hint=f"docker unpause {name}" if container.status == "paused" else on,
             )
         return container
 
@@ -190,11 +194,18 @@ class _Session:
             if "answer" in came:
                 return came["answer"]
 
-    def told(self, name: str, **body: Any) -> Iterator[Mapping[str, Any]]:
-        """What the steward tells before it answers; no deadline but the life of the connection."""
+    def told(self, name: str, proof: Callable[[], object], **body: Any) -> Iterator[Mapping[str, Any]]:
+        """What the steward tells before it answers. It may have nothing to tell for long: then `proof` is called, again
+        and again, which must raise where the steward is there no more."""
         number = self._send(name, body)
         while True:
-            came = self._next(name, number, None)
+            try:
+                came = self._next(name, number, _QUIET)
+            except SwitchFault as fault:
+                if fault.code != _SILENT:
+                    raise
+                proof()
+                continue
             if "answer" in came:
                 return
             yield came
@@ -221,13 +232,13 @@ class _Session:
             raise self._lost(str(error)) from error
         return self._number
 
-    def _next(self, name: str, number: int, seconds: float | None) -> Mapping[str, Any]:
+    def _next(self, name: str, number: int, seconds: float) -> Mapping[str, Any]:
         while True:
             try:
-                came = self._came.get(timeout=None if seconds is None else max(0.0, seconds))
+                came = self._came.get(timeout=max(0.0, seconds))
             except queue.Empty:
                 what = f"the steward did not answer {name!r} in time"
-                raise SwitchFault(what, code="steward-silent", hint="outcome unknown: otagate status") from None
+                raise SwitchFault(what, code=_SILENT, hint="outcome unknown: otagate status") from None
             if came is None:
                 self._came.put(None)
                 raise self._lost(self._said.strip()[-300:])

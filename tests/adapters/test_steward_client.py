@@ -14,9 +14,10 @@ import requests
 
 from otagate.adapters import steward_client
 from otagate.adapters.steward_client import StewardClient
+from otagate.core.canonical import plain
 from otagate.core.errors import Busy, Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Claim, Scope
+from otagate.core.traffic import Claim, Scope, Status, SwitchView
 
 CLAIM = Claim(Scope.PLATFORM, "alice", "alice@here:1", "otagate promote", "a test")
 Say = Callable[[dict[str, Any]], list[dict[str, Any]]]
@@ -208,6 +209,7 @@ def test_an_answer_of_odd_shape_is_a_fault_not_a_status(client: Make) -> None:
     assert odd.value.code == "protocol"
 
 
+STATUS = plain(Status("s", None, 0, {}, SwitchView(None, None, None, None), None, (), (), None, 1.0))
 EVENT = {"at": 1.0, "happening": "step", "phase": "watching", "message": "m", "data": {}}
 
 
@@ -227,6 +229,53 @@ def test_who_follows_goes_on_where_a_restarted_steward_left_off(client: Make, mo
     engine.say = polite(lambda _: [{"hang up": True}])
     with pytest.raises(SwitchFault):
         list(steward.follow("p-1"))
+
+
+def test_a_steward_that_falls_silent_is_asked_and_followed_no_longer(
+    client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steward_client, "_QUIET", 0.1)
+    steward, engine = client(lambda body: [{"id": body["id"], "seq": 1, "event": EVENT}] * (body["ask"] == "follow"))
+    events = steward.follow("p-1")
+    next(events)
+    with pytest.raises(SwitchFault) as silent:
+        next(events)
+    assert silent.value.code == "steward-silent"
+    assert [ask for one in engine.execs for ask in one.heard] == ["hello", "follow", "hello", "status"]
+
+
+def test_a_steward_that_is_paused_while_it_is_followed_is_told_with_its_remedy(
+    client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steward_client, "_QUIET", 0.1)
+    monkeypatch.setattr(steward_client, "_AGAIN", 1.0)
+    steward, engine = client(lambda body: [{"id": body["id"], "seq": 1, "event": EVENT}])
+    events = steward.follow("p-1")
+    next(events)
+    engine.status = "paused"
+    with pytest.raises(SwitchFault) as paused:
+        next(events)
+    assert (paused.value.code, paused.value.hint) == ("steward-stopped", "docker unpause t-shared-steward")
+
+
+def test_a_steward_that_has_nothing_to_tell_for_long_is_followed_on(
+    client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steward_client, "_QUIET", 0.1)
+    following: list[tuple[Any, int]] = []
+
+    def say(body: dict[str, Any]) -> list[dict[str, Any]]:
+        if body["ask"] == "follow":
+            following.append((engine.execs[-1], body["id"]))
+            return []
+        (end, number), *_ = following
+        end.tell({"id": number, "seq": 1, "event": EVENT})
+        end.tell({"id": number, "answer": None})
+        return [{"id": body["id"], "answer": STATUS}]
+
+    steward, engine = client(say)
+    assert len(list(steward.follow("p-1"))) == 1
+    assert len(following) == 1
 
 
 def test_where_there_is_no_steward_running_the_hint_says_what_to_do(client: Make) -> None:
