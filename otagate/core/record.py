@@ -23,7 +23,10 @@ class Record:
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What was judged, against what, when. Any change of a digest voids the verdict. Times: seconds since the epoch."""
+    """What was judged, against what, when. Any change of a digest voids the verdict. Times: seconds since the epoch.
+
+    `suite_digests` cover tree, image and settings of each suite; `suite_images` name the image's digest alone.
+    """
 
     run: str
     nonce: str
@@ -38,6 +41,7 @@ class RunHeader:
     policy_digest: str
     suite_digests: Mapping[str, str]
     production_digest: str
+    suite_images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from otagate.core.redaction import Redactor
 from otagate.core.release import Release, release_of
 from otagate.core.suite import Crash
 from otagate.core.traffic import Claim
-from otagate.flows.look import Production, look_at_production, policy_digest, suite_digests
+from otagate.flows.look import Production, SuitesSeen, look_at_production, look_at_suites, policy_digest
 from otagate.flows.mirror import (
     Mirror,
     compare_mirror,
@@ -33,11 +33,11 @@ _OUTSIDE = frozenset({"engine", "disk", "no-ansible", "no-playbooks", "not-stopp
 
 @dataclass(frozen=True)
 class Subject:
-    """What is to be judged: the candidate's release beside the live one, and the images of the suites."""
+    """What is to be judged: the candidate's release beside the live one, and by which suites."""
 
     production: Production
     candidate: Release
-    suite_images: Mapping[str, Build]
+    suites: SuitesSeen
 
 
 def look_for_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Subject:
@@ -51,11 +51,10 @@ def look_for_test(platform: Platform, asked: Mapping[str, str], ports: Ports) ->
                 code="unknown-service",
                 hint=f"its release-tier services are: {known}",
             )
-    suites = suite_digests(platform, ports)  # an empty suite folder ends here, before anything is raised
+    suites = look_at_suites(platform, ports)  # an empty suite folder ends here, before anything is raised
     production = look_at_production(platform, ports)
     tested = {name: ports.engine.resolve(name, reference) for name, reference in asked.items()}
-    images = {name: ports.engine.resolve(name, platform.suites[name].image) for name in suites}
-    return Subject(production, release_of(platform, {**production.release.builds, **tested}), images)
+    return Subject(production, release_of(platform, {**production.release.builds, **tested}), suites)
 
 
 def plan_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Plan:
@@ -116,8 +115,9 @@ def _header(platform: Platform, subject: Subject, ports: Ports, claim: Claim) ->
         release=subject.candidate.digest,
         baseline_release=production.release.digest,
         policy_digest=policy_digest(platform),
-        suite_digests=suite_digests(platform, ports),
+        suite_digests=subject.suites.digests,
         production_digest=production_digest(production.clouds),
+        suite_images={name: build.digest for name, build in subject.suites.images.items()},
     )
 
 
@@ -163,7 +163,7 @@ def _measure(bench: Bench, subject: Subject) -> Record:
     tell(Progress("drift", "", "comparing mirror and production"))
     comparison = compare_mirror(bench.platform, bench.production, bench.candidate, bench.ports)
     tell(Progress("drift", "", f"{comparison.compared} fields compared, {len(comparison.drift)} unexplained"))
-    gathered = run_suites(bench, subject.suite_images)
+    gathered = run_suites(bench, subject.suites.images)
     return Record(gathered.suites, gathered.metrics, bench.crashes.seen(), comparison)
 
 

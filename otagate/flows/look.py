@@ -143,13 +143,28 @@ def addresses(platform: Platform, ports: Ports) -> dict[str, str]:
 
 
 def policy_digest(platform: Platform) -> str:
-    """What a verdict was given under: rules with their kinds, demands, allowed differences and the mirror's data."""
+    """What a verdict was given under: rules with their kinds, demands, allowed differences, the mirror's data, and the
+    watch that must bear it out."""
     policy = platform.policy
     rules = [{"kind": type(rule).__name__, "rule": plain(rule)} for rule in policy.rules]
-    return digest_of(
-        {"rules": rules, "policy": plain(policy), "allowed": plain(platform.allowed), "data": platform.mirror_data}
-    )
+    parts = {"policy": policy, "allowed": platform.allowed, "data": platform.mirror_data, "watch": platform.watch}
+    return digest_of({"rules": rules, **plain(parts)})
 
 
-def suite_digests(platform: Platform, ports: Ports) -> dict[str, str]:
-    return {name: ports.suites.digest(spec.folder) for name, spec in platform.suites.items()}
+@dataclass(frozen=True)
+class SuitesSeen:
+    """By suite: the image that runs it, and the digest of all that decides what it does: tree, image, environment,
+    the names of its secrets, deadline and minimum."""
+
+    images: Mapping[str, Build]
+    digests: Mapping[str, str]
+
+
+def look_at_suites(platform: Platform, ports: Ports) -> SuitesSeen:
+    """UsageError for a suite without a test file or an image that is not there."""
+    trees = {name: ports.suites.digest(spec.folder) for name, spec in platform.suites.items()}
+    images = {name: ports.engine.resolve(name, spec.image) for name, spec in platform.suites.items()}
+    whole = {
+        name: replace(spec, folder=trees[name], image=images[name].digest) for name, spec in platform.suites.items()
+    }
+    return SuitesSeen(images, {name: digest_of(plain(spec)) for name, spec in whole.items()})

@@ -25,7 +25,7 @@ from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
 from otagate.flows.course import discard, drive, read_back
 from otagate.flows.incidents import left_open, worst_impact
-from otagate.flows.look import Production, look_at_production, policy_digest, suite_digests
+from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
 
@@ -119,7 +119,7 @@ def _now(platform: Platform, candidate: Candidate, ports: Ports) -> Now:
         at=ports.clock.now(),
         release=candidate.release.digest,
         policy=policy_digest(platform),
-        suites=suite_digests(platform, ports),
+        suites=look_at_suites(platform, ports).digests,
         production=production_digest(production.clouds),
         live_release=production.release.digest,
         clocks=_clocks(ports),

@@ -4,7 +4,7 @@ import pytest
 
 from otagate.core.errors import Alarm, UsageError
 from otagate.core.policy import Policy
-from otagate.flows.look import addresses, host_ports, look_at_production, policy_digest
+from otagate.flows.look import addresses, host_ports, look_at_production, look_at_suites, policy_digest
 from tests.flows.scene import Scene, raised
 
 
@@ -50,5 +50,24 @@ def test_any_change_of_policy_allowed_differences_or_data_changes_its_digest() -
         policy_digest(replace(p, policy=Policy())),
         policy_digest(replace(p, policy=replace(p.policy, approvals=1))),
         policy_digest(replace(p, mirror_data="snapshot")),
+        policy_digest(replace(p, watch=replace(p.watch, lasts=1.0))),
+        policy_digest(replace(p, watch=replace(p.watch, error_share=0.99))),
     }
-    assert len(digests) == 4
+    assert len(digests) == 6
+
+
+def test_any_change_of_what_a_suite_runs_changes_its_digest() -> None:
+    scene = Scene()
+    spec = scene.platform.suites["technical"]
+    before = look_at_suites(scene.platform, scene.ports)
+    assert before.images["technical"].digest == scene.world.images["hello/suite:1.0"]
+    assert look_at_suites(scene.platform, scene.ports) == before
+    seen = {before.digests["technical"]}
+    for other in (replace(spec, environment={"A": "1"}), replace(spec, secrets=("key",)), replace(spec, deadline=1.0)):
+        changed = replace(scene.platform, suites={"technical": other})
+        seen.add(look_at_suites(changed, scene.ports).digests["technical"])
+    scene.world.images["hello/suite:1.0"] = "sha256:" + "9" * 64
+    seen.add(look_at_suites(scene.platform, scene.ports).digests["technical"])
+    scene.suites.digests[spec.folder] = "sha256:" + "8" * 64
+    seen.add(look_at_suites(scene.platform, scene.ports).digests["technical"])
+    assert len(seen) == 6

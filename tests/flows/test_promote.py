@@ -164,6 +164,12 @@ def test_a_changed_suite_or_policy_voids_the_verdict() -> None:
     scene.suites.digests = dict.fromkeys(scene.suites.digests, "sha256:" + "0" * 64)
     assert refusal(scene, run) == ["changed"]
     scene, run = proven()
+    scene.world.images["hello/suite:1.0"] = "sha256:" + "9" * 64
+    assert refusal(scene, run) == ["changed"]
+    scene, run = proven()
+    scene.platform = replace(scene.platform, watch=replace(scene.platform.watch, lasts=1.0, error_share=0.99))
+    assert refusal(scene, run) == ["changed"]
+    scene, run = proven()
     scene.platform = replace(scene.platform, policy=replace(scene.platform.policy, max_age=60.0))
     assert refusal(scene, run) == ["changed"]
 

@@ -269,6 +269,7 @@ def test_no_name_from_outside_becomes_markup_or_hides_what_is_read() -> None:
             command=evil,
             builds=(Build(evil, evil, evil),),
             suite_digests={evil: evil},
+            suite_images={evil: evil},
         ),
         record=replace(
             run.record,
