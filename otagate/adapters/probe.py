@@ -96,7 +96,7 @@ def _dicom(host: str, port: int, called: str, deadline: float, tls: ssl.SSLConte
     entity = ApplicationEntity(ae_title=CALLING_AE)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = deadline
     entity.add_requested_context(VERIFICATION)
-    association = entity.associate(host, port, ae_title=called or "ANY-SCP", tls_args=(tls, "") if tls else None)
+    association = entity.associate(host, port, ae_title=called or "ANY-SCP", tls_args=(tls, host) if tls else None)
     if not association.is_established:
         state = "rejects the association" if association.is_rejected else "does not answer"
         raise ProbeFault(f"{where} ({called}) {state}")

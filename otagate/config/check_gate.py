@@ -186,3 +186,7 @@ def _watch(settings: SettingsFile, document: Document) -> None:
         if looks * watch.every >= watch.lasts:
             message = f"{looks} looks take longer than the whole watch: it would never go back"
             document.complain(("watch", name), message, f"choose {name} × every < lasts")
+    warm = settings.policy.warm
+    if warm is not None and warm < watch.lasts:
+        message = f"the old colour would be kept for {warm:g} s and watched over for {watch.lasts:g} s"
+        document.complain(("policy", "warm"), message, "write at least what watch: lasts says")

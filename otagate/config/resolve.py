@@ -41,7 +41,7 @@ def platform_of(compose: c.ComposeFile, settings: s.SettingsFile, folder: Path, 
         volumes=tuple(sorted(compose.volumes)),
         secrets={name: _secret(entry) for name, entry in sorted(compose.secrets.items())} | _keys(settings),
         suites={name: _suite(name, entry, folder) for name, entry in sorted(settings.suites.items())},
-        policy=_policy(settings.policy, {name: entry.minimum for name, entry in settings.suites.items()}),
+        policy=_policy(settings.policy, settings.watch, {name: e.minimum for name, e in settings.suites.items()}),
         watch=WatchPolicy(**settings.watch.model_dump()),
         allowed=tuple(AllowedDifference(**rule.model_dump()) for rule in settings.mirror.allowed),
         deadlines=Deadlines(**settings.deadlines.model_dump()),
@@ -157,7 +157,7 @@ def _suite(name: str, entry: s.SuiteEntry, folder: Path) -> SuiteSpec:
     )
 
 
-def _policy(section: s.PolicySection, minimums: dict[str, int]) -> Policy:
+def _policy(section: s.PolicySection, watch: s.Watch, minimums: dict[str, int]) -> Policy:
     return Policy(
         rules=tuple(_rule(name, entry) for name, entry in section.rules.items()),
         max_age=section.max_age,
@@ -165,6 +165,7 @@ def _policy(section: s.PolicySection, minimums: dict[str, int]) -> Policy:
         backup=section.backup == "required",
         window=section.window == "required",
         clock_skew=section.clock_skew,
+        warm=watch.lasts if section.warm is None else section.warm,
         minimums=minimums,
     )
 

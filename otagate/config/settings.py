@@ -213,6 +213,10 @@ class PolicySection(Section):
     clock_skew: Annotated[Duration, AfterValidator(between(0.001, 60, "from 1ms to 60s"))] = Field(
         default=2.0, description="how far the clocks may be apart, default `2s`"
     )
+    warm: Duration | None = Field(
+        default=None,
+        description="no promotion replaces the old colour for so long after a flip; at least and by default the watch",
+    )
     rules: dict[Name, AnyEntry] = Field(description="the rules by name")
 
 

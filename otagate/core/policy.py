@@ -77,7 +77,8 @@ AnyRule = CasesRule | MetricRule | CrashRule | DriftRule
 @dataclass(frozen=True)
 class Policy:
     """`max_age` in seconds: how long a verdict may be promoted on. `minimums`: of each suite so many cases
-    must have run. The rest says what preflight demands."""
+    must have run. `warm`: seconds after a flip for which the old colour is kept.
+    The rest says what preflight demands."""
 
     rules: tuple[AnyRule, ...] = field(default=())
     max_age: float = 24 * 3600.0
@@ -85,4 +86,5 @@ class Policy:
     backup: bool = False
     window: bool = False
     clock_skew: float = 2.0
+    warm: float = 0.0
     minimums: Mapping[str, int] = field(default_factory=dict)

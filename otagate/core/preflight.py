@@ -51,6 +51,7 @@ class Now:
     held: str = ""  # why this very release may not be promoted: it was rolled back, and its incident is open
     unreadable: tuple[str, ...] = ()  # what one of both releases writes and the other cannot read
     contradiction: str = ""  # where the verdict is not what its record comes to, judged again by the policy as it is
+    warm_since: float | None = None  # the flip whose way back still stands; None: there is no way back to lose
     refused_since: str = ""  # a run that refused this very release, and that no approving one has followed
 
 
@@ -68,7 +69,16 @@ def objections(policy: Policy, judged: Judged, now: Now) -> tuple[Objection, ...
     found += _time(judged, now)
     if already_live:
         found.append(Objection("already-live", "this very release is live already", "nothing needs to be done"))
-    return (*found, *_demanded(policy), *_clocks(policy, now.clocks))
+    return (*found, *_way_back(policy, now), *_demanded(policy), *_clocks(policy, now.clocks))
+
+
+def _way_back(policy: Policy, now: Now) -> list[Objection]:
+    """A promotion deploys over the warm colour; a flip from a clock ahead of ours has just been made."""
+    left = policy.warm if now.warm_since is None else min(policy.warm, now.warm_since + policy.warm - now.at)
+    if now.warm_since is None or left <= 0:
+        return []
+    message = f"the way back is kept for {policy.warm:g} s after a flip, {left:.0f} s more: deploying would remove it"
+    return [Objection("way-back-kept", message, "wait, or otagate rollback if the live release must go")]
 
 
 def _record(policy: Policy, judged: Judged, now: Now) -> list[Objection]:

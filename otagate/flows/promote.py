@@ -127,6 +127,7 @@ def _now(platform: Platform, candidate: Candidate, ports: Ports) -> Now:
         held=held_message(incident) if incident else "",
         unreadable=_unreadable(platform, production),
         contradiction=contradiction(platform.policy, stored.record, stored.verdict),
+        warm_since=_warm_since(production),
         refused_since=withdrawn[0] if withdrawn and withdrawn[1] is Decision.REFUSE else "",
     )
 
@@ -143,6 +144,12 @@ def _unreadable(platform: Platform, production: Production) -> tuple[str, ...]:
     live = production.status.colours[production.live.value].schemas
     new = platform.schemas
     return (*unreadable(live, new, "the new release"), *unreadable(new, live, "the live release"))
+
+
+def _warm_since(production: Production) -> float | None:
+    """When the flip was made that left the other colour warm."""
+    held = production.status.colours.get(production.live.other.value)
+    return production.status.last_flip if held is not None and held.warm else None
 
 
 def _ahead(read: Callable[[], float], clock: Clock) -> float | None:

@@ -98,6 +98,7 @@ def test_the_policy_is_resolved_in_the_files_order(tmp_path: Path) -> None:
             DriftRule("drift", Impact.K1),
         ),
         minimums={"technical": 10, "functional": 8},
+        warm=60.0,
     )
 
 

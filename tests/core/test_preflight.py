@@ -71,3 +71,17 @@ def test_what_another_policy_would_come_to_is_a_change_and_no_altered_record() -
 def test_only_a_changed_production_is_an_alarm() -> None:
     found = objections(Policy(), replace(JUDGED, decision=Decision.REFUSE), replace(NOW, production="x"))
     assert [(o.code, o.alarm) for o in found] == [("production-changed", True), ("not-approved", False)]
+
+
+def test_the_way_back_is_not_deployed_over_before_its_time() -> None:
+    policy = replace(Policy(), warm=60.0)
+    kept = objections(policy, JUDGED, replace(NOW, warm_since=NOW.at - 45))
+    assert [o.code for o in kept] == ["way-back-kept"]
+    assert "15 s more" in kept[0].message
+    assert objections(policy, JUDGED, replace(NOW, warm_since=NOW.at - 60)) == ()
+    assert objections(policy, JUDGED, replace(NOW, warm_since=None)) == ()
+
+
+def test_a_flip_from_a_clock_ahead_of_ours_holds_for_the_whole_time_and_no_longer() -> None:
+    (kept,) = objections(replace(Policy(), warm=60.0), JUDGED, replace(NOW, warm_since=NOW.at + 500))
+    assert "60 s more" in kept.message
