@@ -43,8 +43,8 @@ class After:
 @dataclass(frozen=True)
 class Account:
     """`harmed`: answered 500 by a build that went bad. `stale`: begun after a flip's acknowledgement, answered by the
-    old colour. `kept` and `plans` were acknowledged. `recovery`: seconds from the first harmed answer to the flip
-    back; None if none was harmed."""
+    old colour. `kept`, over DICOM or HTTP, and `plans` were acknowledged. `recovery`: seconds from the first harmed
+    answer to the flip back; None if none was harmed."""
 
     requests: int
     failed: int
@@ -79,7 +79,8 @@ def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str)
     harm = set(harmed)
     failed = [r for r in http if r not in harm and not (r.came == "200" and r.colour and r.build)]
     stale = [r for r in (*http, *associations) if r.colour and _stale(r, flips, first)]
-    kept = tuple(r.what for r in stores if r.came == "0x0000")
+    taken = [r.what for r in stores if r.came == "0x0000"]
+    posted = [r.what for r in http if r.kind != "plan" and r.came == "200" and r.what]
     return Account(
         requests=len(http),
         failed=len(failed),
@@ -89,10 +90,10 @@ def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str)
         reads_failed=sum(r.came != "200" for r in reads),
         plans=tuple(r.what for r in http if r.kind == "plan" and r.came == "200"),
         stores=len(stores),
-        stores_failed=len(stores) - len(kept),
+        stores_failed=len(stores) - len(taken),
         associations=len(associations),
         associations_cut=sum(r.came != "whole" for r in associations),
-        kept=kept,
+        kept=(*taken, *posted),
         recovery=_recovery(harmed, flips),
         by_colour={c: sum(r.colour == c for r in http) for c in sorted({r.colour for r in http if r.colour})},
     )
@@ -111,6 +112,7 @@ def lines_of(counted: Account, after: After, *, plans: bool) -> list[tuple[str, 
         ("  cut", f"{counted.associations_cut}"),
         ("instances stored", f"{counted.stores}"),
         ("  not acknowledged", f"{counted.stores_failed}"),
+        ("objects acknowledged, over HTTP as well", f"{len(counted.kept)}"),
         ("  missing afterwards", f"{after.missing}"),
     ]
     if plans:

@@ -56,21 +56,22 @@ def as_bytes(dataset: Dataset) -> bytes:
 
 def ask(send: Callable[..., requests.Response], base: str, turn: int, objects: Objects, log: Log, kind: str) -> None:
     """One request in four keeps a new object, the others ask for one that was kept."""
-    uid = objects.one(turn)
+    uid, kept = objects.one(turn), ""
     began = time.time()
     try:
         if turn % 4 == 0 or uid is None:
             dataset = fresh_object()
             answer = send("POST", f"{base}/objects", data=as_bytes(dataset), timeout=TIMEOUT)
             if answer.status_code == 200:
-                objects.add(str(dataset.SOPInstanceUID))
+                kept = str(dataset.SOPInstanceUID)
+                objects.add(kept)
         else:
             answer = send("GET", f"{base}/objects/{uid}", timeout=TIMEOUT)
     except requests.RequestException as error:
         log(kind, began, type(error).__name__, "", "")
         return
-    headers = answer.headers
-    log(kind, began, str(answer.status_code), headers.get("X-Otagate-Colour", ""), headers.get("X-Otagate-Build", ""))
+    colour, build = (answer.headers.get(f"X-Otagate-{name}", "") for name in ("Colour", "Build"))
+    log(kind, began, str(answer.status_code), colour, build, kept)
 
 
 def kept_alive(base: str, rate: float, objects: Objects, log: Log, stop: threading.Event) -> None:

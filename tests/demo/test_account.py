@@ -39,6 +39,18 @@ def test_a_500_of_a_build_is_harm_and_anything_else_but_200_is_failure() -> None
     assert (counted.harmed, counted.failed) == (1, 4)
 
 
+def test_what_was_acknowledged_over_http_is_owed_as_well() -> None:
+    log = [
+        Request("store", 1, 2, "0x0000", "blue", "ab", "1.1"),
+        Request("fresh", 1, 2, "200", "blue", "ab", "1.2"),
+        Request("kept-alive", 1, 2, "200", "blue", "ab", "1.3"),
+        Request("kept-alive", 1, 2, "500", "blue", "ab", "1.4"),
+        Request("plan", 1, 2, "200", "blue", "ab", "a plan"),
+        http(1, "blue"),
+    ]
+    assert account(log, FLIPS, "blue", BAD).kept == ("1.1", "1.2", "1.3")
+
+
 def test_recovery_runs_from_the_first_harm_to_the_last_flip() -> None:
     assert account([http(190, "green", "500", ended=190.5)], FLIPS, "blue", BAD).recovery == 9.5
     assert account([], FLIPS, "blue", BAD).recovery is None
