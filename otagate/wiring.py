@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def init(target: Path, like: str) -> list[str]:
 
 
 def wire(platform: Platform, tell: Tell) -> Ports:
-    """Ports over the real adapters. EngineFault where no engine answers."""
+    """Ports over the real adapters. Asks no engine: what is stored is read without one."""
     from otagate.adapters.ansible.provisioner import AnsibleProvisioner
     from otagate.adapters.engine.docker_engine import DockerEngine
     from otagate.adapters.images import edge_images, source_digest
@@ -88,7 +89,7 @@ def wire(platform: Platform, tell: Tell) -> Ports:
         provisioner=AnsibleProvisioner(platform.engines, inventory=str(Path(platform.folder) / "inventory.yaml")),
         suites=PytestSuites(engine.client),
         secrets=KeptSecrets(str(root), _outside(platform)),
-        steward=StewardClient(engine.client(Cloud.SHARED), platform.name, source_digest()),
+        steward=StewardClient(partial(engine.client, Cloud.SHARED), platform.name, source_digest()),
         store=SqlStore(sqlite_url(str(root))),
         vault=FolderVault(str(root)),
         tell=tell,

@@ -47,10 +47,12 @@ _KINDS: Mapping[str, type[OtagateError]] = {
 
 
 class StewardClient:
-    """ports.Steward for one platform. `source` is the digest of the otagate that asks (see `images.source_digest`);
-    `deadline` in seconds for an answer."""
+    """ports.Steward for one platform. `client` gives that of its engine, asked for when it is needed and not before;
+    `source` is the digest of the otagate that asks (see `images.source_digest`); `deadline`: seconds for an answer."""
 
-    def __init__(self, client: docker.DockerClient, platform: str, source: str, *, deadline: float = 20.0) -> None:
+    def __init__(
+        self, client: Callable[[], docker.DockerClient], platform: str, source: str, *, deadline: float = 20.0
+    ) -> None:
         self._client = client
         self._platform = platform
         self._source = source
@@ -109,7 +111,7 @@ class StewardClient:
     def _session(self) -> "Iterator[_Session]":
         try:
             container = self._running()
-            session = _Session(self._client, str(container.id), self._deadline)
+            session = _Session(self._client(), str(container.id), self._deadline)
         except (DockerException, requests.RequestException, OSError) as error:
             raise _engine_away(error) from error
         try:
@@ -137,7 +139,7 @@ class StewardClient:
     def _container(self) -> Container | None:
         labels = [f"{LABEL_PLATFORM}={self._platform}", f"{LABEL_SERVICE}=steward"]
         try:
-            found = self._client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+            found = self._client().containers.list(all=True, filters={"label": labels}, ignore_removed=True)
         except (DockerException, requests.RequestException) as error:
             raise _engine_away(error) from error
         return found[0] if found else None

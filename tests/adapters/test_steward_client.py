@@ -119,7 +119,7 @@ def client() -> Iterator[Callable[[Say], tuple[StewardClient, Engine]]]:
     def make(say: Say) -> tuple[StewardClient, Engine]:
         engine = Engine(polite(say))
         engines.append(engine)
-        return StewardClient(engine, "t", "sha256:s", deadline=0.5), engine  # type: ignore[arg-type]
+        return StewardClient(lambda: engine, "t", "sha256:s", deadline=0.5), engine  # type: ignore[arg-type, return-value]
 
     yield make
     for engine in engines:

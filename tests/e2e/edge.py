@@ -146,7 +146,7 @@ class Edge:
         return self.client.containers.get(f"{self.platform}-{name}")
 
     def steward(self) -> StewardClient:
-        return StewardClient(self.client, self.platform, self.images.source)
+        return StewardClient(lambda: self.client, self.platform, self.images.source)
 
     def address(self, listener: str) -> tuple[str, int]:
         until = time.monotonic() + 10

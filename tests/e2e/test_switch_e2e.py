@@ -179,7 +179,7 @@ HOLDER = """
 import sys, time, docker
 from otagate.adapters.steward_client import StewardClient
 from tests.e2e.edge import claim_of
-steward = StewardClient(docker.from_env(), sys.argv[1], sys.argv[2])
+steward = StewardClient(docker.from_env, sys.argv[1], sys.argv[2])
 with steward.lease(claim_of("killed"), 0):
     print("held", flush=True)
     time.sleep(60)
@@ -225,7 +225,7 @@ def test_another_otagate_than_the_stewards_own_is_turned_away(edge: Edge) -> Non
     from otagate.adapters.steward_client import StewardClient
 
     with pytest.raises(SwitchFault) as odd:
-        StewardClient(edge.client, edge.platform, "sha256:" + "0" * 64).status()
+        StewardClient(lambda: edge.client, edge.platform, "sha256:" + "0" * 64).status()
     assert odd.value.code == "version"
     assert "otagate up" in odd.value.hint
 

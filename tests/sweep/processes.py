@@ -245,7 +245,7 @@ def _wired(ground: Ground, world: KeptWorld, tell: Tell) -> Ports:
         provisioner=KeptProvisioner(world),
         suites=FakeSuites({SUITES: "sha256:" + "e" * 64}, {"technical": cases()}),
         secrets=KeptSecrets(root, {}),
-        steward=StewardClient(engine, PLATFORM.name, EDGE.source),
+        steward=StewardClient(lambda: engine, PLATFORM.name, EDGE.source),
         store=SqlStore(sqlite_url(root)),
         vault=FolderVault(root),
         tell=tell,
@@ -255,7 +255,7 @@ def _wired(ground: Ground, world: KeptWorld, tell: Tell) -> Ports:
 def client(ground: Ground, faults: Faults) -> StewardClient:
     """A steward's client alone."""
     engine: Any = StewardsEngine(ground, ground.world(faults))
-    return StewardClient(engine, PLATFORM.name, EDGE.source)
+    return StewardClient(lambda: engine, PLATFORM.name, EDGE.source)
 
 
 class StewardsEngine:
