@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from otagate.core.canonical import digest_of_bytes
 from otagate.core.cloud import Binding, Cloud
 from otagate.core.diagnosis import Check
 from otagate.core.errors import ConfigError, OtagateError, StoreFault, UsageError
+from otagate.core.picture import Picture
 from otagate.core.platform import Platform, SecretKind, SecretSource
 from otagate.core.traffic import Claim, Scope
 from otagate.ports import Ports, StoredRun, Tell, Vault
@@ -137,27 +139,41 @@ def _production(checked: Platform) -> Iterator[Check]:
     yield Check("steward's clock", ahead <= checked.policy.clock_skew, f"{ahead:.1f} s from ours", "set clocks by NTP")
 
 
-def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> str:
-    """Render a run's report; answers where it was written."""
+@dataclass(frozen=True)
+class WrittenReport:
+    """`unshown`: pictures of the run's record that its folder does not hold as they were recorded."""
+
+    path: str
+    unshown: tuple[Picture, ...]
+
+
+def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> WrittenReport:
+    """Render a run's report; answers where it was written and what it could not show."""
     from otagate.report import FORMATS
 
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"one of: {', '.join(FORMATS)}")
     promotion = ports.store.promotion_of(stored.header.platform, stored.header.run)
-    content, name = FORMATS[form](stored, promotion, _pictures(ports.vault, stored))
+    pictures = _pictures(ports.vault, stored)
+    content, name = FORMATS[form](stored, promotion, pictures)
+    unshown = tuple(picture for picture in _recorded(stored) if picture.digest not in pictures)
     if to is None:
-        return ports.vault.write(stored.header.run, name, content)
+        return WrittenReport(ports.vault.write(stored.header.run, name, content), unshown)
     try:
         Path(to).write_bytes(content)
     except OSError as error:
         raise UsageError(f"{to} cannot be written: {error.strerror}", hint="name another file by --to") from None
-    return to
+    return WrittenReport(to, unshown)
+
+
+def _recorded(stored: StoredRun) -> Iterator[Picture]:
+    return (picture for report in stored.record.suites.values() for picture in report.pictures)
 
 
 def _pictures(vault: Vault, stored: StoredRun) -> dict[str, bytes]:
     """The contents of a run's pictures by digest, as far as the files in its folder still are what was recorded."""
     found = {}
-    for picture in (picture for report in stored.record.suites.values() for picture in report.pictures):
+    for picture in _recorded(stored):
         with suppress(StoreFault):
             content = vault.read(stored.header.run, picture.file)
             if digest_of_bytes(content) == picture.digest:

@@ -3,6 +3,7 @@ so that `--help` and completion stay quick."""
 
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -167,7 +168,7 @@ def report(
 ) -> None:
     """Write a run's report as HTML, JUnit or Markdown.
 
-    Exit: 0 written, 2 no such run or format, 4 it cannot be written.
+    Exit: 0 written, 2 no such run or format, 4 it cannot be written, 8 written without evidence that is gone.
     """
     from otagate.cli.gate import report as body
 
@@ -354,6 +355,15 @@ def _usage(usage: typer.TyperException) -> int:
     wants_json = "--output=json" in asked or ("--output" in asked and "json" in asked)
     message = usage.format_message()
     error = {"code": "usage", "message": message, "hint": "otagate --help", "at": ""}
-    command = next((word for word in asked if not word.startswith("-")), "")
-    show(command, Output.JSON if wants_json else Output.TEXT, Result(Exit.USAGE, {}, "", errors=(error,)))
+    show(_command(asked), Output.JSON if wants_json else Output.TEXT, Result(Exit.USAGE, {}, "", errors=(error,)))
     return int(Exit.USAGE)
+
+
+def _command(asked: Sequence[str]) -> str:
+    """The command that was asked for, as far as its words were: "mirror up"; empty if none was."""
+    at, words = typer.main.get_command(app), []
+    for word in asked:
+        if (inner := getattr(at, "commands", {}).get(word)) is not None:
+            at = inner
+            words.append(word)
+    return " ".join(words)

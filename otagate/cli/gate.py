@@ -26,9 +26,10 @@ def test(builds: Sequence[str], where: str | None, *, by: str | None, keep: bool
         command = f"otagate test {' '.join(builds)}"
         claim = wiring.claim(Scope.MIRROR, by, command, "test")
         stored = gate.test(platform, asked, ports, claim, wait=wiring.duration(wait), keep=keep)
-        pages: list[str] = []
+        pages: list[wiring.WrittenReport] = []
         lost = kept(lambda: pages.append(wiring.write_report(ports, stored, "html", None)))
-        return _judged(stored, "".join(pages), lost, ports.clock.now())
+        unshown = [error for page in pages for error in _unshown(stored, page)]
+        return _judged(stored, "".join(page.path for page in pages), [*lost, *unshown], ports.clock.now())
 
 
 def verdict(run: str, where: str | None) -> Result:
@@ -39,8 +40,25 @@ def verdict(run: str, where: str | None) -> Result:
 def report(run: str, where: str | None, *, form: str, to: str | None) -> Result:
     with opened(where) as (platform, ports):
         stored = ports.store.run(platform.name, run)
-        path = wiring.write_report(ports, stored, form, to)
-        return Result(Exit.DONE, {"run": stored.header.run, "path": path, "format": form}, path)
+        written = wiring.write_report(ports, stored, form, to)
+        errors = _unshown(stored, written)
+        data = {"run": stored.header.run, "path": written.path, "format": form}
+        return Result(Exit.ALARM if errors else Exit.DONE, data, written.path, errors=errors)
+
+
+def _unshown(stored: StoredRun, written: wiring.WrittenReport) -> list[dict[str, str]]:
+    """A picture is evidence: one that is gone or changed is told, beside the report that lacks it."""
+    hint = "find out who changed the run's folder; only a new otagate test makes the picture again"
+    return [
+        {
+            "code": "picture",
+            "message": f"run {stored.header.run} recorded the picture {picture.name}, and its folder does not hold it "
+            f"as it was ({picture.file})",
+            "hint": hint,
+            "at": "",
+        }
+        for picture in written.unshown
+    ]
 
 
 def mirror_up(builds: Sequence[str], where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:

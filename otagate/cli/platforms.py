@@ -36,14 +36,12 @@ def init(folder: str, like: str) -> Result:
 def doctor(where: str | None) -> Result:
     checks = wiring.doctor(where)
     bad = [c for c in checks if not c.well]
-    lines = []
-    for c in checks:
-        lines.append(f"{'ok' if c.well else 'NO':<3} {c.name:<22} {c.found}")
-        if not c.well:
-            lines.append(f"    → {c.remedy}")
+    lines = [f"{'ok' if c.well else 'NO':<3} {c.name:<22} {c.found}" for c in checks]
+    errors = [{"code": "doctor", "message": f"{c.name}: {c.found}", "hint": c.remedy, "at": ""} for c in bad]
     lines.append(f"{len(checks) - len(bad)} of {len(checks)} checks hold")
     data = {"checks": [{"name": c.name, "well": c.well, "found": c.found, "remedy": c.remedy} for c in checks]}
-    return Result(Exit.FAULT if bad else Exit.DONE, data, "\n".join(lines), next="" if bad else "otagate up")
+    code, follow = (Exit.FAULT, "") if bad else (Exit.DONE, "otagate up")
+    return Result(code, data, "\n".join(lines), errors=errors, next=follow)
 
 
 def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:

@@ -78,7 +78,7 @@ def show(command: str, output: Output, result: Result) -> None:
         sys.stdout.flush()
         for error in result.errors:
             where = f"{error['at']}: " if error["at"] else ""
-            sys.stderr.write(f"otagate {command}: {where}{error['message']}\n")
+            sys.stderr.write(f"{' '.join(['otagate', *command.split()])}: {where}{error['message']}\n")
             if error["hint"]:
                 sys.stderr.write(f"  → {error['hint']}\n")
         if result.next:

@@ -77,6 +77,20 @@ def test_a_usage_error_ends_2_and_speaks_json_when_asked(words: list[str]) -> No
     assert json.loads(asked.stdout)["errors"][0]["code"] == "usage"
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("--output json check", "check"),
+        ("check --no-such --output json", "check"),
+        ("mirror up --no-such --output=json", "mirror up"),
+        ("nonsense --output json", ""),
+    ],
+)
+def test_a_usage_error_names_the_command_and_no_option_of_it(words: str, command: str) -> None:
+    assert json.loads(otagate(*words.split()).stdout)["command"] == command
+    assert otagate("nonsense").stderr.startswith("otagate: ")
+
+
 @pytest.mark.parametrize("word", ["web", "web=", "=image", "web=a web=b"])
 def test_what_is_not_service_equals_image_is_refused_by_name(word: str) -> None:
     done = otagate("test", *word.split(), "--output", "json")

@@ -11,6 +11,7 @@ import pytest
 
 from otagate.adapters.store import SqlStore, sqlite_url
 from otagate.adapters.vault import FolderVault
+from tests.pngs import png
 from tests.samples import PIXEL, stored
 
 
@@ -54,3 +55,23 @@ def test_a_verdict_and_a_report_need_no_engine(home: Path) -> None:
 def test_what_needs_an_engine_says_that_none_answers(home: Path) -> None:
     status = told(home, "status")
     assert (status["exit"], status["errors"][0]["code"]) == (4, "engine-silent")
+
+
+@pytest.mark.parametrize("lies_there", [None, png(91)])
+def test_a_picture_that_is_gone_or_changed_is_an_alarm_beside_the_report(home: Path, lies_there: bytes | None) -> None:
+    path = home / "runs" / stored().header.run / picture()
+    path.unlink()
+    if lies_there is not None:
+        path.write_bytes(lies_there)
+    report = told(home, "report")
+    assert report["exit"] == 8
+    assert [(error["code"], picture() in error["message"]) for error in report["errors"]] == [("picture", True)]
+    assert Path(report["data"]["path"]).is_file()
+
+
+def test_each_check_that_does_not_hold_is_an_error_with_its_remedy(home: Path) -> None:
+    doctor = told(home, "doctor")
+    bad = [check for check in doctor["data"]["checks"] if not check["well"]]
+    assert "engine" in [check["name"] for check in bad]
+    assert doctor["exit"] == 4
+    assert [error["hint"] for error in doctor["errors"]] == [check["remedy"] for check in bad]
