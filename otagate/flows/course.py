@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from otagate.core.cloud import Binding, Colour
+from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_TIER, Binding, Colour
 from otagate.core.errors import EngineFault, Interrupted, OtagateError, Refused, SwitchFault
+from otagate.core.mirror import ObservedCloud, ObservedContainer
 from otagate.core.places import Place
-from otagate.core.platform import Platform
+from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.traffic import Happening, Intent, PromotionView, StewardEvent
@@ -152,6 +153,12 @@ def read_back(platform: Platform, colour: Colour, builds: Mapping[str, str], por
             raise EngineFault(what, code="digest-mismatch", hint="otagate test again")
         if container.health not in ("healthy", "none"):
             raise EngineFault(f"{name} is {container.health}", code="unhealthy", hint=f"docker logs {name}")
+
+
+def what_discard_removes(colour: Colour, clouds: Sequence[ObservedCloud]) -> tuple[ObservedContainer, ...]:
+    """The colour's own containers among production's, for `--dry-run`."""
+    own = {LABEL_BINDING: Binding.PRODUCTION.value, LABEL_COLOUR: colour.value, LABEL_TIER: Tier.RELEASE.value}
+    return tuple(c for cloud in clouds for c in cloud.containers if own.items() <= c.labels.items())
 
 
 def discard(platform: Platform, colour: Colour, ports: Ports, hold: Hold) -> None:

@@ -16,7 +16,7 @@ from otagate.core.release import Release, release_of
 from otagate.core.stages import steward_stage
 from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
-from otagate.flows.course import discard, drive
+from otagate.flows.course import discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
 from otagate.ports import Hold, Ports
 
@@ -130,6 +130,8 @@ def plan_down(platform: Platform, ports: Ports, *, destroy: str | None) -> Plan:
     clouds = ports.engine.observe(platform.name, bindings)
     why = "production with its data" if destroy else "a mirror is raised anew for every test"
     steps = [Step(Action.REMOVE, c.name, why) for cloud in clouds for c in cloud.containers]
+    left = () if destroy else _what_leftovers_removes(platform, ports)
+    steps.extend(Step(Action.REMOVE, name, "what an undone promotion left") for name in left)
     return Plan(f"down {platform.name}", tuple(steps))
 
 
@@ -177,6 +179,21 @@ def _leftovers(platform: Platform, ports: Ports, hold: Hold) -> tuple[str, ...]:
     except Refused:
         return ()
     return ports.engine.remove_colour(platform.name, status.live.other, ports.tell)
+
+
+def _what_leftovers_removes(platform: Platform, ports: Ports) -> tuple[str, ...]:
+    """The same without a lease, for `--dry-run`: what the steward would answer, from what it tells."""
+    status = ports.steward.status() if ports.steward.present() else None
+    if status is None or status.live is None:
+        return ()
+    idle, view = status.live.other, status.promotion
+    held = status.colours.get(idle.value)
+    at_work = view is not None and not view.phase.ended
+    discards = view is not None and view.intent.to is idle and view.phase is Phase.DISCARDING
+    if (held is not None and held.warm) or (at_work and not discards):
+        return ()
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    return tuple(c.name for c in what_discard_removes(idle, clouds))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from otagate.core.release import Release, release_of
 from otagate.core.schema import unreadable
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
-from otagate.flows.course import discard, drive, read_back
+from otagate.flows.course import discard, drive, read_back, what_discard_removes
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
 from otagate.ports import Clock, Hold, Ports, StoredRun
@@ -76,7 +76,11 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
         f"promote release {candidate.release.short} of run {candidate.stored.header.run} to {candidate.to}",
         (
             *(Step(Action.RUN, "preflight", f"would refuse: {o.message}") for o in check(platform, candidate, ports)),
-            *steps_of([stage], clouds),
+            *(
+                Step(Action.REMOVE, c.name, "a colour is made afresh")
+                for c in what_discard_removes(candidate.to, clouds)
+            ),
+            *steps_of([stage], ()),
             Step(Action.RUN, "smoke", f"each listener of {candidate.to} must answer with the judged digests"),
             Step(Action.TURN, "switch", f"{candidate.production.live} → {candidate.to}, all listeners at once"),
             Step(Action.RUN, "watch", f"{watch.lasts:g} s; back by itself above {watch.error_share:.1%} errors"),

@@ -6,8 +6,8 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, SwitchFault, UsageError
 from otagate.core.plan import Action
 from otagate.core.platform import Platform
-from otagate.core.promotion import Phase
-from otagate.flows import environments
+from otagate.core.promotion import Event, Phase
+from otagate.flows import environments, gate, promote
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
 
@@ -99,6 +99,22 @@ def test_a_plain_down_leaves_production_whole() -> None:
     scene = raised()
     assert down(scene, None) == ()
     assert scene.names() == PRODUCTION
+
+
+@pytest.mark.parametrize("ends", [Phase.PROMOTED, Phase.ROLLED_BACK])
+@pytest.mark.parametrize("destroy", [None, "p"])
+def test_a_dry_run_of_down_names_every_container_that_down_removes(ends: Phase, destroy: str | None) -> None:
+    scene = raised()
+    run = gate.test(scene.platform, {"web": "hello/web:1.1"}, scene.ports, MIRROR, wait=0.0, keep=True).header.run
+    scene.steward.outcomes = {} if ends is Phase.PROMOTED else {Phase.WATCHING: (Event.REFUSED, "errors")}
+    promote.promote(scene.platform, run, scene.ports, CLAIM, wait=0.0)
+    before = set(scene.names())
+    planned = environments.plan_down(scene.platform, scene.ports, destroy=destroy)
+    assert set(scene.names()) == before
+    down(scene, destroy)
+    gone = before - set(scene.names())
+    assert {step.subject for step in planned.steps} == gone
+    assert ("p-green-web" in gone) is (ends is Phase.ROLLED_BACK or destroy is not None)
 
 
 def test_down_removes_all_of_a_platform_only_by_its_name() -> None:

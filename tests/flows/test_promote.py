@@ -9,6 +9,7 @@ from otagate.core.cloud import Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
 from otagate.core.judge import Mark
+from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import Record
 from otagate.core.schema import Schema
@@ -286,6 +287,17 @@ def test_the_plan_of_a_promotion_says_what_would_be_refused() -> None:
     text = promote.plan_promotion(scene.platform, candidate, scene.ports).text()
     assert "would refuse" in text
     assert "blue → green" in text
+
+
+def test_a_dry_run_says_that_what_stands_in_the_idle_colour_is_made_afresh() -> None:
+    scene, run = proven()
+    scene.steward.outcomes = {Phase.WATCHING: (Event.REFUSED, "errors")}
+    go(scene, run)
+    assert "p-green-web" in scene.world.containers, "it stands there still"
+    candidate = promote.look_for_promotion(scene.platform, run, scene.ports)
+    plan = promote.plan_promotion(scene.platform, candidate, scene.ports)
+    said = [(step.action, step.subject) for step in plan.steps if step.subject == "p-green-web"]
+    assert said == [(Action.REMOVE, "p-green-web"), (Action.CREATE, "p-green-web")]
 
 
 # --- die anywhere -----------------------------------------------------------------------------------------------
