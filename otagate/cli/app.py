@@ -228,7 +228,11 @@ def status(platform: PlatformOption = None, output: OutputOption = Output.TEXT) 
 
 @app.command()
 def recover(
-    platform: PlatformOption = None, by: ByOption = None, wait: WaitOption = "0s", output: OutputOption = Output.TEXT
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Finish or undo a promotion that was cut off; says what it found and did. Changes nothing if none was.
 
@@ -236,7 +240,7 @@ def recover(
     """
     from otagate.cli.promotion import recover as body
 
-    raise typer.Exit(run("recover", output, lambda: body(platform, by=by, wait=wait)))
+    raise typer.Exit(run("recover", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
 
 
 @mirror.command("up")
@@ -270,7 +274,11 @@ def mirror_diff(platform: PlatformOption = None, output: OutputOption = Output.T
 
 @mirror.command("down")
 def mirror_down(
-    platform: PlatformOption = None, by: ByOption = None, wait: WaitOption = "0s", output: OutputOption = Output.TEXT
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Remove the mirror with its state. Never touches production.
 
@@ -278,7 +286,7 @@ def mirror_down(
     """
     from otagate.cli.gate import mirror_down as body
 
-    raise typer.Exit(run("mirror down", output, lambda: body(platform, by=by, wait=wait)))
+    raise typer.Exit(run("mirror down", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
 
 
 @incident.command("list")

@@ -87,10 +87,12 @@ def mirror_diff(where: str | None) -> Result:
         return Result(code, {"comparison": plain(comparison)}, _differences(comparison))
 
 
-def mirror_down(where: str | None, *, by: str | None, wait: str) -> Result:
-    from otagate.flows.mirror import lower_mirror
+def mirror_down(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows.mirror import lower_mirror, plan_lowering
 
     with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(plan_lowering(platform, ports))
         claim = wiring.claim(Scope.MIRROR, by, "otagate mirror down", "taken down by hand")
         with ports.steward.lease(claim, wiring.duration(wait)):
             gone = lower_mirror(platform, ports)

@@ -11,7 +11,7 @@ from otagate.cli.session import opened
 from otagate.core.errors import Exit, UsageError
 from otagate.core.mirror import ObservedContainer
 from otagate.core.promotion import STEWARDS_OWN, Phase
-from otagate.core.traffic import Kind, PromotionView, Scope, Status
+from otagate.core.traffic import ColourView, Kind, PromotionView, Scope, Status
 
 if TYPE_CHECKING:
     from otagate.flows.promote import Attempt
@@ -43,7 +43,7 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
         lost = kept(lambda: ports.store.save_promotion(platform.name, back.record))
         view = back.record.view
         came = view.phase is Phase.ROLLED_BACK and view.intent.kind is Kind.PROMOTE  # gone back from while watched
-        lines = [f"{'BACK' if came else view.phase.upper()}  {view.intent.kind} {view.intent.promotion}"]
+        lines = [f"{'BACK' if came else _end(view).upper()}  {view.intent.kind} {view.intent.promotion}"]
         lines.extend(_reasons(view))
         lines.extend(_serving(back.status, back.addresses))
         lines.extend(lines_of(back.incident) if back.incident else ())
@@ -84,10 +84,12 @@ def _serving(status: Status, addresses: Mapping[str, str]) -> list[str]:
     ]
 
 
-def recover(where: str | None, *, by: str | None, wait: str) -> Result:
+def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import recover as flow
 
     with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(flow.plan_recovery(platform, ports))
         claim = wiring.claim(Scope.PLATFORM, by, "otagate recover", "finish or undo what was cut off")
         done = flow.recover(platform, ports, claim, wait=wiring.duration(wait))
         if done.before is None or done.after is None:
@@ -97,7 +99,7 @@ def recover(where: str | None, *, by: str | None, wait: str) -> Result:
         view = after.view
         text = (
             f"found {done.before.intent.kind} {done.before.intent.promotion} cut off while {done.before.phase}; "
-            f"now {view.phase}"
+            f"now {_end(view)}"
         )
         left = [done.incident] if done.incident else []
         lines = [text, *(line for incident in left for line in lines_of(incident))]
@@ -165,6 +167,12 @@ def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
     return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=[*errors, *lost])
 
 
+def _end(view: PromotionView) -> str:
+    """A phase as a person reads it: what a rollback ends with is no promotion to them."""
+    turned_back = view.intent.kind is Kind.ROLLBACK and view.phase is Phase.PROMOTED
+    return "back" if turned_back else view.phase.value
+
+
 def _reasons(view: PromotionView) -> list[str]:
     intent = view.intent
     override = [f"  override by {intent.by}, unsigned: {intent.override}"] if intent.override else []
@@ -208,18 +216,27 @@ def _traffic(status: Status | None) -> dict[str, Any]:
     }
 
 
+def _role(name: str, view: ColourView, status: Status) -> str:
+    """While the steward acts, what it came from is the way back, though it counts as warm only at the end."""
+    acts = status.promotion is not None and status.promotion.phase in STEWARDS_OWN
+    if name == status.live:
+        return "live"
+    if acts and status.promotion is not None and name == status.promotion.came:
+        return "way back"
+    return "warm" if view.warm else "idle"
+
+
 def _status_lines(platform: str, status: Status | None) -> list[str]:
     if status is None:
         return [f"{platform}: no production"]
     live = status.live or "nothing"
     lines = [f"{platform}: {live} is live, epoch {status.epoch}"]
     for name, view in sorted(status.colours.items()):
-        role = "live" if name == status.live else "warm" if view.warm else "idle"
-        lines.append(f"  {name:<10} {role:<5} release {view.release.removeprefix('sha256:')[:12]}")
+        lines.append(f"  {name:<10} {_role(name, view, status):<8} release {view.release.removeprefix('sha256:')[:12]}")
     if status.promotion:
         p = status.promotion
         reason = f": {p.reason}" if p.reason else ""
-        lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {p.phase}{reason}")
+        lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {_end(p)}{reason}")
         if p.intent.override:
             lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
     if status.last_flip:

@@ -18,6 +18,7 @@ from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
+from otagate.flows.mirror import plan_lowering
 from otagate.ports import Hold, Ports
 
 GENESIS_COLOUR = Colour.BLUE
@@ -126,13 +127,13 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
 def plan_down(platform: Platform, ports: Ports, *, destroy: str | None) -> Plan:
     """What `down` would remove, by container."""
     _named(platform, destroy)
-    bindings = list(Binding) if destroy else [Binding.CANDIDATE, Binding.BASELINE]
-    clouds = ports.engine.observe(platform.name, bindings)
-    why = "production with its data" if destroy else "a mirror is raised anew for every test"
-    steps = [Step(Action.REMOVE, c.name, why) for cloud in clouds for c in cloud.containers]
-    left = () if destroy else _what_leftovers_removes(platform, ports)
-    steps.extend(Step(Action.REMOVE, name, "what an undone promotion left") for name in left)
-    return Plan(f"down {platform.name}", tuple(steps))
+    if destroy is None:
+        names, why = _what_leftovers_removes(platform, ports), "what an undone promotion left"
+    else:
+        clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+        names, why = tuple(c.name for cloud in clouds for c in cloud.containers), "production with its data"
+    own = tuple(Step(Action.REMOVE, name, why) for name in names)
+    return Plan(f"down {platform.name}", (*plan_lowering(platform, ports).steps, *own))
 
 
 def _named(platform: Platform, destroy: str | None) -> None:

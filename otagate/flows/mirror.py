@@ -70,6 +70,13 @@ def compare_mirror(platform: Platform, production: Production, candidate: Releas
     return Comparison(found.compared, (*found.differences, *production.departures))
 
 
+def plan_lowering(platform: Platform, ports: Ports) -> Plan:
+    """What `mirror down` would remove, by container."""
+    there = _containers(ports.engine.observe(platform.name, list(SIDES)))
+    why = "a mirror is raised anew for every test"
+    return Plan(f"mirror down {platform.name}", tuple(Step(Action.REMOVE, c.name, why) for c in there))
+
+
 def lower_mirror(platform: Platform, ports: Ports) -> tuple[str, ...]:
     """Everything that bears a mirror's label goes, its state too; production is not touched."""
     return ports.engine.remove(platform.name, list(SIDES), state=True, tell=ports.tell)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from otagate.core.cloud import Binding
 from otagate.core.incident import Incident
+from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
-from otagate.core.promotion import Event, Phase
+from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.record import PromotionRecord
-from otagate.core.traffic import Claim, Kind, PromotionView
-from otagate.flows.course import discard, follow
+from otagate.core.traffic import Claim, Kind, PromotionView, Scope
+from otagate.flows.course import discard, follow, what_discard_removes
 from otagate.flows.incidents import left_open
 from otagate.flows.look import live_status
 from otagate.ports import Hold, Ports
@@ -21,6 +23,29 @@ class Recovery:
     before: PromotionView | None
     after: PromotionRecord | None
     incident: Incident | None = None
+
+
+def plan_recovery(platform: Platform, ports: Ports) -> Plan:
+    """What `recover` would do, for `--dry-run`."""
+    status = live_status(platform, ports)
+    view = status.promotion
+    if view is None or view.phase.ended:
+        told = tuple(Step(Action.RUN, "switch", f"made to agree with the journal: {d}") for d in status.disagreements)
+        return Plan(f"recover {platform.name}: nothing is unfinished", told)
+    at_work = [h.claim for h in status.holders if h.claim.scope is Scope.PLATFORM]
+    steps = [Step(Action.RUN, "lease", f"{claim.by} is at work ({claim.command}): waited for") for claim in at_work]
+    what = f"{view.intent.kind} {view.intent.promotion}"
+    if view.phase in STEWARDS_OWN:
+        steps.append(Step(Action.KEEP, what, f"{view.phase}: the steward is at work, and is followed to the end"))
+    elif view.phase is Phase.STRANDED:
+        steps.append(Step(Action.TURN, "switch", f"stranded: the way back to {view.came} is tried again"))
+    else:
+        steps.append(Step(Action.RUN, what, f"cut off while {view.phase}: abandoned"))
+        if view.phase is not Phase.PREFLIGHT and view.intent.kind is not Kind.ROLLBACK:
+            clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+            left = what_discard_removes(view.intent.to, clouds)
+            steps.extend(Step(Action.REMOVE, c.name, "deployed for it") for c in left)
+    return Plan(f"recover {platform.name}", tuple(steps))
 
 
 def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:

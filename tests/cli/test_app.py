@@ -48,6 +48,11 @@ def test_whatever_takes_a_lease_may_wait_for_it_and_nothing_else_offers_to() -> 
     assert {command for command in surface() if "--wait" in helped(command)} == takes
 
 
+def test_whatever_changes_a_platform_says_beforehand_what_it_would_do() -> None:
+    changes = {"up", "down", "test", "promote", "rollback", "recover", "mirror up", "mirror down"}
+    assert {command for command in surface() if "--dry-run" in helped(command)} == changes
+
+
 def test_the_gates_and_the_ways_back_are_told_apart_by_their_exit_codes() -> None:
     for command, *words in (
         ("test", "0 approve", "1 refuse", "3 inconclusive"),

@@ -1,6 +1,6 @@
 from otagate.core.cloud import Binding, Colour
 from otagate.flows.gate import look_for_test
-from otagate.flows.mirror import Mirror, compare_mirror, lower_mirror, plan_mirror, raise_mirror
+from otagate.flows.mirror import Mirror, compare_mirror, lower_mirror, plan_lowering, plan_mirror, raise_mirror
 from tests.flows.scene import Scene, raised
 
 
@@ -38,3 +38,13 @@ def test_lowering_takes_the_mirrors_state_and_nothing_of_production() -> None:
     raise_mirror(scene.platform, planned(scene), scene.ports, "/f")
     lower_mirror(scene.platform, scene.ports)
     assert (set(scene.world.containers), set(scene.world.volumes), set(scene.world.networks)) == before
+
+
+def test_a_dry_run_names_the_containers_that_lowering_removes() -> None:
+    scene = raised()
+    raise_mirror(scene.platform, planned(scene), scene.ports, "/f")
+    before = set(scene.names())
+    told = plan_lowering(scene.platform, scene.ports).steps
+    assert set(scene.names()) == before
+    lower_mirror(scene.platform, scene.ports)
+    assert {step.subject for step in told} == before - set(scene.names()) != set()

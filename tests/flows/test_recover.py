@@ -1,7 +1,8 @@
+from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Kind, PromotionView
 from otagate.flows import recover, rollback
-from tests.flows.scene import CLAIM
+from tests.flows.scene import CLAIM, Scene
 from tests.flows.test_promote import WEB_1, Died, at_steward, die, go, live, proven, revive
 
 
@@ -32,6 +33,47 @@ def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
     assert done.after.view.phase is Phase.ABANDONED
     assert "p-green-web" not in scene.world.containers
     assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
+
+
+def steps(scene: Scene) -> list[tuple[Action, str]]:
+    return [(s.action, s.subject) for s in recover.plan_recovery(scene.platform, scene.ports).steps]
+
+
+def test_a_dry_run_names_what_recover_then_removes_and_changes_nothing() -> None:
+    scene, run = proven()
+    die(scene, scene.provisioner, "apply", after=True)
+    try:
+        go(scene, run)
+    except Died:
+        revive(scene)
+    before, told = set(scene.names()), steps(scene)
+    assert set(scene.names()) == before
+    recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert {name for action, name in told if action is Action.REMOVE} == before - set(scene.names()) == {"p-green-web"}
+    assert steps(scene) == []
+
+
+def test_a_dry_run_of_a_rollback_that_was_cut_off_removes_nothing() -> None:
+    scene, run = proven()
+    go(scene, run)
+    at_steward(scene, "prove", 1)
+    try:
+        rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    except Died:
+        revive(scene)
+    (only,) = recover.plan_recovery(scene.platform, scene.ports).steps
+    assert (only.action, only.cause) == (Action.RUN, "cut off while smoking: abandoned")
+
+
+def test_a_dry_run_of_a_stranded_promotion_says_that_the_way_back_is_tried() -> None:
+    scene, run = proven()
+    scene.steward.outcomes = {
+        Phase.WATCHING: (Event.REFUSED, "errors"),
+        Phase.ROLLING_BACK: (Event.FAULT, "the warm side is dead"),
+    }
+    go(scene, run)
+    assert steps(scene) == [(Action.TURN, "switch")]
+    assert live(scene) is not None
 
 
 def test_a_rollback_that_was_cut_off_leaves_the_warm_colour_standing() -> None:

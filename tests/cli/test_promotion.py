@@ -1,0 +1,60 @@
+"""What the commands about what is live say to a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from otagate.cli import promotion
+from otagate.core.cloud import Colour
+from otagate.core.errors import Exit
+from otagate.core.platform import Platform
+from otagate.core.promotion import Phase
+from otagate.core.traffic import Status
+from otagate.ports import Ports
+from tests.flows.scene import Scene
+from tests.flows.test_promote import go, proven
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A release was promoted, from blue to green; the commands find the fakes."""
+    scene, run = proven()
+    go(scene, run)
+
+    @contextmanager
+    def opened(_: str | None) -> Iterator[tuple[Platform, Ports]]:
+        yield scene.platform, scene.ports
+
+    monkeypatch.setattr(promotion, "opened", opened)
+    return scene
+
+
+def during(scene: Scene, phase: Phase, live: Colour) -> dict[str, str]:
+    """What `status` calls each colour in a phase of that promotion."""
+    now: Status = scene.steward.status()
+    assert now.promotion is not None
+    colours = {name: replace(view, warm=False) for name, view in now.colours.items()}
+    status = replace(now, live=live, colours=colours, promotion=replace(now.promotion, phase=phase))
+    lines = [line.split(" release ")[0].split(maxsplit=1) for line in promotion._status_lines("p", status)[1:3]]
+    return {name: role.strip() for name, role in lines}
+
+
+@pytest.mark.parametrize("phase", [Phase.WATCHING, Phase.FINALIZING, Phase.ROLLING_BACK])
+def test_while_it_is_watched_the_old_colour_is_the_way_back_not_idle(scene: Scene, phase: Phase) -> None:
+    assert during(scene, phase, Colour.GREEN) == {"blue": "way back", "green": "live"}
+
+
+def test_a_colour_is_idle_where_it_is_no_way_back(scene: Scene) -> None:
+    assert during(scene, Phase.FLIPPING, Colour.BLUE) == {"blue": "live", "green": "idle"}
+    assert during(scene, Phase.PROMOTED, Colour.GREEN) == {"blue": "idle", "green": "live"}
+
+
+def test_a_rollback_says_back_and_never_promoted(scene: Scene) -> None:
+    done = promotion.rollback("p", by="ada", override=None, dry_run=False, wait="0s")
+    assert done.exit is Exit.DONE
+    assert done.text.startswith("BACK  rollback r-")
+    assert done.data["promotion"]["phase"] == "promoted", "programs are told the phase as it is spelled"
+    assert "promoted" not in promotion.status("p").text
+    assert scene.steward.status().live is Colour.BLUE
