@@ -1,5 +1,6 @@
 """Where a platform's files are: named, near, or shipped with otagate."""
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
@@ -52,7 +53,7 @@ def find_platform(path: str | None, cwd: Path) -> Path:
 def _named(path: str, cwd: Path) -> Path:
     try:
         given = cwd / Path(path).expanduser()
-        if given.name == SETTINGS and given.is_file():
+        if given.name == SETTINGS and _is_platform(given.parent):
             return given.parent
         if _is_platform(given):
             return given
@@ -71,7 +72,8 @@ def _named(path: str, cwd: Path) -> Path:
 
 
 def _is_platform(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file()
+    """Whatever bears that name makes one; what is wrong with it, reading it says."""
+    return os.path.lexists(folder / SETTINGS)
 
 
 def platforms_in(folder: Path) -> list[Path]:

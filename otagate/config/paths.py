@@ -19,7 +19,9 @@ def within(folder: Path, relative: str) -> Path:
     root = folder.resolve()
     try:
         real = (root / relative).resolve()
-    except (OSError, RuntimeError, ValueError) as error:
+    except RuntimeError:  # how pathlib says it
+        raise Flaw(f"{shown(relative)} is a link that leads to itself", "put the file itself there") from None
+    except (OSError, ValueError) as error:
         raise Flaw(f"{shown(relative)} cannot be followed: {reason(error)}", hint) from None
     if not real.is_relative_to(root):
         raise Flaw(f"{shown(relative)} leads out of the platform's folder by a link", "put the file itself there")

@@ -1,6 +1,7 @@
 """A document against its model, piece by piece: every fault with its position, and what is sound for further checks."""
 
 import difflib
+import re
 import types
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -14,6 +15,8 @@ from otagate.config.tree import Broken, Document, Path, shown
 
 S = TypeVar("S", bound=Section)
 
+_EXPONENT = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
+_WRITTEN_OUT = "write all its digits, without an exponent: 1000000, not 1e6"
 _KINDS = {
     "string_type": ("must be text", "put it in quotes"),
     "int_type": ("must be a whole number", "write a number without quotes and without a point"),
@@ -134,6 +137,8 @@ def _words(detail: ErrorDetails) -> tuple[str, str]:
         return f"must be {expected}", f"write {expected}"
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return "kind must be cases, metric, crash or drift", "write kind: cases, metric, crash or drift"
+    if detail["type"] in ("int_type", "float_type") and _EXPONENT.fullmatch(str(detail["input"])):
+        return ("must be a number that is written out: YAML takes one with an exponent for text", _WRITTEN_OUT)
     return _KINDS.get(detail["type"], (detail["msg"], "docs/platform-files.md explains every key"))
 
 

@@ -1,12 +1,15 @@
 """Which platform is meant."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import otagate
 from otagate.config.find import find_platform, shipped
-from otagate.core.errors import UsageError
+from otagate.config.load import load
+from otagate.core.errors import ConfigError, UsageError
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -82,6 +85,31 @@ def test_a_folder_without_otagate_yaml_says_so(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"holds no otagate\.yaml"):
         find_platform("empty", tmp_path)
+
+
+def as_folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (as_folder, "is not a plain file"),
+        (os.mkfifo, "is not a plain file"),
+        (lambda path: path.symlink_to(path), "is a link that leads to itself"),
+        (lambda path: path.symlink_to("nothing"), "does not exist"),
+    ],
+)
+def test_an_otagate_yaml_that_is_no_file_is_found_and_told_for_what_it_is(
+    make: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "otagate.yaml")
+    for named in (str(tmp_path), str(tmp_path / "otagate.yaml"), None):
+        folder = find_platform(named, tmp_path)
+        with pytest.raises(ConfigError) as caught:
+            load(folder)
+        told = [problem for problem in caught.value.problems if "otagate.yaml" in str(problem.at)]
+        assert [message in problem.message for problem in told] == [True]
 
 
 def test_a_wheel_has_its_platforms_inside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
