@@ -9,10 +9,8 @@ from otagate.core.cloud import Cloud, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
 from otagate.core.judge import Mark
-from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import Record
-from otagate.core.schema import Schema
 from otagate.flows import gate, incidents, promote, recover, rollback
 from otagate.ports import StoredRun
 from tests.flows.scene import CLAIM, MIRROR, Scene, cases, raised
@@ -280,26 +278,6 @@ def test_a_disagreement_stops_a_promotion_before_it_begins() -> None:
         go(scene, run)
 
 
-def test_the_plan_of_a_promotion_says_what_would_be_refused() -> None:
-    scene, run = proven()
-    scene.world.clock.advance(25 * 3600)
-    candidate = promote.look_for_promotion(scene.platform, run, scene.ports)
-    text = promote.plan_promotion(scene.platform, candidate, scene.ports).text()
-    assert "would refuse" in text
-    assert "blue → green" in text
-
-
-def test_a_dry_run_says_that_what_stands_in_the_idle_colour_is_made_afresh() -> None:
-    scene, run = proven()
-    scene.steward.outcomes = {Phase.WATCHING: (Event.REFUSED, "errors")}
-    go(scene, run)
-    assert "p-green-web" in scene.world.containers, "it stands there still"
-    candidate = promote.look_for_promotion(scene.platform, run, scene.ports)
-    plan = promote.plan_promotion(scene.platform, candidate, scene.ports)
-    said = [(step.action, step.subject) for step in plan.steps if step.subject == "p-green-web"]
-    assert said == [(Action.REMOVE, "p-green-web"), (Action.CREATE, "p-green-web")]
-
-
 # --- die anywhere -----------------------------------------------------------------------------------------------
 
 
@@ -398,37 +376,3 @@ def test_the_faults_of_ports_are_told_and_undone() -> None:
         attempt = go(scene, run)
         assert attempt.record.view.phase is Phase.ABANDONED
         assert str(fault) in attempt.record.view.reason
-
-
-@pytest.mark.parametrize(
-    ("live_one", "new_one", "refused"),
-    [
-        (Schema("1", ("1",)), Schema("2", ("1", "2")), "the live release reads web 1, not 2"),
-        (Schema("1", ("1",)), Schema("2", ("2",)), "the new release reads web 2, not 1"),
-        (Schema("1", ("1", "2")), Schema("2", ("1", "2")), ""),
-        (Schema("1", ("1",)), Schema("1", ("1", "2")), ""),
-        (None, Schema("2", ("2",)), ""),
-    ],
-)
-def test_a_release_goes_live_only_where_both_read_what_the_other_writes(
-    live_one: Schema | None, new_one: Schema, refused: str
-) -> None:
-    scene = Scene()
-    declare(scene, live_one)
-    scene.up()
-    declare(scene, new_one)
-    attempt = go(scene, judged(scene, "hello/web:1.1"))
-    if refused:
-        assert [o.code for o in attempt.objections] == ["incompatible-schema"]
-        assert refused in attempt.objections[0].message
-    else:
-        assert attempt.record.view.phase is Phase.PROMOTED
-        assert scene.steward.status().colours["green"].schemas == {"web": new_one}
-        rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
-        assert live(scene) is Colour.BLUE
-
-
-def declare(scene: Scene, schema: Schema | None) -> None:
-    services = dict(scene.platform.services)
-    services["web"] = replace(services["web"], schema=schema)
-    scene.platform = replace(scene.platform, services=services)
