@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from otagate import wiring
-from otagate.cli.promotion import ending, listed
+from otagate.cli.promotion import UNAPPLIED, alarm, ending, listed
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
@@ -50,7 +50,8 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
 
     with opened(where) as (platform, ports):
         if not dry_run:
-            environments.renew_steward(platform, ports)
+            renewing = wiring.claim(Scope.PLATFORM, by, "otagate up", "renew the steward")
+            environments.renew_steward(platform, ports, renewing, wait=wiring.duration(wait))
         wanted = environments.look_for_up(platform, ports)
         if dry_run:
             return planned(wanted.plan)
@@ -65,10 +66,12 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
         if raised.genesis:
             head += f"; genesis by {claim.by}, unproven: {raised.genesis.view.phase}"
         data = {"changed": list(raised.changed), "listeners": listed(shown)}
-        code = ending(raised.genesis.view) if raised.genesis else Exit.DONE
+        data["unapplied"] = list(raised.unapplied)
+        left = [alarm("definition-changed", f"{name}: changed; not applied", UNAPPLIED) for name in raised.unapplied]
+        code = ending(raised.genesis.view) if raised.genesis else Exit.ALARM if left else Exit.DONE
         service = platform.of_tier(Tier.RELEASE)[0].name
         text = "\n".join([head, *where_it_is])
-        return Result(code, data, text, errors=unknown, next=f"otagate test {service}=IMAGE")
+        return Result(code, data, text, errors=[*left, *unknown], next=f"otagate test {service}=IMAGE")
 
 
 def down(where: str | None, *, destroy: str | None, dry_run: bool, wait: str) -> Result:

@@ -8,13 +8,17 @@ from otagate import wiring
 from otagate.cli.incidents import data_of, impact_of, lines_of
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
+from otagate.core import mirror
 from otagate.core.errors import Exit, UsageError
-from otagate.core.mirror import ObservedContainer
+from otagate.core.mirror import Difference, ObservedContainer
 from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.traffic import ColourView, Kind, PromotionView, Scope, Status
 
 if TYPE_CHECKING:
     from otagate.flows.promote import Attempt
+
+# No command applies these yet: switch, steward and state tier stand as they were defined when they were made.
+UNAPPLIED = "take the change back, or make the platform anew (otagate down --destroy-state NAME, then otagate up)"
 
 # The steward's word for a flip that the switch acknowledged and that was read back.
 TURNED = "turned"
@@ -123,12 +127,22 @@ def status(where: str | None) -> Result:
         lines.extend(_container(c) for cloud in seen.clouds for c in cloud.containers)
         disagreements = seen.status.disagreements if seen.status else ()
         errors = [
-            *(_alarm("disagreement", told, "otagate recover makes them agree again") for told in disagreements),
-            *(_alarm("drift", told, "find out who changed it; otagate up adds what is missing") for told in departures),
+            *(alarm("disagreement", told, "otagate recover makes them agree again") for told in disagreements),
+            *(alarm("drift", told, _mending(d)) for told, d in zip(departures, seen.departures, strict=True)),
         ]
         stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
         code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
         return Result(code, data, "\n".join(lines), errors=errors, next=_next(seen.status))
+
+
+def _mending(departure: Difference) -> str:
+    match departure.field:
+        case mirror.SPECIFICATION:
+            return UNAPPLIED
+        case mirror.CONTAINER | mirror.RUNNING if departure.mirror is not None:
+            return "otagate up adds what is missing"
+        case _:
+            return "find out who changed it"
 
 
 def listed(addresses: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -255,7 +269,7 @@ def _container(c: ObservedContainer) -> str:
     return f"  {c.name:<28} {state:<10} {c.image.removeprefix('sha256:')[:12]}"
 
 
-def _alarm(code: str, message: str, hint: str) -> dict[str, str]:
+def alarm(code: str, message: str, hint: str) -> dict[str, str]:
     return {"code": code, "message": message, "hint": hint, "at": ""}
 
 

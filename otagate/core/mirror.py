@@ -15,6 +15,7 @@ from otagate.core.switch import CERTIFICATES
 LABEL_FILES = "otagate.files"  # JSON: path → "config" or "secret", for what was put into a container before its start
 CONTAINER = "container"  # the field that stands for the whole of it: missing or too many
 IMAGE = "image"
+RUNNING, SPECIFICATION = "running", "specification"
 BUILD_VARIABLE = "env.OTAGATE_BUILD"
 PRESENT = "present"  # all that is compared of a secret
 
@@ -269,9 +270,9 @@ def against_definition(stages: Sequence[Stage], observed: Sequence[ObservedCloud
 
 def _departures(service: str, container: Container, seen: ObservedContainer) -> Iterator[Difference]:
     facts: dict[str, tuple[str | None, str | None]] = {
-        "running": ("yes", "yes" if seen.running else "no"),
+        RUNNING: ("yes", "yes" if seen.running else "no"),
         IMAGE: (container.image, seen.image),
-        "specification": (container.labels[LABEL_SPEC], seen.labels.get(LABEL_SPEC)),
+        SPECIFICATION: (container.labels[LABEL_SPEC], seen.labels.get(LABEL_SPEC)),
         "limit.memory": (str(container.memory) if container.memory else None, seen.fields.get("limit.memory")),
         "limit.cpus": (f"{container.cpus:g}" if container.cpus else None, seen.fields.get("limit.cpus")),
         "restart": (container.restart, seen.fields.get("restart")),

@@ -42,10 +42,24 @@ class Plan:
 def steps_of(stages: Sequence[Stage], observed: Sequence[ObservedCloud]) -> tuple[Step, ...]:
     """What raising `stages` would do to the containers that are there now."""
     there = {c.name: c for cloud in observed for c in cloud.containers}
+    left = unapplied(stages, observed)
     return tuple(
-        Step(_action(container.labels, stage, there.get(container.name)), container.name, stage.cause)
+        Step(
+            _action(container.labels, stage, there.get(container.name)),
+            container.name,
+            f"changed; not applied ({stage.cause})" if container.name in left else stage.cause,
+        )
         for stage in stages
         for container in stage.containers
+    )
+
+
+def unapplied(stages: Sequence[Stage], observed: Sequence[ObservedCloud]) -> tuple[str, ...]:
+    """The containers that stand as they once were defined, and that raising `stages` leaves as they are."""
+    there = {c.name: c for cloud in observed for c in cloud.containers}
+    kept = (container for stage in stages if not stage.replace for container in stage.containers)
+    return tuple(
+        c.name for c in kept if c.name in there and there[c.name].labels.get(LABEL_SPEC) != c.labels[LABEL_SPEC]
     )
 
 

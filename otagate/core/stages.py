@@ -114,7 +114,7 @@ def steward_stage(platform: Platform, image: str) -> Stage:
         networks=(),
         volumes=(Volume(steward_volume(name), labels),),
         containers=(_specified(container),),
-        replace=True,  # it may be renewed at any time: its journal stands in the volume, and traffic does not pass it
+        replace=False,
         deadline=platform.deadlines.up,
     )
 

@@ -1,14 +1,14 @@
 """Production as a whole: make it (genesis) or add what is missing, describe it, take it down."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
-from otagate.core.plan import Action, Plan, Step, steps_of
+from otagate.core.plan import Action, Plan, Step, steps_of, unapplied
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
@@ -61,45 +61,98 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     return Wanted(status, live, release, stages, clouds)
 
 
-def renew_steward(platform: Platform, ports: Ports) -> None:
-    """Replace a steward that was made from another otagate; its journal stays, and traffic does not pass it."""
+def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> None:
+    """Replace a steward that was made from another otagate or image; its journal stays, and traffic does not pass it.
+
+    Never while it is at work: of another otagate it says so itself, else it is asked under the lease.
+    """
+    if not ports.steward.present():
+        return
+    stage = replace(steward_stage(platform, ports.engine.images().steward), replace=True)
+
+    def apply() -> None:
+        ports.provisioner.apply(platform.name, [stage], ports.vault.folder(f"up-{platform.name}"), ports.tell)
+
     try:
-        if ports.steward.present():
-            ports.steward.status()
+        ports.steward.status()
     except SwitchFault as fault:
         if fault.code != "version":
             raise
-        stage = steward_stage(platform, ports.engine.images().steward)
-        ports.provisioner.apply(platform.name, [stage], ports.vault.folder(f"up-{platform.name}"), ports.tell)
+        apply()
+        return
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    standing = {c.name: c.image for cloud in clouds for c in cloud.containers}
+    wanted = stage.containers[0]
+    if standing.get(wanted.name, wanted.image) == wanted.image:
+        return
+    with ports.steward.lease(claim, wait):
+        view = ports.steward.status().promotion
+        if view is None or view.phase.ended:
+            apply()
 
 
 @dataclass(frozen=True)
 class Raised:
-    """`genesis` is the first release's promotion, if this made it."""
+    """`genesis` is the first release's promotion, if this made it; `unapplied` names what stands as it was defined
+    once, because `up` only adds."""
 
     changed: tuple[str, ...]
     genesis: PromotionRecord | None
+    unapplied: tuple[str, ...] = ()
 
 
 def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: float) -> Raised:
     """Genesis, or only what is missing; what is live is never changed. Raises Busy and Fault."""
     folder = ports.vault.folder(f"up-{platform.name}")
-    state, steward, colour, switch = wanted.stages
+    changed: list[str] = []
 
-    def apply(*stages: Stage) -> tuple[str, ...]:
-        return ports.provisioner.apply(platform.name, stages, folder, ports.tell)
+    def apply(*stages: Stage) -> None:
+        changed.extend(ports.provisioner.apply(platform.name, stages, folder, ports.tell))
 
-    changed = list(apply(state, steward))
-    if wanted.live is not None:
-        with ports.steward.lease(claim, wait):
-            changed.extend(apply(colour, switch))
-        return Raised(tuple(changed), None)
-    intent = Intent(
+    if wanted.status is None:  # before there is a steward there is no lease
+        apply(*wanted.stages[:2])
+    with ports.steward.lease(claim, wait) as hold:
+        # Looked at again under the lease: while it was waited for, production may have turned.
+        seen = look_for_up(platform, ports)
+        left = unapplied(seen.stages, seen.clouds)
+        if seen.live is not None:
+            apply(*seen.stages)
+            return Raised(tuple(changed), None, left)
+        if wanted.status is not None:
+            apply(*seen.stages[:2])
+        genesis = _genesis(platform, seen, ports, claim, hold, apply)
+    return Raised(tuple(changed), genesis, left)
+
+
+def _genesis(
+    platform: Platform, seen: Wanted, ports: Ports, claim: Claim, hold: Hold, apply: Callable[[Stage], None]
+) -> PromotionRecord:
+    """The first release goes live on a colour that nothing was compared with: unproven, by a named person."""
+    _, _, colour, switch = seen.stages
+
+    def smoke() -> None:
+        hold.prove(GENESIS_COLOUR, seen.release.digests)
+        apply(switch)
+
+    steps = {
+        Phase.PREFLIGHT: lambda: hold.note("nothing is live yet"),
+        Phase.DEPLOYING: lambda: apply(colour),
+        Phase.SMOKING: smoke,
+    }
+    intent = _first(platform, seen, ports, claim)
+    driven = drive(intent, steps, lambda: discard(platform, GENESIS_COLOUR, ports, hold), hold, ports)
+    if driven.cause is not None:
+        raise driven.cause
+    return driven.record
+
+
+def _first(platform: Platform, seen: Wanted, ports: Ports, claim: Claim) -> Intent:
+    return Intent(
         promotion=ports.clock.new_id("g-"),
         kind=Kind.GENESIS,
         run="",
-        release=wanted.release.digest,
-        builds=wanted.release.digests,
+        release=seen.release.digest,
+        builds=seen.release.digests,
         to=GENESIS_COLOUR,
         by=claim.by,
         watch=WatchPolicy(lasts=0.0),
@@ -107,21 +160,6 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
         unproven=True,
         schemas=platform.schemas,
     )
-    with ports.steward.lease(claim, wait) as hold:
-
-        def smoke() -> None:
-            hold.prove(GENESIS_COLOUR, wanted.release.digests)
-            changed.extend(apply(switch))
-
-        steps = {
-            Phase.PREFLIGHT: lambda: hold.note("nothing is live yet"),
-            Phase.DEPLOYING: lambda: changed.extend(apply(colour)),
-            Phase.SMOKING: smoke,
-        }
-        driven = drive(intent, steps, lambda: discard(platform, GENESIS_COLOUR, ports, hold), hold, ports)
-    if driven.cause is not None:
-        raise driven.cause
-    return Raised(tuple(changed), driven.record)
 
 
 def plan_down(platform: Platform, ports: Ports, *, destroy: str | None) -> Plan:

@@ -62,6 +62,13 @@ class Desk:
     def _status(self, _caller: Caller, _body: Mapping[str, Any]) -> Any:
         return self._outlook.status()
 
+    def at_work(self) -> str:
+        """What would be cut off if this steward were replaced now; "" is nothing, and so is a stranded promotion."""
+        view = self._book.account.unfinished
+        if view is not None and view.phase is not Phase.STRANDED:
+            return f"promotion {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}"
+        return next((f"{h.claim.by} holds the {h.claim.scope} lease" for h in self._leases.holders()), "")
+
     # --- lease ---
 
     def _acquire(self, caller: Caller, body: Mapping[str, Any]) -> Any:

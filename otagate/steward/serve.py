@@ -223,6 +223,12 @@ class _Session:
         ours = self._office.source
         if source != ours:
             asks, made = source[7:19] or "unknown", ours[7:19] or "unknown"
+            if work := self._at_work():
+                raise SwitchFault(
+                    f"this otagate ({asks}) is not the one that the steward was made from ({made}), and {work}",
+                    code="version-at-work",
+                    hint="wait until it is done, or use the otagate that raised this platform",
+                )
             raise SwitchFault(
                 f"this otagate ({asks}) is not the one that the steward was made from ({made})",
                 code="version",
@@ -230,6 +236,13 @@ class _Session:
             )
         self._known = True
         return {"source": ours}
+
+    def _at_work(self) -> str:
+        """Why the steward may not be replaced now; of an unreadable journal it can do no work."""
+        try:
+            return self._office.desk().at_work()
+        except JournalUnreadable:
+            return ""
 
     def _send(self, body: Mapping[str, Any]) -> None:
         try:

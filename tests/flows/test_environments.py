@@ -7,6 +7,7 @@ from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, SwitchFaul
 from otagate.core.plan import Action
 from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Intent, Kind
 from otagate.flows import environments, gate, promote
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
@@ -188,3 +189,105 @@ def test_a_service_that_the_live_release_does_not_know_is_told_and_status_still_
     assert shown.status is not None
     assert shown.status.live is Colour.BLUE
     assert shown.red
+
+
+def idle_changed(scene: Scene) -> None:
+    listeners = dict(scene.platform.listeners)
+    listeners["dicom"] = replace(listeners["dicom"], idle_timeout=3 * 3600.0)
+    scene.platform = replace(scene.platform, listeners=listeners)
+
+
+def test_a_changed_listener_is_told_as_not_applied_and_nothing_is_replaced() -> None:
+    scene = raised()
+    before = {name: s.id for name, s in scene.world.containers.items()}
+    idle_changed(scene)
+    plan = environments.look_for_up(scene.platform, scene.ports).plan
+    assert {s.action for s in plan.steps} == {Action.KEEP}
+    assert [s.subject for s in plan.steps if "changed; not applied" in s.cause] == [
+        "p-shared-steward",
+        "p-shared-switch",
+    ]
+    renew(scene)
+    again = scene.up()
+    assert (again.changed, again.unapplied) == ((), ("p-shared-steward", "p-shared-switch"))
+    assert {name: s.id for name, s in scene.world.containers.items()} == before
+
+
+def test_a_changed_state_service_is_told_as_not_applied() -> None:
+    scene = raised()
+    services = dict(scene.platform.services)
+    services["store"] = replace(services["store"], memory=123_000_000)
+    scene.platform = replace(scene.platform, services=services)
+    assert scene.up().unapplied == ("p-shared-store",)
+
+
+def renew(scene: Scene) -> None:
+    environments.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
+
+
+def other_image(scene: Scene) -> str:
+    """The steward stands from another image; answers its container's id."""
+    standing = scene.world.containers["p-shared-steward"]
+    standing.container = replace(
+        standing.container,
+        image="sha256:" + "7" * 64,
+        labels={
+            **standing.container.labels,
+            "otagate.spec": "another",
+        },
+    )
+    return standing.id
+
+
+def test_a_steward_of_another_image_is_renewed_under_the_lease_alone() -> None:
+    scene = raised()
+    old = other_image(scene)
+    with scene.steward.lease(CLAIM, 0.0), pytest.raises(Busy):
+        renew(scene)
+    assert scene.world.containers["p-shared-steward"].id == old
+    renew(scene)
+    assert scene.world.containers["p-shared-steward"].id != old
+    assert scene.up().unapplied == ()
+
+
+def test_a_steward_whose_promotion_is_unfinished_is_never_replaced() -> None:
+    scene = raised()
+    with scene.steward.lease(CLAIM, 0.0) as hold:
+        hold.begin(first_of(scene))
+    old = other_image(scene)
+    renew(scene)
+    assert scene.world.containers["p-shared-steward"].id == old
+
+
+def first_of(scene: Scene) -> Intent:
+    view = scene.steward.status().promotion
+    assert view is not None
+    return replace(view.intent, promotion="p-1", kind=Kind.PROMOTE, to=Colour.GREEN, release="sha256:" + "5" * 64)
+
+
+@pytest.mark.parametrize(("code", "renewed"), [("version", True), ("version-at-work", False)])
+def test_a_steward_of_another_otagate_is_replaced_only_where_it_says_that_it_is_idle(code: str, renewed: bool) -> None:
+    scene = raised()
+    old = other_image(scene)
+
+    def before(_: str) -> None:
+        raise SwitchFault("another otagate", code=code)
+
+    scene.steward.before = before
+    if renewed:
+        renew(scene)
+    else:
+        with pytest.raises(SwitchFault):
+            renew(scene)
+    assert (scene.world.containers["p-shared-steward"].id != old) is renewed
+
+
+def test_up_looks_again_once_it_has_the_lease() -> None:
+    scene = raised()
+    stale = environments.look_for_up(scene.platform, scene.ports)
+    run = gate.test(scene.platform, {"web": "hello/web:1.1"}, scene.ports, MIRROR, wait=0.0, keep=False).header.run
+    promote.promote(scene.platform, run, scene.ports, CLAIM, wait=0.0)
+    del scene.world.containers["p-blue-web"], scene.world.containers["p-green-web"]
+    environments.up(scene.platform, stale, scene.ports, CLAIM, wait=0.0)
+    assert scene.world.containers["p-green-web"].container.image == scene.world.images["hello/web:1.1"]
+    assert "p-blue-web" not in scene.world.containers

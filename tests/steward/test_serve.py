@@ -199,15 +199,6 @@ def test_a_silent_line_is_given_up_and_a_beating_one_kept(world: World) -> None:
         serving.end()
 
 
-def test_what_is_asked_by_another_otagate_is_not_done(serving: Serving) -> None:
-    line = serving.line(hello=False)
-    assert line.refused("status")["message"] == "say hello first"
-    error = line.refused("hello", source="sha256:" + "b" * 64)
-    assert error["code"] == "version"
-    assert "otagate up" in error["hint"]
-    assert line.refused("status")["message"] == "say hello first"
-
-
 @pytest.mark.parametrize(
     ("name", "body"),
     [
