@@ -113,6 +113,17 @@ def doctor(where: str | None) -> tuple[Check, ...]:
     return (*found, *_production(checked)) if all(c.well for c in found if c.name == "engine") else found
 
 
+def look_at_secret_files(checked: Platform) -> None:
+    """UsageError for a secret whose file is not there: told by `check`, so that no `rollback` fails over it."""
+    for name, source in checked.secrets.items():
+        if source.kind is SecretKind.FILE and not (Path(checked.folder) / source.reference).is_file():
+            raise UsageError(
+                f"the file of secret {name} does not exist or is no file",
+                code="secret",
+                hint="put the secret into the file, or mend its path",
+            )
+
+
 def _outside(checked: Platform) -> dict[str, Callable[[], bytes]]:
     """Production's secrets that the platform takes from a variable or a file, each read when it is needed."""
     from otagate.config.secret import read_secret

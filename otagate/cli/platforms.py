@@ -13,6 +13,7 @@ from otagate.core.traffic import Scope
 
 def check(where: str | None) -> Result:
     platform = wiring.platform(where)
+    wiring.look_at_secret_files(platform)
     data = {
         "platform": platform.name,
         "folder": platform.folder,

@@ -166,6 +166,10 @@ def _rules(settings: SettingsFile, document: Document) -> None:
         if isinstance(rule, CasesEntry) and known and rule.suite not in known:
             hint = f"known: {', '.join(known)}"
             document.complain((*place, name, "suite"), f"there is no suite {shown(rule.suite)}", hint)
+        if isinstance(rule, CasesEntry) and not rule.requirements and "requirements" in rule.model_fields_set:
+            message = "an empty list would claim every case that no other rule claims"
+            hint = "name the requirements, or delete the line if that is meant"
+            document.complain((*place, name, "requirements"), message, hint)
         if isinstance(rule, MetricEntry) and rule.limit is None and rule.ratio is None:
             document.complain((*place, name), "a metric rule needs a limit or a ratio", "add limit: or ratio:")
     if isinstance(raw, dict) and 0 < len(rules) == len(raw):
