@@ -127,7 +127,7 @@ MIRROR_RULES = (
     MirrorRule("own-map", _SWITCH, "mount./run/otagate", "*", None, "its map comes with it, as no steward writes it"),
     MirrorRule("own-map", _SWITCH, "tmpfs./run/otagate", None, "*", "its map comes with it, as no steward writes it"),
 )
-_MUST = {"network.colour.internal": "true"}  # what a mirror must be, whatever production is
+_MUST = {"network.colour.internal": "true", RUNNING: "yes"}  # what a mirror must be, whatever production is
 
 
 def compare(
@@ -165,8 +165,7 @@ def _pair(
     allowed: Sequence[AllowedDifference],
     tested: str | None,
 ) -> tuple[int, list[Difference]]:
-    ours = {**production.fields, IMAGE: production.image}
-    theirs = {**mirror.fields, IMAGE: mirror.image}
+    ours, theirs = ({**c.fields, IMAGE: c.image, RUNNING: "yes" if c.running else "no"} for c in (production, mirror))
     names = sorted(ours.keys() | theirs.keys())
     found = []
     for name in names:

@@ -32,6 +32,16 @@ def test_what_departs_in_production_itself_is_drift_too() -> None:
     assert "switch" in {d.service for d in found.drift}
 
 
+def test_a_container_of_the_mirror_that_does_not_run_is_drift_and_one_that_does_is_not() -> None:
+    scene = raised()
+    subject = look_for_test(scene.platform, {}, scene.ports)
+    raise_mirror(scene.platform, planned(scene), scene.ports, "/f")
+    assert compare_mirror(scene.platform, subject.production, subject.candidate, scene.ports).drift == ()
+    scene.world.containers["p-green-candidate-web"].running = False
+    (drift,) = compare_mirror(scene.platform, subject.production, subject.candidate, scene.ports).drift
+    assert (drift.service, drift.field, drift.mirror) == ("web", "running", "no")
+
+
 def test_lowering_takes_the_mirrors_state_and_nothing_of_production() -> None:
     scene = raised()
     before = (set(scene.world.containers), set(scene.world.volumes), set(scene.world.networks))
