@@ -136,8 +136,9 @@ def test_a_build_that_ends_as_soon_as_it_starts_is_refused_beside_a_healthy_base
     assert failed == [("crash", "crashed")]
 
 
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGHUP])
 def test_an_interrupt_takes_the_mirror_down_and_leaves_production_alone(
-    hello: Live, engine: docker.DockerClient
+    hello: Live, engine: docker.DockerClient, sign: signal.Signals
 ) -> None:
     before = containers(engine, hello)
     process = hello.start("test", "web=hello/web:1.1")
@@ -145,7 +146,7 @@ def test_an_interrupt_takes_the_mirror_down_and_leaves_production_alone(
     while not any("candidate-web" in name for name in containers(engine, hello)):
         assert time.monotonic() < until, "the mirror was never raised"
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert "Traceback" not in out + err
