@@ -225,11 +225,14 @@ class Steward(Protocol):
 
 @dataclass(frozen=True)
 class StoredRun:
+    """`lifts` is the run whose refusal of this very release an approval ends; "" if there was none."""
+
     header: RunHeader
     record: Record
     verdict: Verdict
     ended: float
     expires: float
+    lifts: str = ""
 
 
 class Store(Protocol):

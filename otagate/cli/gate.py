@@ -117,6 +117,8 @@ def _judged(stored: StoredRun, page: str, lost: Sequence[Mapping[str, str]], now
     findings = sorted(stored.verdict.findings, key=lambda f: _ORDER[f.mark])
     what = ", ".join(f"{b.service}={b.reference} ({b.short})" for b in header.builds)
     lines = [f"{decision.upper()}  run {header.run}", f"  {what}"]
+    if stored.lifts:
+        lines.append(f"  lifts the refusal of this very release by run {stored.lifts}: otagate verdict {stored.lifts}")
     for finding in findings:
         lines.extend(_lines(finding))
     if page:
@@ -127,6 +129,7 @@ def _judged(stored: StoredRun, page: str, lost: Sequence[Mapping[str, str]], now
         "release": header.release,
         "builds": {b.service: b.digest for b in header.builds},
         "expires": stored.expires,
+        "lifts": stored.lifts,
         "report": page,
     }
     findings_data = [plain(f) for f in findings]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from otagate.core.build import Build
 from otagate.core.cloud import Binding
 from otagate.core.errors import ProvisionFault, UsageError
-from otagate.core.judge import judge
+from otagate.core.judge import Decision, judge
 from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, production_digest
 from otagate.core.plan import Plan
 from otagate.core.platform import Platform, Tier
@@ -91,9 +91,12 @@ def test(
     """
     subject = look_for_test(platform, asked, ports)
     with ports.steward.lease(claim, wait):
+        before = ports.store.latest(platform.name, subject.candidate.digest)
         header = _header(platform, subject, ports, claim)
         try:
             stored = _run(platform, subject, ports, header)
+            if before and before[1] is Decision.REFUSE and stored.verdict.decision is Decision.APPROVE:
+                stored = replace(stored, lifts=before[0])
             ports.store.save_run(stored)  # first of all: a mirror that cannot be lowered must not cost a verdict
         finally:
             if not keep:

@@ -126,7 +126,8 @@ def _names(run: StoredRun) -> str:
     header = run.header
     when = f"{moment(run.ended)}, stands until {moment(run.expires)}"
     names = f"Release `{_code(header.release)}`, policy `{_code(header.policy_digest)}`."
-    return f"Run `{_code(header.run)}` by {plain(header.by)}, {when}.\n{names}"
+    lifts = f"\nIt lifts the refusal of this very release by run `{_code(run.lifts)}`." if run.lifts else ""
+    return f"Run `{_code(header.run)}` by {plain(header.by)}, {when}.\n{names}{lifts}"
 
 
 def _code(text: str) -> str:

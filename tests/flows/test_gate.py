@@ -190,3 +190,15 @@ def test_a_dry_run_names_every_container_and_suite() -> None:
     assert "p-green-candidate-web" in plan.text()
     assert "suite technical" in plan.text()
     assert "p-green-candidate-web" not in scene.world.containers
+
+
+def test_an_approval_that_lifts_a_refusal_of_the_same_release_says_so() -> None:
+    scene = raised()
+    scene.suites.results = {"technical": cases(Outcome.FAILED)}
+    refused = tried(scene, {"web": "hello/web:1.1"})
+    scene.suites.results = {"technical": cases()}
+    approved, again = tried(scene, {"web": "hello/web:1.1"}), tried(scene, {"web": "hello/web:1.1"})
+    assert (refused.verdict.decision, refused.lifts) == (Decision.REFUSE, "")
+    assert (approved.verdict.decision, approved.lifts) == (Decision.APPROVE, refused.header.run)
+    assert again.lifts == ""
+    assert tried(scene, {"web": "hello/web:1.2"}).lifts == ""
