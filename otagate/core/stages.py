@@ -75,18 +75,27 @@ def state_stage(platform: Platform, images: Mapping[str, str], secret: SecretOf)
         name="state",
         cloud=Cloud.SHARED,
         cause="production's state outlives every release",
-        networks=tuple(
-            Network(n, False, _labels(name, cloud, "", Binding.PRODUCTION, None))
-            for n, cloud in zip(production_networks(name), (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN), strict=True)
-        ),
-        volumes=tuple(
-            Volume(f"{name}-{mount.volume}", _labels(name, Cloud.SHARED, s.name, Binding.PRODUCTION, s.tier))
-            for s in services
-            for mount in s.mounts
-        ),
+        networks=_networks(name),
+        volumes=_lasting(name, services),
         containers=containers,
         replace=False,
         deadline=platform.deadlines.up,
+    )
+
+
+def _lasting(name: str, services: Iterable[Service]) -> tuple[Volume, ...]:
+    return tuple(
+        Volume(f"{name}-{mount.volume}", _labels(name, Cloud.SHARED, s.name, Binding.PRODUCTION, s.tier))
+        for s in services
+        for mount in s.mounts
+    )
+
+
+def _networks(name: str) -> tuple[Network, ...]:
+    clouds = (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN)
+    return tuple(
+        Network(n, False, _labels(name, cloud, "", Binding.PRODUCTION, None))
+        for n, cloud in zip(production_networks(name), clouds, strict=True)
     )
 
 
@@ -101,11 +110,6 @@ def steward_stage(platform: Platform, image: str) -> Stage:
         environment={"OTAGATE_TOPOLOGY": json.dumps(asdict(topology(platform)), sort_keys=True)},
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
         tmpfs=(_in_memory("/tmp"),),  # noqa: S108
-        read_only=True,
-        user=_UNPRIVILEGED,
-        cap_drop=("ALL",),
-        no_new_privileges=True,
-        restart="unless-stopped",
     )
     return Stage(
         name=STEWARD,
@@ -113,7 +117,7 @@ def steward_stage(platform: Platform, image: str) -> Stage:
         cause="the steward alone turns the switch and keeps the journal",
         networks=(),
         volumes=(Volume(steward_volume(name), labels),),
-        containers=(_specified(container),),
+        containers=(_specified(_confined(container)),),
         replace=False,
         deadline=platform.deadlines.up,
     )
@@ -137,11 +141,6 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int], 
         ),
         ports=tuple(Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors),
         tmpfs=(_in_memory("/conf"),),
-        read_only=True,
-        user=_UNPRIVILEGED,
-        cap_drop=("ALL",),
-        no_new_privileges=True,
-        restart="unless-stopped",
     )
     return Stage(
         name=SWITCH,
@@ -149,7 +148,7 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int], 
         cause="one switch for all listeners",
         networks=(),
         volumes=(),
-        containers=(_specified(container),),
+        containers=(_specified(_confined(container)),),
         replace=False,
         deadline=platform.deadlines.up,
     )
@@ -214,14 +213,18 @@ def mirror_stage(
         cloud=Cloud.of(place.colour),
         cause="the build under test" if place.binding is Binding.CANDIDATE else "the live release, freshly started",
         networks=(Network(place.network, True, _place_labels(place, None, None)),),
-        volumes=tuple(
-            Volume(f"{place.prefix}-{m.volume}", _place_labels(place, s, None))
-            for s in platform.services.values()
-            for m in s.mounts
-        ),
+        volumes=_volumes(platform, place),
         containers=tuple(replace(c, labels={**c.labels, LABEL_RUN: run}) for c in containers),
         replace=True,
         deadline=platform.deadlines.mirror,
+    )
+
+
+def _volumes(platform: Platform, place: Place) -> tuple[Volume, ...]:
+    return tuple(
+        Volume(f"{place.prefix}-{m.volume}", _place_labels(place, s, None))
+        for s in platform.services.values()
+        for m in s.mounts
     )
 
 
@@ -241,26 +244,23 @@ def together(name: str, cause: str, stages: Iterable[Stage]) -> Stage:
 def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
     seen = topology(platform, place)
     return _specified(
-        Container(
-            name=place.container(SWITCH),
-            image=image,
-            networks=(Attachment(place.network, (SWITCH,)),),
-            labels=_labels(
-                platform.name, Cloud.of(place.colour), SWITCH, place.binding, Tier.EDGE, colour=place.colour
-            ),
-            environment={
-                "OTAGATE_SWITCH_CONFIG": haproxy_config(seen),
-                "OTAGATE_SWITCH_LUA": flip_lua(seen),
-                "OTAGATE_SWITCH_MAP": map_text(place.colour, 1),
-                # A mirror never holds production's key: its switch makes a certificate of its own.
-                **_own_tls(seen),
-            },
-            tmpfs=(_in_memory("/conf"), _in_memory(RUN_FOLDER)),
-            read_only=True,
-            user=_UNPRIVILEGED,
-            cap_drop=("ALL",),
-            no_new_privileges=True,
-            restart="unless-stopped",
+        _confined(
+            Container(
+                name=place.container(SWITCH),
+                image=image,
+                networks=(Attachment(place.network, (SWITCH,)),),
+                labels=_labels(
+                    platform.name, Cloud.of(place.colour), SWITCH, place.binding, Tier.EDGE, colour=place.colour
+                ),
+                environment={
+                    "OTAGATE_SWITCH_CONFIG": haproxy_config(seen),
+                    "OTAGATE_SWITCH_LUA": flip_lua(seen),
+                    "OTAGATE_SWITCH_MAP": map_text(place.colour, 1),
+                    # A mirror never holds production's key: its switch makes a certificate of its own.
+                    **_own_tls(seen),
+                },
+                tmpfs=(_in_memory("/conf"), _in_memory(RUN_FOLDER)),
+            )
         )
     )
 
@@ -309,9 +309,6 @@ def _service(
 ) -> Container:
     together = {s.name for s in platform.services.values() if (s.tier is Tier.STATE) == (service.tier is Tier.STATE)}
     in_mirror = labels[LABEL_BINDING] != Binding.PRODUCTION
-    files = tuple(File(c.target, c.content, c.mode) for c in service.configs) + tuple(
-        File(f"/run/secrets/{s}", secret(s), 0o444, secret=True) for s in service.secrets
-    )
     return _specified(
         Container(
             name=name,
@@ -322,7 +319,7 @@ def _service(
             command=service.command,
             entrypoint=service.entrypoint,
             mounts=tuple(VolumeMount(volume(m.volume), m.target, m.read_only) for m in service.mounts),
-            files=files,
+            files=_files(service, secret),
             tmpfs=service.tmpfs,
             read_only=service.read_only,
             user=service.user,
@@ -337,6 +334,23 @@ def _service(
             # Production's state is a stage of its own and healthy before any release starts.
             after=tuple(after(d) for d in service.depends_on if in_mirror or d in together),
         )
+    )
+
+
+def _files(service: Service, secret: SecretOf) -> tuple[File, ...]:
+    configs = tuple(File(c.target, c.content, c.mode) for c in service.configs)
+    return configs + tuple(File(f"/run/secrets/{s}", secret(s), 0o444, secret=True) for s in service.secrets)
+
+
+def _confined(container: Container) -> Container:
+    """With no right but to run: part of the edge, started again whenever it ends."""
+    return replace(
+        container,
+        read_only=True,
+        user=_UNPRIVILEGED,
+        cap_drop=("ALL",),
+        no_new_privileges=True,
+        restart="unless-stopped",
     )
 
 

@@ -15,7 +15,7 @@ from otagate.core.judge import Mark
 from otagate.core.metric import Metric, quantile, usable
 from otagate.core.mirror import Comparison, Difference, Explanation
 from otagate.core.picture import Picture
-from otagate.core.record import PromotionRecord
+from otagate.core.record import PromotionRecord, Record
 from otagate.core.suite import Case, Outcome
 from otagate.core.text import counted, printable, printable_lines
 from otagate.core.traffic import Happening
@@ -68,8 +68,6 @@ def _cleaned(value: Any) -> Any:
 
 def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]) -> Mapping[str, Any]:
     record, verdict = run.record, run.verdict
-    cases = [case for report in record.suites.values() for case in report.cases]
-    troubled = [case for case in cases if case.outcome is not Outcome.PASSED]
     return {
         "run": run,
         "header": run.header,
@@ -87,10 +85,7 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
         "metrics": [measured(metric, run) for metric in record.metrics.values()],
         "suites": record.suites,
         "timeline": suites_picture(record.suites, record.crashes or ()),
-        "troubled": troubled[:_MOST_TOLD],
-        "troubled_left": max(len(troubled) - _MOST_TOLD, 0),
-        "cases": cases[:_MOST_ROWS],
-        "cases_left": max(len(cases) - _MOST_ROWS, 0),
+        **_cases(record),
         "outcome_marks": words.OUTCOME_MARKS,
         "took": _took,
         "passed": lambda report: report.count(Outcome.PASSED),
@@ -99,6 +94,17 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
         "differences": _differences(record.comparison),
         "galleries": gallery(run, pictures),
         "promotion": promoted(promotion) if promotion else None,
+    }
+
+
+def _cases(record: Record) -> dict[str, Any]:
+    cases = [case for report in record.suites.values() for case in report.cases]
+    troubled = [case for case in cases if case.outcome is not Outcome.PASSED]
+    return {
+        "troubled": troubled[:_MOST_TOLD],
+        "troubled_left": max(len(troubled) - _MOST_TOLD, 0),
+        "cases": cases[:_MOST_ROWS],
+        "cases_left": max(len(cases) - _MOST_ROWS, 0),
     }
 
 
