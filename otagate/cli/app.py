@@ -40,7 +40,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 @app.command()
 def demo(
-    fast: Annotated[bool, typer.Option("--fast", help="The story on the hello platform, in minutes.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="A shorter story, on the hello platform.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's production standing.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:

@@ -1,22 +1,19 @@
 """Body of `otagate demo`: a platform and a home of its own, the story, and everything removed at the end."""
 
 import sys
+import textwrap
 from pathlib import Path
 
 from otagate import wiring
 from otagate.cli.result import Result
-from otagate.core.errors import Exit, UsageError
+from otagate.core.errors import Exit
 from otagate.demo import command, scenario, story
+
+WIDTH = 80
 
 
 def demo(*, fast: bool, keep: bool) -> Result:
-    if not fast:
-        raise UsageError(
-            "the story on the treatment platform is not part of this otagate yet",
-            code="not-yet",
-            hint="otagate demo --fast",
-        )
-    told = scenario.HELLO
+    told = scenario.HELLO if fast else scenario.TREATMENT
     with wiring.stage_for_demo(keep=keep) as (folder, platform, home, environment):
         ending = story.tell(command.Story(folder, platform, home, environment, _say), told)
         page = wiring.write_story(home, platform, ending, told.builds)
@@ -45,10 +42,9 @@ def _say(line: str) -> None:
 
 def _ending(ending: story.Ending, page: str) -> str:
     wide = max(map(len, ending.verdicts), default=0)
-    lines = [
-        f"{'the story held' if ending.well else 'THE STORY DID NOT HOLD'}, {ending.seconds / 60:.1f} minutes",
-        *(f"  {image:<{wide}}  {came}" for image, came in ending.verdicts.items()),
-        *(f"  {name:<44} {value}" for name, value in ending.lines),
-        f"report: {Path(page)}",
-    ]
-    return "\n".join(lines)
+    lines = [f"{'the story held' if ending.well else 'THE STORY DID NOT HOLD'}, {ending.seconds / 60:.1f} minutes"]
+    for image, came in ending.verdicts.items():
+        hanging = " " * (wide + 4)
+        lines += textwrap.wrap(f"  {image:<{wide}}  {came}", WIDTH, subsequent_indent=hanging, break_on_hyphens=False)
+    lines += [f"  {name:<44} {value}" for name, value in ending.lines]
+    return "\n".join([*lines, f"report: {Path(page)}"])

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from otagate.demo import afterwards
 from otagate.demo.account import Account, After
 from otagate.demo.expected import HELLO as HELLO_BUILDS
+from otagate.demo.expected import TREATMENT as TREATMENT_BUILDS
 from otagate.demo.expected import Expectation
 from otagate.demo.outside import Outside
 from otagate.demo.production import Production
+
+LINAC = "services/linac/linac.yaml"
 
 
 @dataclass(frozen=True)
@@ -48,4 +51,16 @@ HELLO = Scenario(
     doors={"--web": "web", "--dicom": "dicom"},
     least=Least(requests=20_000, stores=500),
     after=afterwards.hello,
+)
+
+TREATMENT = Scenario(
+    like="treatment-platform",
+    service="dose-engine",
+    builds=TREATMENT_BUILDS,
+    client="otagate.demo.clinic",
+    doors={"--planner": "planner", "--scans": "scans", "--archive": "vna-web"},
+    least=Least(requests=2_500, stores=800, plans=60),
+    after=afterwards.clinic,
+    secrets={"CLINIC_PASSWORD": "vna-password"},
+    outside=(Outside("linac", "treatment-platform/linac:1.0", 8080, {"/etc/linac/linac.yaml": LINAC}),),
 )

@@ -23,11 +23,11 @@ def test_mostly_the_latest_are_asked_for() -> None:
 
 
 def test_more_than_twenty_patients_come_within_the_watch_of_a_release_that_has_seen_nobody() -> None:
-    """The build that goes bad does so after twenty patients in its own life: ten doses a second reach them."""
+    """The build that goes bad does so after twenty patients in its own life: five doses a second reach them."""
     waiting = Waiting()
     for number in range(40):
         waiting.add(f"study-{number}", f"plan-{number}")
-    seen = {waiting.one() for _ in range(10 * 12)}
+    seen = {waiting.one() for _ in range(5 * 24)}
     assert len(seen) > 20
 
 

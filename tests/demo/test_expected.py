@@ -9,7 +9,7 @@ from otagate.core.judge import Decision
 from otagate.core.platform import Tier
 from otagate.demo.expected import HELLO, Expectation
 from otagate.demo.scenario import HELLO as HELLO_STORY
-from otagate.demo.scenario import Scenario
+from otagate.demo.scenario import TREATMENT, Scenario
 
 DOSE = ("dose", "case-failed")
 WRONG = Expectation(
@@ -54,14 +54,14 @@ def test_on_hello_the_one_rule_fails_alone(expected: Expectation) -> None:
         assert expected.departure(expected.decision, expected.exit, ())
 
 
-@pytest.mark.parametrize("scenario", [HELLO_STORY], ids=lambda s: s.like)
+@pytest.mark.parametrize("scenario", [HELLO_STORY, TREATMENT], ids=lambda s: s.like)
 def test_a_story_promotes_one_build_for_good_and_has_one_brought_back(scenario: Scenario) -> None:
     ends = [e.promotion for e in scenario.builds if e.promotion is not None]
     assert [end.value for end in ends] == ["promoted", "rolled-back"]
     assert all((e.decision is Decision.REFUSE) == bool(e.rule) for e in scenario.builds)
 
 
-@pytest.mark.parametrize("scenario", [HELLO_STORY], ids=lambda s: s.like)
+@pytest.mark.parametrize("scenario", [HELLO_STORY, TREATMENT], ids=lambda s: s.like)
 def test_a_story_names_only_what_its_platform_has(scenario: Scenario) -> None:
     platform = load(shipped("environments") / scenario.like, {})
     assert set(scenario.doors.values()) <= set(platform.listeners)
