@@ -1,9 +1,10 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-switch sweep clean venv engine images
+.PHONY: help setup demo test test-clinic check bench bench-switch sweep clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
+APART := --ignore=tests/e2e/test_treatment_platform.py
 ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## these targets
@@ -16,7 +17,10 @@ demo: images ## the whole story on the hello platform, in a few minutes
 	.venv/bin/otagate demo --fast $(DEMO)
 
 test: check images ## the checks, then every test (TESTS=tests/core chooses)
-	$(PY) -m pytest $(ABREAST) $(TESTS)
+	$(PY) -m pytest $(ABREAST) $(APART) $(TESTS)
+
+test-clinic: images ## the gate on the treatment platform, with real engines: ten minutes by itself
+	$(PY) -m pytest tests/e2e/test_treatment_platform.py
 
 check: venv ## format, lint, types, layers
 	scripts/check.sh

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SECONDS = 300
+SECONDS = 600
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from otagate.core.cloud import LABEL_PLATFORM
 from tests.e2e.live import Live
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 def test_an_honest_engine_is_approved(clinic: Live) -> None:
