@@ -1,6 +1,8 @@
 """What every test may use, and what none may get away with: a skip; and in CI a container left behind."""
 
 import os
+import signal
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
@@ -32,6 +34,16 @@ def engine() -> Iterator[docker.DockerClient]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest modules first: with two workers, each taking whole modules, none is left to run alone at the end."""
     items.sort(key=lambda item: 0 if item.get_closest_marker("e2e") else 1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run that was started with signals ignored (by nohup, or behind `&`) would pass that on to all that its tests
+    start, and a program that cannot hear an interrupt cannot take the way out."""
+    if not hasattr(config, "workerinput") or threading.current_thread() is not threading.main_thread():
+        return
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
