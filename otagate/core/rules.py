@@ -168,7 +168,7 @@ def _against_baseline(rule: MetricRule, metric: Metric, value: float) -> Finding
         message = f"the baseline's {_named(rule, metric)} is 0: nothing can be compared with it"
         return _unknown(rule, Reason.BASELINE_ABSENT, message)
     if _bounded(rule, metric):
-        return _pair_by_pair(rule, metric)
+        return _pair_by_pair(rule, metric, rule.ratio)
     ratio = _ratio(metric.direction, value, base)
     if ratio <= rule.ratio:
         return None
@@ -184,10 +184,9 @@ def _bounded(rule: MetricRule, metric: Metric) -> bool:
     return rule.statistic is Statistic.P50 and min(len(metric.candidate), len(metric.baseline)) >= BOUNDED_FROM
 
 
-def _pair_by_pair(rule: MetricRule, metric: Metric) -> Finding | None:
+def _pair_by_pair(rule: MetricRule, metric: Metric, limit: float) -> Finding | None:
     """Medians are compared pair by pair, and held or missed only where the whole interval is on one side of the ratio:
     noise can make a slow build look like its baseline, and an honest one look slow."""
-    limit = rule.ratio or math.nan
     if len(metric.candidate) != len(metric.baseline):
         sides = f"{len(metric.candidate)} samples on the candidate, {len(metric.baseline)} on the baseline"
         return _unknown(rule, Reason.BASELINE_ABSENT, f"{sides} of {printable(rule.metric)}: these are not pairs")

@@ -2,8 +2,7 @@
 whatever happened."""
 
 import secrets
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import docker
@@ -14,34 +13,28 @@ from otagate.core.promotion import Phase
 from tests.e2e.edge import Edge
 from tests.e2e.live import Live
 
-CLINIC = Path(__file__).parents[2] / "environments" / "treatment-platform"
-
 
 @pytest.fixture(scope="module")
 def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Production with its first release live; a watch of a few seconds so that promotions are short."""
-    name = f"t-{secrets.token_hex(3)}"
-    root: Path = tmp_path_factory.mktemp(name)
-    live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
-    live.otagate("init", str(live.folder))
-    live.edit("otagate.yaml", "lasts: 60s", "lasts: 4s")
-    try:
-        live.otagate("up", "--by", "tests")
-        yield live
-    finally:
-        _remove(name)
+    yield from _production(tmp_path_factory, "hello", {"lasts: 60s": "lasts: 4s"})
 
 
 @pytest.fixture(scope="module")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Production of the treatment platform with its first release live."""
+    """Production of the treatment platform; how long things take is not tested on a busy machine."""
+    yield from _production(
+        tmp_path_factory, "treatment-platform", {"ratio: 1.25": "ratio: 4", "ratio: 1.5": "ratio: 4"}
+    )
+
+
+def _production(factory: pytest.TempPathFactory, like: str, changed: Mapping[str, str]) -> Iterator[Live]:
     name = f"t-{secrets.token_hex(3)}"
-    root: Path = tmp_path_factory.mktemp(name)
+    root: Path = factory.mktemp(name)
     live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
-    shutil.copytree(CLINIC, live.folder, ignore=shutil.ignore_patterns("__pycache__", "data"))
-    live.edit("otagate.yaml", "platform: treatment-platform", f"platform: {name}")
-    for ratio in ("ratio: 1.25", "ratio: 1.5"):
-        live.edit("otagate.yaml", ratio, "ratio: 4")  # how long things take is not tested on a busy machine
+    live.otagate("init", str(live.folder), "--like", like)
+    for old, new in changed.items():
+        live.edit("otagate.yaml", old, new)
     try:
         live.otagate("up", "--by", "tests")
         yield live
