@@ -12,6 +12,9 @@ from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
 from tests.e2e.edge import Edge
 from tests.e2e.live import Live
+from tests.e2e.quick import remove
+
+collect_ignore = ["platforms"]  # suites of platforms that are raised here, not tests of otagate
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def _production(factory: pytest.TempPathFactory, like: str, changed: Mapping[str
         live.otagate("up", "--by", "tests")
         yield live
     finally:
-        _remove(name)
+        remove(name)
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +64,3 @@ def to(edge: Edge) -> Colour:
     assert live is not None
     edge.renew(live.other)
     return live.other
-
-
-def _remove(name: str) -> None:
-    """By label, through the engine alone: also when otagate itself is what broke."""
-    client = docker.from_env()
-    mine: dict[str, str | list[str] | bool] = {"label": f"otagate.platform={name}"}
-    for container in client.containers.list(all=True, filters=mine, ignore_removed=True):
-        container.remove(force=True, v=True)
-    for network in client.networks.list(filters=mine):
-        network.remove()
-    for volume in client.volumes.list(filters=mine):
-        volume.remove(force=True)
-    client.close()

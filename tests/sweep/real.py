@@ -1,242 +1,298 @@
-"""Everything real: the steward's container, HAProxy, an engine, two colours; and one of them killed inside a flip.
+"""Everything real: the commands that a user types, on hello's own services, and one part killed inside a move.
 
-A promotion or a rollback is begun by a command line's process of its own; then, at a moment spread over its phases, one
-part is killed: the command line, the steward's container or the switch's, both started again at once. Afterwards
-colour, map, run time and journal must agree, with nothing but `recover`.
+A `promote` or `rollback` is begun; at a moment of its own the command line, the switch's HAProxy or the steward is
+killed (SIGKILL to its process, past the engine, which starts it again by itself). Afterwards colour, journal, map file
+and run time must agree, nothing may be said that is not so, and the next command works. Needs root on the engine's own
+machine, for the processes in its containers.
 
 python -m tests.sweep.real [--runs N] [--part cli|steward|switch]
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import docker
-import requests
+from docker.errors import DockerException
 
+from otagate.adapters.images import source_digest
 from otagate.adapters.steward_client import StewardClient
 from otagate.core.cloud import Colour
-from otagate.core.errors import Busy, Refused, SwitchFault
-from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Kind, PromotionView, Status
-from otagate.core.watch import WatchPolicy
-from tests.e2e.edge import Edge, claim_of
-from tests.sweep.invariants import allowed
+from otagate.core.errors import OtagateError
+from otagate.core.promotion import Phase
+from otagate.core.traffic import Status
+from tests.e2e.live import SECONDS, Live
+from tests.e2e.quick import raised
+from tests.sweep.front import TOLD, Accounts, Asker, accounts, ask_dicom, ask_web
+from tests.sweep.invariants import ENDED, After, allowed, truly_done
+from tests.sweep.stories import Story, Told
 
-PARTS = ("cli", "steward", "switch")
-WATCH = WatchPolicy(lasts=0.5, every=0.1, window=1.0, blind=30)
-
-COMMAND = """
-import sys, docker
-from tests.sweep.real import promotes
-promotes(docker.from_env(timeout=60), *sys.argv[1:])
-"""
-
-
-def promotes(client: docker.DockerClient, platform: str, source: str, name: str, kind: str) -> None:
-    """What the command line does of a promotion, step by step, in a process that may be killed."""
-    edge = Edge(client, platform)
-    steward = StewardClient(client, platform, source)
-    status = steward.status()
-    assert status.live is not None
-    to = status.live.other
-    intent = edge.intent(Kind(kind), to, name, WATCH)
-    if intent.kind is Kind.ROLLBACK:
-        warm = status.colours[to]
-        intent = replace(intent, release=warm.release, builds=warm.builds, run="")
-    print("begins", flush=True)
-    with steward.lease(claim_of("alice"), 5) as hold:
-        hold.begin(intent)
-        for message in ("every condition holds", "deployed"):
-            hold.report(Event.OK, message)
-        hold.prove(to, intent.builds)
-        hold.report(Event.OK, "smoked")
-    for _ in steward.follow(name):
-        pass
-    print("done", flush=True)
-
-
-class Client(threading.Thread):
-    """Asks the front door every 10 ms, each time by a new connection; keeps when it was answered well."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(daemon=True)
-        self._url = url
-        self.answered: list[float] = []
-        self.failed = 0
-        self._ends = threading.Event()
-
-    def run(self) -> None:
-        while not self._ends.wait(0.01):
-            try:
-                answer = requests.get(self._url, timeout=1, headers={"Connection": "close"})
-                well = answer.status_code == 200
-            except requests.RequestException:
-                well = False
-            if well:
-                self.answered.append(time.monotonic())
-            self.failed += not well
-
-    def end(self) -> None:
-        self._ends.set()
-        self.join()
-
-    def outage(self) -> float:
-        """The longest time without a good answer, in seconds."""
-        return max((b - a for a, b in zip(self.answered, self.answered[1:], strict=False)), default=float("inf"))
+PARTS = ("cli", "switch", "steward")
+IMAGES = ("hello/web:1.0", "hello/web:1.1")
+FLIP = 0.3  # seconds from the begin of flipping over which the points lie: the flip itself, and the watch's first looks
 
 
 @dataclass
 class Kills:
-    """What a series of real kills came to: part → outages in seconds, requests that failed."""
+    """What a series of real kills came to, by part. Seconds."""
 
-    outages: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in PARTS})
-    failed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
-    asked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
-    ends: dict[str, int] = field(default_factory=dict)
-    slowest: float = 0.0
+    outages: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    settled: dict[str, list[float]] = field(default_factory=dict)
+    recovers: Counter[str] = field(default_factory=Counter)
+    within: dict[str, Counter[str]] = field(default_factory=dict)
+    ends: dict[str, Counter[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
+    @property
+    def total(self) -> int:
+        return sum(len(times) for times in self.settled.values())
+
+    def count(self, part: str, askers: dict[str, Asker]) -> None:
+        for name, asker in askers.items():
+            self.outages.setdefault(part, {}).setdefault(name, []).append(asker.gap)
+            self.failed[part] += asker.failed
+            self.asked[part] += asker.asked
+
+    def rows(self) -> list[str]:
+        """One row a part, for docs/reliability.md."""
+        lines = [
+            "| killed | n | broken | longest gap web, s: median / worst | longest gap dicom | settled after, s "
+            "| killed while | ended | needed `recover` |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for part, times in self.settled.items():
+            gaps = [self._both(self.outages[part][name]) for name in ("web", "dicom")]
+            broken = sum(line.startswith(f"{part} ") for line in self.wrong)
+            lines.append(
+                f"| {part} | {len(times)} | {broken} | {gaps[0]} | {gaps[1]} | {self._both(times)} "
+                f"| {_counted(self.within[part])} | {_counted(self.ends[part])} | {self.recovers[part]} |"
+            )
+        return lines
+
+    def _both(self, times: list[float]) -> str:
+        ordered = sorted(times)
+        return f"{ordered[len(ordered) // 2]:.2f} / {ordered[-1]:.2f}"
+
     def text(self) -> str:
-        lines = []
-        for part in PARTS:
-            if gaps := sorted(self.outages[part]):
-                gap = f"longest gap {gaps[len(gaps) // 2]:.2f} s (median), {gaps[-1]:.2f} s (worst)"
-                lines.append(
-                    f"{part}: {len(gaps)} kills, {self.failed[part]} of {self.asked[part]} requests failed, {gap}"
-                )
-        total = sum(len(gaps) for gaps in self.outages.values())
-        ended = ", ".join(f"{count} {phase}" for phase, count in sorted(self.ends.items()))
-        lines.append(f"{total} kills with everything real: {len(self.wrong)} broken; ended: {ended}")
-        lines.append(f"slowest recovery {self.slowest:.2f} s")
-        return "\n".join([*lines, *self.wrong[:20]])
+        load = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        total = f"{self.total} kills with everything real: {len(self.wrong)} broken; {load}"
+        return "\n".join([*self.rows(), total, *self.wrong[:20]])
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items()))
+
+
+@dataclass(frozen=True)
+class Move:
+    """A command that turns traffic, from `before` to `target` if it is done."""
+
+    words: tuple[str, ...]
+    before: Colour
+    target: Colour
 
 
 class Ground:
-    """A platform with blue live and both colours standing."""
+    """A platform in production and, between two kills, at rest."""
 
-    def __init__(self, client: docker.DockerClient) -> None:
-        self.edge = Edge(client)
-        self._number = 0
+    def __init__(self, live: Live, client: docker.DockerClient) -> None:
+        self.live = live
+        self.client = client
+        self.steward = StewardClient(lambda: client, live.name, source_digest())
+        listeners = live.otagate("status")["data"]["listeners"]
+        self.doors = {name: _address(door["address"]) for name, door in listeners.items()}
+        self._promoted = False
 
-    @contextmanager
-    def standing(self) -> Iterator["Ground"]:
-        try:
-            self.edge.raise_()
-            assert self.edge.genesis().phase is Phase.PROMOTED
-            self.edge.run_colour(Colour.GREEN)
-            self.edge.await_up(Colour.GREEN)
-            yield self
-        finally:
-            self.edge.remove()
+    # --- before ---
 
-    def begin(self) -> tuple[str, "subprocess.Popen[str]"]:
-        """The next promotion, or every second time a rollback where there is a warm side; once it has begun."""
-        self._number += 1
-        status = self.edge.steward().status()
+    def next_move(self) -> Move:
+        """A promotion, then where it came to its end the way back, and so on."""
+        status = self.steward.status()
         assert status.live is not None
-        back = self._number % 2 == 0 and status.colours[status.live.other].warm
-        name, kind = f"p-{self._number}", Kind.ROLLBACK if back else Kind.PROMOTE
-        words = [sys.executable, "-c", COMMAND, self.edge.platform, self.edge.images.source, name, kind.value]
-        path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=path)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begins\n"
-        return name, process
+        for incident in status.incidents:
+            self.live.otagate("incident", "clear", incident.incident, "--by", "tests", "--reason", "killed on purpose")
+        other = status.colours.get(status.live.other)
+        back = self._promoted and other is not None and other.warm
+        self._promoted = not back
+        words = ("rollback",) if back else ("promote", self._judged(status))
+        return Move(words, status.live, status.live.other)
 
-    def lasts(self) -> float:
-        """Seconds from the beginning of a promotion to its end, when nothing is killed."""
+    def _judged(self, status: Status) -> str:
+        """The run that approves the build which is not live."""
+        assert status.live is not None
+        now = status.colours[status.live].builds["web"]
+        image = next(name for name in IMAGES if self.client.images.get(name).id != now)
+        run: str = self.live.otagate("test", f"web={image}")["data"]["run"]
+        return run
+
+    # --- the kill ---
+
+    def lasts(self, move: Move) -> float:
+        """Seconds that the move takes when nothing is killed."""
         began = time.monotonic()
-        _, process = self.begin()
-        process.wait(60)
+        self.live.otagate(*move.words)
         return time.monotonic() - began
 
-    def kill(self, part: str, process: "subprocess.Popen[str]") -> None:
-        if part == "cli":
-            process.send_signal(signal.SIGKILL)
-            return
-        container = self.edge.container(f"shared-{part}")
-        container.kill("SIGKILL")
-        container.start()
+    def pid(self, part: str) -> int:
+        """Of the part's own process on this machine; RuntimeError if it is not here."""
+        container = self.client.containers.get(f"{self.live.name}-shared-{part}")
+        pid = int(container.attrs["State"]["Pid"])
+        if pid <= 0 or str(container.id) not in Path(f"/proc/{pid}/cgroup").read_text():
+            raise RuntimeError(f"process {pid} of the {part} is not on this machine")
+        return pid
 
-    def settled(self, name: str, kills: Kills) -> None:
-        """By `recover` alone, in time; then one colour on every account."""
-        began = time.monotonic()
-        view = self._recovered()
-        for _ in self.edge.steward().follow(name) if view is not None else ():
-            pass
-        kills.slowest = max(kills.slowest, time.monotonic() - began)
-        if time.monotonic() - began > allowed():
-            kills.wrong.append(f"{name}: recovery took {time.monotonic() - began:.1f} s")
-        status = self._at_rest()
-        view = status.promotion
-        if view is not None and view.intent.promotion == name:
-            kills.ends[view.phase] = kills.ends.get(view.phase, 0) + 1
-            if not view.phase.ended:
-                kills.wrong.append(f"{name} rests in {view.phase}")
-        says = (status.live, status.switch.file_colour, status.switch.run_colour, self.edge.colour_now())
-        if len(set(says)) != 1 or status.disagreements:
-            kills.wrong.append(f"{name}: journal, file, run time and front door say {says}; {status.disagreements}")
+    def await_flip(self, before: str) -> None:
+        """Until the steward says that it has begun to flip for another promotion than `before`."""
+        until = time.monotonic() + 120
+        while (view := self.steward.status().promotion) is None or view.intent.promotion == before:
+            assert time.monotonic() < until, "the move never began"
+        for event in self.steward.follow(view.intent.promotion):
+            if event.phase is Phase.FLIPPING or event.phase.ended:
+                return
 
-    def _recovered(self) -> PromotionView | None:
-        """The lease of one that was killed is free at once; a steward that was, answers as soon as it is there."""
-        until = time.monotonic() + 20
+    # --- afterwards ---
+
+    def settle(self, killed: float) -> float:
+        """Seconds from the kill until steward and switch answer again and one colour serves on every account."""
+        until = killed + 60
         while True:
             try:
-                view = self.edge.steward().recover(claim_of("bob"), 0)
-                if view is not None and view.phase is Phase.DISCARDING:
-                    with self.edge.steward().lease(claim_of("bob"), 5) as hold:
-                        hold.report(Event.OK, "removed what was deployed")
-                return view
-            except (Busy, SwitchFault, Refused):
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
+                status = self.steward.status()
+                if not status.disagreements and ask_web(self.doors["web"]) == status.live == self._entry():
+                    ask_dicom(self.doors["dicom"])
+                    return time.monotonic() - killed
+            except (OtagateError, DockerException, *TOLD):
+                pass
+            assert time.monotonic() < until, "steward and switch never agreed again"
+            time.sleep(0.05)
 
-    def _at_rest(self) -> Status:
-        """The keeper has looked, and the switch has found its backs again."""
-        self.edge.eventually(lambda: not self.edge.steward().status().disagreements, 5)
-        self.edge.eventually(lambda: bool(self.edge.colour_now()), 5)
-        return self.edge.steward().status()
+    def _entry(self) -> Colour | None:
+        return accounts(self.steward_container()).run[0]
+
+    def steward_container(self) -> Any:
+        return self.client.containers.get(f"{self.live.name}-shared-steward")
+
+    def recover(self) -> float:
+        """The next command, which finishes or undoes the rest; its seconds."""
+        began = time.monotonic()
+        process = self.live.start("recover")
+        out, err = process.communicate(timeout=SECONDS)
+        assert process.returncode in (0, 5), out + err
+        return time.monotonic() - began
+
+    def stood_up(self) -> None:
+        """What a promotion was undone of in deploying is missing: `up` adds it."""
+        process = self.live.start("status")
+        out, err = process.communicate(timeout=SECONDS)
+        if process.returncode == 8:
+            self.live.otagate("up")
+            out = json.dumps(self.live.otagate("status"))
+        assert json.loads(out)["exit"] == 0, out + err
 
 
-def kill_one(ground: Ground, part: str, after: float, kills: Kills) -> None:
-    """One promotion, one kill `after` so many seconds."""
-    client = Client(ground.edge.url())
-    client.start()
-    name, process = ground.begin()
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def kill_one(ground: Ground, part: str, share: float, lasts: Mapping[str, float], kills: Kills) -> None:
+    """One move and one kill: of the command line at `share` of the whole move, of a container's process at `share`
+    of the flip."""
+    move = ground.next_move()
+    view = ground.steward.status().promotion
+    last = view.intent.promotion if view else ""
+    askers = {
+        "web": Asker(lambda: ask_web(ground.doors["web"])),
+        "dicom": Asker(lambda: ask_dicom(ground.doors["dicom"])),
+    }
+    pid = 0 if part == "cli" else ground.pid(part)
+    for asker in askers.values():
+        asker.start()
+    process = ground.live.start(*move.words)
     try:
-        time.sleep(after)
-        ground.kill(part, process)
-        process.wait(60)
-        ground.settled(name, kills)
+        if part == "cli":
+            time.sleep(share * lasts[move.words[0]])
+        else:
+            ground.await_flip(last)
+            time.sleep(share * FLIP)
+        os.kill(pid or process.pid, signal.SIGKILL)
+        _settled(ground, part, move, process, kills)
     finally:
         process.kill()
-        if process.stdout is not None:
-            process.stdout.close()
-        client.end()
-    kills.outages[part].append(client.outage())
-    kills.failed[part] += client.failed
-    kills.asked[part] += client.failed + len(client.answered)
-    for colour in Colour:
-        ground.edge.await_up(colour)
+        for asker in askers.values():
+            asker.end()
+    kills.count(part, askers)
+    ground.stood_up()
 
 
-def real(client: docker.DockerClient, runs: int, parts: tuple[str, ...] = PARTS) -> Kills:
-    """`runs` kills of each part, spread evenly over a promotion."""
-    kills = Kills()
-    with Ground(client).standing() as ground:
-        lasts = ground.lasts()
-        for part in parts:
-            for number in range(runs):
-                kill_one(ground, part, lasts * (number + 0.5) / runs, kills)
+def _settled(ground: Ground, part: str, move: Move, process: "subprocess.Popen[str]", kills: Kills) -> None:
+    """Everything that must hold now, in the order in which a person would find out."""
+    killed, at = time.monotonic(), time.time()
+    took = ground.settle(killed)
+    out, err = process.communicate(timeout=SECONDS)
+    view = ground.steward.status().promotion
+    if view is not None and not view.phase.ended:
+        kills.recovers[part] += 1
+        took = max(took, ground.recover())
+    kills.settled.setdefault(part, []).append(took)
+    after = After(recovered_in=took)
+    after.must(took <= allowed(), f"settled after {took:.1f} s")
+    said = accounts(ground.steward_container())
+    _agreed(ground, said, after)
+    body = json.loads(out) if out.strip() else {}
+    told = Told(move.words, None if process.returncode is None else process.returncode, body, out + err)
+    truly_done(Story(move.words[0], move.words, "", move.before, move.target), told, said.journal[0], after)
+    kills.within.setdefault(part, Counter())[_within(ground, at)] += 1
+    kills.ends.setdefault(part, Counter())[said.phase] += 1
+    kills.wrong.extend(f"{part} in {' '.join(move.words)}: {what}" for what in after.wrong)
+
+
+def _agreed(ground: Ground, said: Accounts, after: After) -> None:
+    status = ground.steward.status()
+    after.must(said.agree, f"journal {said.journal}, map file {said.file}, run time {said.run}")
+    after.must(said.phase in ENDED, f"the promotion rests in {said.phase}")
+    after.must(status.live == said.journal[0], f"the steward says {status.live}, the journal {said.journal[0]}")
+    after.must(not status.disagreements, f"{status.disagreements}")
+    front = ask_web(ground.doors["web"])
+    after.must(front == said.journal[0], f"{front} answers at the front door, {said.journal[0]} is live")
+    after.must(bool(ask_dicom(ground.doors["dicom"])), "nobody accepts an association")
+
+
+def _within(ground: Ground, at: float) -> str:
+    """What the promotion was doing at a moment, by the steward's own times: a phase, or a part of the flip."""
+    view = ground.steward.status().promotion
+    assert view is not None
+    if at < view.started:
+        return "before it began"
+    now = str(Phase.PREFLIGHT)
+    for event in ground.steward.follow(view.intent.promotion):
+        if event.at > at:
+            break
+        now = f"flip {event.data['stage']}" if "stage" in event.data else str(event.phase)
+    return now
+
+
+def real(live: Live, client: docker.DockerClient, runs: int, parts: tuple[str, ...] = PARTS) -> Kills:
+    """`runs` kills of each part, spread evenly."""
+    kills, ground = Kills(), Ground(live, client)
+    lasts = {move.words[0]: ground.lasts(move) for move in (ground.next_move() for _ in range(2))}
+    for part in parts:
+        for number in range(runs):
+            share = (number + 0.5) / runs
+            kill_one(ground, part, share, lasts, kills)
+            print(f"{part} {number + 1} of {runs}: {len(kills.wrong)} broken", file=sys.stderr, flush=True)
     return kills
 
 
@@ -245,7 +301,10 @@ def main() -> int:
     words.add_argument("--runs", type=int, default=20)
     words.add_argument("--part", default="", choices=["", *PARTS])
     asked = words.parse_args()
-    kills = real(docker.from_env(timeout=60), asked.runs, (asked.part,) if asked.part else PARTS)
+    client = docker.from_env(timeout=60)
+    with tempfile.TemporaryDirectory() as folder, raised(Path(folder)) as live:
+        kills = real(live, client, asked.runs, (asked.part,) if asked.part else PARTS)
+    client.close()
     print(kills.text())
     return 1 if kills.wrong else 0
 

@@ -1,14 +1,18 @@
-"""The short form of the kills with everything real: one of each part, in the middle of a promotion."""
+"""The short form of the kills with everything real: HAProxy in one flip, the steward in the next, then the commands."""
+
+from pathlib import Path
 
 import docker
 import pytest
 
+from tests.e2e.quick import raised
 from tests.sweep.real import PARTS, real
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
 
-def test_a_part_killed_inside_a_promotion_leaves_one_colour(engine: docker.DockerClient) -> None:
-    kills = real(engine, 1)
+def test_a_part_killed_inside_a_move_leaves_one_colour(engine: docker.DockerClient, tmp_path: Path) -> None:
+    with raised(tmp_path) as live:
+        kills = real(live, engine, 1)
     assert kills.wrong == []
-    assert {part: len(gaps) for part, gaps in kills.outages.items()} == dict.fromkeys(PARTS, 1)
+    assert {part: len(times) for part, times in kills.settled.items()} == dict.fromkeys(PARTS, 1)
