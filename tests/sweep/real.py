@@ -2,8 +2,7 @@
 
 A `promote` or `rollback` is begun; at a moment of its own the command line, the switch's HAProxy or the steward is
 killed (SIGKILL to its process, past the engine, which starts it again by itself). Afterwards colour, journal, map file
-and run time must agree, nothing may be said that is not so, and the next command works. Needs root on the engine's own
-machine, for the processes in its containers.
+and run time must agree, nothing may be said that is not so, and the next command works.
 
 python -m tests.sweep.real [--runs N] [--part cli|steward|switch]
 """
@@ -35,6 +34,7 @@ from tests.e2e.live import SECONDS, Live
 from tests.e2e.quick import raised
 from tests.sweep.front import TOLD, Accounts, Asker, accounts, ask_dicom, ask_web
 from tests.sweep.invariants import ENDED, After, allowed, truly_done
+from tests.sweep.slayer import Slayer
 from tests.sweep.stories import Story, Told
 
 PARTS = ("cli", "switch", "steward")
@@ -107,8 +107,9 @@ class Move:
 class Ground:
     """A platform in production and, between two kills, at rest."""
 
-    def __init__(self, live: Live, client: docker.DockerClient) -> None:
+    def __init__(self, live: Live, client: docker.DockerClient, slayer: Slayer) -> None:
         self.live = live
+        self.slayer = slayer
         self.client = client
         self.steward = StewardClient(lambda: client, live.name, source_digest())
         listeners = live.otagate("status")["data"]["listeners"]
@@ -146,12 +147,8 @@ class Ground:
         return time.monotonic() - began
 
     def pid(self, part: str) -> int:
-        """Of the part's own process on this machine; RuntimeError if it is not here."""
-        container = self.client.containers.get(f"{self.live.name}-shared-{part}")
-        pid = int(container.attrs["State"]["Pid"])
-        if pid <= 0 or str(container.id) not in Path(f"/proc/{pid}/cgroup").read_text():
-            raise RuntimeError(f"process {pid} of the {part} is not on this machine")
-        return pid
+        """Of the part's own process, on the engine's machine."""
+        return int(self.client.containers.get(f"{self.live.name}-shared-{part}").attrs["State"]["Pid"])
 
     def await_flip(self, before: str) -> None:
         """Until the steward says that it has begun to flip for another promotion than `before`."""
@@ -217,17 +214,18 @@ def kill_one(ground: Ground, part: str, share: float, lasts: Mapping[str, float]
         "web": Asker(lambda: ask_web(ground.doors["web"])),
         "dicom": Asker(lambda: ask_dicom(ground.doors["dicom"])),
     }
-    pid = 0 if part == "cli" else ground.pid(part)
     for asker in askers.values():
         asker.start()
     process = ground.live.start(*move.words)
     try:
         if part == "cli":
             time.sleep(share * lasts[move.words[0]])
+            process.send_signal(signal.SIGKILL)
         else:
-            ground.await_flip(last)
-            time.sleep(share * FLIP)
-        os.kill(pid or process.pid, signal.SIGKILL)
+            with ground.slayer.ready(ground.pid(part)) as slay:
+                ground.await_flip(last)
+                time.sleep(share * FLIP)
+                slay()
         _settled(ground, part, move, process, kills)
     finally:
         process.kill()
@@ -286,14 +284,20 @@ def _within(ground: Ground, at: float) -> str:
 
 def real(live: Live, client: docker.DockerClient, runs: int, parts: tuple[str, ...] = PARTS) -> Kills:
     """`runs` kills of each part, spread evenly."""
-    kills, ground = Kills(), Ground(live, client)
+    kills = Kills()
+    with Slayer(client, live.name) as slayer:
+        ground = Ground(live, client, slayer)
+        _rounds(ground, runs, parts, kills)
+    return kills
+
+
+def _rounds(ground: Ground, runs: int, parts: tuple[str, ...], kills: Kills) -> None:
     lasts = {move.words[0]: ground.lasts(move) for move in (ground.next_move() for _ in range(2))}
     for part in parts:
         for number in range(runs):
             share = (number + 0.5) / runs
             kill_one(ground, part, share, lasts, kills)
             print(f"{part} {number + 1} of {runs}: {len(kills.wrong)} broken", file=sys.stderr, flush=True)
-    return kills
 
 
 def main() -> int:
