@@ -292,7 +292,8 @@ def real(live: Live, client: docker.DockerClient, runs: int, parts: tuple[str, .
 
 
 def _rounds(ground: Ground, runs: int, parts: tuple[str, ...], kills: Kills) -> None:
-    lasts = {move.words[0]: ground.lasts(move) for move in (ground.next_move() for _ in range(2))}
+    undisturbed = (ground.next_move() for _ in range(2 if "cli" in parts else 0))
+    lasts = {move.words[0]: ground.lasts(move) for move in undisturbed}
     for part in parts:
         for number in range(runs):
             share = (number + 0.5) / runs
