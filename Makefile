@@ -38,6 +38,7 @@ sweep: images ## faults at every call, power cuts, killed leases: about two hour
 	$(PY) -m tests.sweep.power_cut strict
 	$(PY) -m tests.sweep.power_cut loop
 	$(PY) -m tests.sweep.leases
+	$(PY) -m tests.sweep.real
 
 clean: venv ## what demo and tests left in the engine, and caches; never a user's platform
 	@$(PY) -m scripts.clean
