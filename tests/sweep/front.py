@@ -103,14 +103,15 @@ _ASK = (
 def accounts(steward: Container) -> Accounts:
     """Read in the steward's container; raises AssertionError, ValueError and the engine's own if one cannot be."""
     path = f"/run/otagate/{MAP}"
-    done = steward.exec_run(["python", "-c", _ASK, SOCKET_PATH, f"show map {path}"], demux=False)
-    assert done.exit_code == 0, done.output
+    code, said = steward.exec_run(["python", "-c", _ASK, SOCKET_PATH, f"show map {path}"])
+    assert isinstance(said, bytes)
+    assert code == 0, said
     with tempfile.TemporaryDirectory() as folder:
         for name in (JOURNAL, MAP):
             _fetch(steward, f"/run/otagate/{name}", Path(folder))
         live, epoch, phase = journal_says(Path(folder))
         file = read_map((Path(folder) / MAP).read_text())
-    return Accounts((live, epoch), file, read_entries(read_show_map(done.output.decode())), phase)
+    return Accounts((live, epoch), file, read_entries(read_show_map(said.decode())), phase)
 
 
 def _fetch(container: Container, path: str, folder: Path) -> None:
