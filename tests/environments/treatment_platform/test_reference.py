@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,6 +100,7 @@ def computing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Computing:
     content = tmp_path / "content.sha256"
     content.write_text("one image")
     monkeypatch.setattr(command, "CONTENT", content)
+    monkeypatch.setattr(command, "MADE", tmp_path / "made")
     monkeypatch.setenv("REFERENCE_CACHE", str(tmp_path / "cache"))
     return made
 
@@ -137,6 +139,42 @@ def test_nothing_is_kept_unless_asked(written: Path, computing: Computing, monke
     run(written)
     run(written)
     assert computing.asked == 2
+
+
+def test_what_the_image_computed_when_it_was_made_is_used(
+    written: Path, computing: Computing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(written)
+    (tmp_path / "cache").rename(tmp_path / "made")
+    run(written)
+    assert computing.asked == 1
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setattr(command, "MADE", tmp_path / "none")
+    run(written)
+    assert computing.asked == 2, "control: without it, it is computed"
+
+
+def test_an_archive_may_write_a_head_of_its_own(written: Path, computing: Computing) -> None:
+    """Who stored a plan last is no part of the plan; the encoding of what follows is."""
+    run(written)
+    plan = dcmread(written / "frozen.dcm")
+    plan.file_meta.ImplementationVersionName = "ANOTHER"
+    plan.save_as(written / "frozen.dcm")
+    run(written)
+    assert computing.asked == 1
+    file = (written / "frozen.dcm").read_bytes()
+    (written / "frozen.dcm").write_bytes(file.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0"))
+    assert run(written) == 1, "in another encoding it is another plan: here one that cannot be read"
+
+
+@pytest.mark.parametrize("spacing", [10.0, 7.0])
+def test_a_lattice_may_be_asked_for_by_its_spacing(study: Study, shelf: Shelf, spacing: float) -> None:
+    """The one that the clinic's engine computes on, found by the reference itself."""
+    encoded, _ = engine(shelf).forward(replace(frozen(study, shelf), spacing=spacing))
+    theirs = lattice_of(dcmread(BytesIO(encoded)))
+    mine = Lattice(study.origin, study.spacing, study.hounsfield.shape).spaced(spacing)
+    assert (mine.spacing, mine.shape) == (theirs.spacing, theirs.shape)
+    assert mine.origin == pytest.approx(theirs.origin, abs=1e-6)
 
 
 def test_what_cannot_be_computed_is_said(written: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,16 @@ class Lattice:
     spacing: tuple[float, float, float]
     shape: tuple[int, int, int]
 
+    def spaced(self, spacing: float) -> "Lattice":
+        """Cubic voxels of `spacing` mm, as many as fit, centred, between this one's outermost centres."""
+        sides = [(self.shape[2 - axis] - 1) * self.spacing[axis] for axis in range(3)]
+        counts = [int(side / spacing + 1e-6) + 1 for side in sides]
+        x, y, z = (
+            first + (side - (count - 1) * spacing) / 2
+            for first, side, count in zip(self.origin, sides, counts, strict=True)
+        )
+        return Lattice((x, y, z), (spacing, spacing, spacing), (counts[2], counts[1], counts[0]))
+
 
 @dataclass(frozen=True, eq=False)
 class Patient:
