@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -27,6 +28,7 @@ HEALTHY = 30.0  # seconds a service gets to be healthy before a case begins
 OFTEN = 3  # cases before which a service may be away; after these, what it says is no evidence of anything
 FOUND = 10.0  # seconds within which a study that was stored must be found
 ANSWER = httpx.Timeout(60.0, connect=3.0)  # seconds between two parts of an answer; a plan is computed in a few
+HELD_BY = 1.0  # seconds in which an association's thread that may run comes round once, on a busy machine too
 SUCCESS = 0x0000
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -112,6 +114,7 @@ class Dicom:
     ) -> Iterator[Association]:
         found = self.associate(calling, contexts=contexts, syntax=syntax)
         assert found.is_established, f"{calling} was not let in by {self.called}"
+        hold(found)
         try:
             yield found
         finally:
@@ -123,7 +126,7 @@ class Dicom:
     ) -> list[int | None]:
         """Sends the files' own bytes, written in `syntax`, over one association; the DIMSE code of each, or None."""
         with self.association(calling, STORED, syntax) as found:
-            return [found.send_c_store(file).get("Status") for file in files]
+            return [sent(found, file) for file in files]
 
     def find(self, level: str, calling: str = "PLANNER", **keys: str) -> list[Dataset]:
         """C-FIND, study root; `keys` by keyword, an empty one is asked for."""
@@ -143,6 +146,25 @@ class Dicom:
             asked = {"StudyInstanceUID": study, "SeriesInstanceUID": series.SeriesInstanceUID, "SOPInstanceUID": ""}
             found |= {str(one.SOPInstanceUID) for one in self.find("IMAGE", **asked)}
         return found
+
+
+def sent(association: Association, file: Path) -> int | None:
+    """By C-STORE: the DIMSE code that came, if one did."""
+    hold(association)
+    code: int | None = association.send_c_store(file).get("Status") if association.is_established else None
+    return code
+
+
+def hold(association: Association) -> None:
+    """Lets the association's own thread come to rest before something is sent. pynetdicom (3.0) takes it for resting
+    when it has only said that it will; it may then take the answer away, and the sender waits in vain.
+    """
+    association._reactor_checkpoint.clear()  # the thread stops here the next time it comes by
+    association._is_paused = False  # what it said before does not count
+    until = time.monotonic() + HELD_BY
+    while not association._is_paused and time.monotonic() < until:
+        time.sleep(0.0005)
+    association._is_paused = True  # it stopped between our two lines, or has just said so
 
 
 def _send_at_once(event: Any) -> None:
@@ -317,6 +339,6 @@ def phantoms() -> Callable[[str], Phantom]:
 def loaded(candidate: Side, baseline: Side, phantoms: Callable[[str], Phantom]) -> Phantom:
     """The frozen study, in the archives of both sides."""
     study = phantoms("synthetic-1")
-    for side in (candidate, baseline):
-        side.load(study)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda side: side.load(study), (candidate, baseline)))
     return study

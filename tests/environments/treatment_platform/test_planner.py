@@ -48,6 +48,7 @@ class Hospital:
     asked: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     objects: int = 33
+    looked: int = 0  # how often a study's plans were asked for
     refusal: tuple[int, str] | None = None
     down: bool = False
 
@@ -62,6 +63,7 @@ class Hospital:
             found = [{"0020000D": {"Value": ["1.2"]}, "00080018": {"Value": [uid]}} for uid in self.waiting]
             return httpx.Response(200, json=found)
         if query.get("Modality") == "RTPLAN":
+            self.looked += 1
             return httpx.Response(200, json=[{}] * len(self.asked) if not self.refusal else [])
         if path == "/studies":
             return httpx.Response(200, json=[{"00201208": {"Value": [self.objects]}}])
@@ -280,6 +282,15 @@ def test_the_worker_outlives_an_archive_that_is_down(
 def test_what_waits_is_named_with_its_study(parts: Parts, hospital: Hospital) -> None:
     hospital.waiting = ["1.2.1"]
     assert parts.archive.waiting() == [Waiting("1.2", "1.2.1", 33)]
+
+
+def test_a_study_that_has_a_plan_is_not_looked_into_again(parts: Parts, hospital: Hospital) -> None:
+    hospital.waiting = ["1.2.1"]
+    assert len(parts.archive.waiting()) == len(parts.archive.waiting()) == 1
+    assert hospital.looked == 2, "control: without a plan it is"
+    hospital.asked.append({})
+    assert parts.archive.waiting() == parts.archive.waiting() == []
+    assert hospital.looked == 3
 
 
 def test_an_object_that_is_not_there_is_trouble(parts: Parts) -> None:

@@ -4,12 +4,10 @@ Loaded by the test modules as a plugin, so that its fixtures are the whole suite
 """
 
 import json
-import queue
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from acceptance.volumes import Dose, Mask, Volume, read_dose, region
 from conftest import DicomWeb, Phantom, Side
 
 SPACING = 5  # mm of the dose grid
-AT_ONCE = 2  # engines of each kind at work: the machine has no more cores
+AT_ONCE = 2  # studies at work: the machine has no more cores
 DEADLINE = 180.0  # seconds for whatever a case waits for
 SYNTHETIC = ("synthetic-1", "synthetic-2", "synthetic-3")
 STUDIES = ("synthetic-1", "tg119", "synthetic-2", "synthetic-3")
@@ -34,44 +32,32 @@ GOALS = (
 
 
 class Reference:
-    """The independent engine: processes that stay loaded, each computing one plan at a time."""
+    """The independent engine: a process that stays loaded, and computes one plan at a time."""
 
     def __init__(self) -> None:
-        self._free: queue.Queue[subprocess.Popen[str]] = queue.Queue()
-        for _ in range(AT_ONCE):
-            self._free.put(
-                subprocess.Popen(["reference-dose", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # noqa: S607 - the image's own
-                                 stderr=subprocess.DEVNULL, text=True)
-            )  # fmt: skip
+        self._turn = threading.Lock()
+        self._process = subprocess.Popen(["reference-dose", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # noqa: S607 - the image's own
+                                         stderr=subprocess.DEVNULL, text=True)  # fmt: skip
 
     def close(self) -> None:
-        while not self._free.empty():
-            self._free.get().kill()
+        self._process.kill()
 
     def dose(self, plan: Path, study: Phantom, like: Path) -> Volume:
         """Gy of the plan in that file, on the grid of the RT Dose `like`; the scan is the file's, not the archive's."""
         out = like.with_suffix(".npz")
         call = [str(path) for path in (plan, study.slices[0].parent, study.structures, out, like)]
-        with self._process() as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            too_long = threading.Timer(DEADLINE, process.kill)
+        with self._turn:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            too_long = threading.Timer(DEADLINE, self._process.kill)
             too_long.start()
-            process.stdin.write(json.dumps(call) + "\n")
-            process.stdin.flush()
-            said = process.stdout.readline().strip()
+            self._process.stdin.write(json.dumps(call) + "\n")
+            self._process.stdin.flush()
+            said = self._process.stdout.readline().strip()
             too_long.cancel()
         assert said == "done", f"the independent engine: {said or 'it ended'}"
         with np.load(out) as found:
             return np.asarray(found["dose"], dtype=np.float64)
-
-    @contextmanager
-    def _process(self) -> Iterator[subprocess.Popen[str]]:
-        process = self._free.get(timeout=DEADLINE)
-        try:
-            yield process
-        finally:
-            self._free.put(process)
 
 
 @dataclass(frozen=True, eq=False)

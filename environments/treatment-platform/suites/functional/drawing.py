@@ -1,6 +1,6 @@
 """Pictures for the report. Drawn by the reference engine's environment, which has what it takes to draw.
 
-`python drawing.py planes|curves IN.npz OUT.png` is what runs there; `picture` calls it.
+`python drawing.py FOLDER` is what runs there, for planes.npz and curves.npz; `drawn` calls it.
 """
 
 import subprocess
@@ -20,13 +20,13 @@ NAMES = {"candidate": "build under test", "live": "live build", "reference": "in
 LINES = {"candidate": "solid", "live": (0, (6, 3)), "reference": (0, (1.2, 1.6))}
 
 
-def drawn(kind: str, arrays: Mapping[str, Any]) -> bytes:
-    """A PNG; `kind` is planes or curves."""
+def drawn(**arrays: Mapping[str, Any]) -> dict[str, bytes]:
+    """A PNG of each; they are called planes and curves."""
     with tempfile.TemporaryDirectory() as folder:
-        held, out = Path(folder, "in.npz"), Path(folder, "out.png")
-        np.savez(held, **arrays)
-        subprocess.run([PYTHON, __file__, kind, str(held), str(out)], check=True, timeout=DEADLINE)  # noqa: S603
-        return out.read_bytes()
+        for kind, held in arrays.items():
+            np.savez(Path(folder, f"{kind}.npz"), **held)
+        subprocess.run([PYTHON, __file__, folder], check=True, timeout=DEADLINE)  # noqa: S603
+        return {kind: Path(folder, f"{kind}.png").read_bytes() for kind in arrays}
 
 
 def planes(held: Mapping[str, Any], figure: Any) -> None:
@@ -105,16 +105,17 @@ def coloured(names: Any) -> list[tuple[str, str]]:
     return [(str(name), COLOURS.get(str(name)) or next(others)) for name in names]
 
 
-def main(kind: str, source: str, out: str) -> None:
+def main(folder: str) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib.figure import Figure
 
-    figure = Figure(layout="constrained", dpi=100)
-    with np.load(source) as held:
-        {"planes": planes, "curves": curves}[kind](held, figure)
-    figure.savefig(out)
+    for kind, draw in (("planes", planes), ("curves", curves)):
+        figure = Figure(layout="constrained", dpi=100)
+        with np.load(Path(folder, f"{kind}.npz")) as held:
+            draw(held, figure)
+        figure.savefig(Path(folder, f"{kind}.png"))
 
 
 if __name__ == "__main__":

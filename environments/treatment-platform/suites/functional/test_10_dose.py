@@ -120,5 +120,6 @@ def shown(picture: Callable[..., None], one: Frozen, found: Volume) -> None:
     masks = np.array(list(one.regions.values()))
     flat = {engine: gray[plane] for engine, gray in doses.items()}
     where = {"x": x, "y": y, "z": heights[plane], "gamma": found[plane], "masks": masks[:, plane]}
-    picture(f"{name}-planes", f"{name}: the dose beside that of both others", drawn("planes", named | flat | where))
-    picture(f"{name}-curves", f"{name}: dose-volume curves", drawn("curves", named | doses | {"masks": masks}))
+    pictures = drawn(planes=named | flat | where, curves=named | doses | {"masks": masks})
+    picture(f"{name}-planes", f"{name}: the dose beside that of both others", pictures["planes"])
+    picture(f"{name}-curves", f"{name}: dose-volume curves", pictures["curves"])

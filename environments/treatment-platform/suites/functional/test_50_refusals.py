@@ -6,19 +6,27 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
-from conftest import DicomWeb, Phantom, Side
+from conftest import DicomWeb, Phantom, Side, phantom
+from phantoms.frozen import frozen_plan
+from phantoms.objects import encode, write
+from phantoms.synthetic import synthetic
 from variants import Variant, renewed, variant
 
 pytestmark = [pytest.mark.requirement("refusals"), pytest.mark.risk("a dose computed on what nobody scanned")]
 
 Spoil = Callable[[Variant], None]
-INSIDE = 15  # a slice in the middle of the patient
+INSIDE = 5  # a slice in the middle of the patient
+SEED = 3
 DENSER = 3500  # HU: above what the scanner's curve knows
 
 
 @pytest.fixture(scope="module")
-def source(phantoms: Callable[[str], Phantom]) -> Phantom:
-    return phantoms("synthetic-3")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Phantom:
+    """Of the third study every third slice: nothing here depends on how many there are, and each case stores all."""
+    study, folder = synthetic(SEED).thinned(3, "refused", f"OTA-{SEED:06d}"), tmp_path_factory.mktemp("refused")
+    write(study, folder)
+    (folder / "frozen.dcm").write_bytes(encode(frozen_plan(study, SEED)))
+    return phantom(folder)
 
 
 def a_slice_is_missing_inside(of: Variant) -> None:

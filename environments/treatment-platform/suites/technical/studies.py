@@ -1,13 +1,11 @@
 """Small studies of this suite's own: a seed's study with every second slice, under UIDs that nobody has seen."""
 
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from conftest import Phantom, phantom
 from phantoms.frozen import frozen_plan
 from phantoms.objects import encode, write
-from phantoms.study import Structure, Study
 from phantoms.synthetic import synthetic
 
 # One patient for all of them: a build that tires after twenty patients must pass, so no suite may send it twenty.
@@ -18,22 +16,9 @@ COARSE = {"gantry": [0, 100], "pixel": 15, "spacing": 5}  # a plan of half a sec
 _number = count(1)
 
 
-def thinned(seed: int, name: str, patient: str) -> Study:
-    whole = synthetic(seed)
-    x, y, z = whole.spacing
-    return replace(
-        whole,
-        name=name,
-        patient=patient,
-        hounsfield=whole.hounsfield[::2],
-        spacing=(x, y, 2 * z),
-        structures=tuple(Structure(one.name, one.kind, one.mask[::2]) for one in whole.structures),
-    )
-
-
 def fresh(folder: Path, nonce: str, patient: str = PATIENT) -> Phantom:
     """CT, structures and a frozen plan in a new folder; all UIDs derive from the run's nonce and a running number."""
-    study = thinned(SEED, f"technical-{nonce}-{next(_number)}", patient)
+    study = synthetic(SEED).thinned(2, f"technical-{nonce}-{next(_number)}", patient)
     place = folder / study.name
     write(study, place)
     (place / "frozen.dcm").write_bytes(encode(frozen_plan(study, SEED)))

@@ -25,7 +25,7 @@ def _answers(address: str, port: int) -> bool:
 
 def _reached(addresses: list[str]) -> list[str]:
     tried = [(address, port) for address in addresses for port in PORTS]
-    with ThreadPoolExecutor(min(64, len(tried) or 1)) as pool:
+    with ThreadPoolExecutor(min(256, len(tried) or 1)) as pool:
         found = list(pool.map(lambda one: _answers(*one), tried))
     return [f"{address}:{port}" for (address, port), answered in zip(tried, found, strict=True) if answered]
 

@@ -32,6 +32,7 @@ class Archive:
         self._client = httpx.Client(
             base_url=url, auth=credentials, timeout=PATIENCE, transport=transport, trust_env=False
         )
+        self._planned: set[str] = set()  # structure sets whose study has a plan: the archive deletes none
 
     def close(self) -> None:
         self._client.close()
@@ -64,11 +65,15 @@ class Archive:
         """Structure sets in studies that have no plan yet."""
         found = []
         for one in self._search("/instances", {"Modality": "RTSTRUCT", "limit": "1000"}):
-            study = _value(one, STUDY)
-            if not self._search(f"/studies/{study}/instances", {"Modality": "RTPLAN", "limit": "1"}):
-                counted = self._search("/studies", {"StudyInstanceUID": study, "includefield": COUNT})
-                objects = int(_value(counted[0], COUNT)) if counted else 0
-                found.append(Waiting(study, _value(one, SOP_INSTANCE), objects))
+            study, structure_set = _value(one, STUDY), _value(one, SOP_INSTANCE)
+            if structure_set in self._planned:
+                continue
+            if self._search(f"/studies/{study}/instances", {"Modality": "RTPLAN", "limit": "1"}):
+                self._planned.add(structure_set)
+                continue
+            counted = self._search("/studies", {"StudyInstanceUID": study, "includefield": COUNT})
+            objects = int(_value(counted[0], COUNT)) if counted else 0
+            found.append(Waiting(study, structure_set, objects))
         return found
 
     def _search(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 import hashlib
 import socket
+import time
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 
 from planner.trouble import Trouble
 
@@ -14,6 +16,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 SUCCESS = 0x0000
 META_LENGTH = 140  # where a Part-10 file says how long its file meta information is
 PATIENCE = 15.0  # seconds for each step of an association
+HELD_BY = 1.0  # seconds in which a thread that may run comes round once, on a busy machine too
 
 _config.STORE_SEND_CHUNKED_DATASET = True  # a plan's bytes go out as they are in the archive
 
@@ -41,6 +44,7 @@ class Machine:
             with NamedTemporaryFile(suffix=".dcm") as file:  # a data set the library would encode anew
                 file.write(plan)
                 file.flush()
+                hold(association)
                 status = association.send_c_store(file.name)
         finally:
             association.release()
@@ -56,6 +60,18 @@ def data_set(file: bytes) -> bytes:
     """The encoded data set of a Part-10 file: all that follows its file meta information."""
     length = int.from_bytes(file[META_LENGTH : META_LENGTH + 4], "little")
     return file[META_LENGTH + 4 + length :]
+
+
+def hold(association: Association) -> None:
+    """Lets the association's own thread come to rest before something is sent. pynetdicom (3.0) takes it for resting
+    when it has only said that it will; it may then take the answer away, and the sender waits in vain.
+    """
+    association._reactor_checkpoint.clear()  # the thread stops here the next time it comes by
+    association._is_paused = False  # what it said before does not count
+    until = time.monotonic() + HELD_BY
+    while not association._is_paused and time.monotonic() < until:
+        time.sleep(0.0005)
+    association._is_paused = True  # it stopped between our two lines, or has just said so
 
 
 def _at_once(event: Any) -> None:

@@ -1,6 +1,6 @@
 """A study as arrays: what is written as DICOM, and what the makers of studies fill in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,13 @@ class Study:
             for axis in range(3)
         )
         return x, y, z
+
+    def thinned(self, every: int, name: str, patient: str) -> "Study":
+        """Another study, of another name and patient: of this one every so many slices."""
+        x, y, z = self.spacing
+        structures = tuple(Structure(one.name, one.kind, one.mask[::every]) for one in self.structures)
+        slices, spacing = self.hounsfield[::every], (x, y, every * z)
+        return replace(self, name=name, patient=patient, hounsfield=slices, spacing=spacing, structures=structures)
 
     def structure(self, name: str) -> Structure:
         """Raises StopIteration if there is none of that name."""
