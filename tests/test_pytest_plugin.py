@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import otagate.pytest_plugin as plugin
+from otagate.pytest_plugin import line
 
 SUITE = """
 import os
@@ -83,13 +84,13 @@ def test_an_ask_fails_and_says_that_it_needs_the_gate(ask: str, output: str) -> 
 
 
 def test_no_line_of_the_gates_form_is_printed(output: str) -> None:
-    assert plugin.PREFIX not in output
+    assert line.PREFIX not in output
     assert "5 failed, 4 passed" in output
 
 
 def test_it_needs_nothing_but_pytest_and_the_standard_library() -> None:
-    source = ast.parse(Path(plugin.__file__).read_text())
-    imported = {a.name.partition(".")[0] for n in ast.walk(source) if isinstance(n, ast.Import) for a in n.names}
-    imported |= {str(n.module).partition(".")[0] for n in ast.walk(source) if isinstance(n, ast.ImportFrom)}
+    nodes = [n for file in Path(plugin.__file__).parent.glob("*.py") for n in ast.walk(ast.parse(file.read_text()))]
+    imported = {a.name.partition(".")[0] for n in nodes if isinstance(n, ast.Import) for a in n.names}
+    imported |= {str(n.module).partition(".")[0] for n in nodes if isinstance(n, ast.ImportFrom) and n.level == 0}
 
     assert imported - set(sys.stdlib_module_names) == {"pytest"}

@@ -51,9 +51,10 @@ def arguments(root: str, suite: str) -> list[str]:
 
 def suite_files(suite: str, tree: Mapping[str, bytes]) -> dict[str, bytes]:
     """Everything that goes under the root, plugin included."""
-    plugin = importlib.resources.files("otagate").joinpath("pytest_plugin.py").read_bytes()
+    package = importlib.resources.files("otagate").joinpath("pytest_plugin").iterdir()
+    plugin = {f"otagate_plugin/{file.name}": file.read_bytes() for file in package if file.name.endswith(".py")}
     placed = {(path[3:] if path.startswith("../") else f"{suite}/{path}"): data for path, data in tree.items()}
-    return {"otagate_plugin.py": plugin, **placed}
+    return {**plugin, **placed}
 
 
 def quiet(environment: Mapping[str, str]) -> dict[str, str]:

@@ -205,6 +205,7 @@ class Ledger:
             mark.risks,
             self._shown(said["message"], MESSAGE_CHARS),
             self._shown(said["detail"], DETAIL_CHARS, lines=True),
+            said["since"] and (float(said["since"][0]), float(said["since"][1])),
         )
         if id in self._cases:
             self.flaw(f"{id} was reported twice")

@@ -100,6 +100,10 @@ def _is_number_text(value: object) -> bool:
     return True
 
 
+def _is_span(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_time, value)) and value[0] <= value[1]
+
+
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) for v in value)
 
@@ -149,6 +153,7 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "outcome": _one_of("passed", "failed", "error", "skipped", "xfailed", "xpassed"),
         "started": _is_time,
         "ended": _is_time,
+        "since": _or_none(_is_span),
         "message": _is_text,
         "detail": _is_text,
     },

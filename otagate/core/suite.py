@@ -20,7 +20,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """One test. Times in seconds since the epoch; `message` is the failure's short form, `detail` its long one."""
+    """One test. Times in seconds since the epoch; `message` is the failure's short form, `detail` its long one; `since`
+    begin and end of what broke before the case needed it and failed of it."""
 
     id: str
     outcome: Outcome
@@ -30,6 +31,7 @@ class Case:
     risks: tuple[str, ...] = ()
     message: str = ""
     detail: str = ""
+    since: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Crash:
 
 
 def without_evidence(cases: Sequence[Case], crashes: Sequence[Crash], *, slack: float) -> tuple[Case, ...]:
-    """Failed or errored cases during which (± `slack` seconds) a crash fell become CRASHED and name it.
+    """Failed or errored cases during which (± `slack` seconds) a crash fell become CRASHED and name it, and those that
+    failed of what had broken before, if one fell during that.
 
     A crash is judged once, by its own rule; what it tore down gives no evidence either way. Passed cases stay. A case
     that was running when the run itself was cut off counts as torn down too; one that never started stays MISSING.
@@ -76,11 +79,13 @@ def _torn_down(case: Case, crashes: Sequence[Crash], slack: float) -> Case:
     running = case.outcome in (Outcome.FAILED, Outcome.ERROR) or (case.outcome is Outcome.MISSING and case.started > 0)
     if not running:
         return case
-    during = [crash for crash in crashes if case.started - slack <= crash.at <= case.ended + slack]
+    begin, end = case.since or (case.started, case.ended)
+    during = [crash for crash in crashes if begin - slack <= crash.at <= end + slack]
     if not during:
         return case
     first = min(during, key=lambda crash: crash.at)
-    message = f"{first.service} ended unasked while this ran ({first.reason}, {first.container})"
+    what = "what this needs was made" if case.since else "this ran"
+    message = f"{first.service} ended unasked while {what} ({first.reason}, {first.container})"
     return replace(
         case, outcome=Outcome.CRASHED, message=f"{message}; it saw: {case.message}" if case.message else message
     )

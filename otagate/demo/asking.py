@@ -66,6 +66,8 @@ def hold(association: Association) -> None:
     pynetdicom (3.0) takes it for resting when it has only said that it will: on a busy machine it then takes the answer
     off the queue, the sender waits in vain and aborts, and the switch would be blamed for a cut that the client made.
     """
+    if not association._reactor_checkpoint.is_set():
+        return  # it is held
     association._reactor_checkpoint.clear()  # the thread stops here the next time it comes by
     association._is_paused = False  # what it said before does not count
     until = time.monotonic() + HELD_BY

@@ -1,7 +1,7 @@
 """What a suite may use (fixtures, markers) and the line on which its run is told to the gate.
 
-One file on the standard library and pytest alone: the gate puts it into the suite's container and loads it with
-`-p otagate_plugin`; installed, it is found by its entry point and then works against addresses set by hand.
+On the standard library and pytest alone: the gate puts this package into the suite's container under the name
+otagate_plugin; installed, it is found by its entry point and then works against addresses set by hand.
 
 The line is JSON, one message each, on the standard output as it was before pytest captured it. Whatever else writes to
 descriptor 1 lands on the error stream. Each message bears the token that the gate sent first on standard input (so no
@@ -12,82 +12,31 @@ import base64
 import json
 import os
 import re
-import select
 import statistics
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, time
+from time import time
 from typing import Any
 
 import pytest
 
-PREFIX = '{"otagate":1,'  # how every line begins; nothing else may print it
+from .line import ASK_SECONDS, PREFIX, Line
+
 MESSAGE_CHARS = 500
 DETAIL_CHARS = 20_000
 PICTURE_BYTES = 2 * 1024 * 1024
-ASK_SECONDS = 120.0
 # Who implements one of these outside pytest itself can change what is run or counted: the gate is told.
 _EVENTS = ("call", "logfinish", "logreport", "logstart", "makereport", "protocol")
 WATCHED = {"pytest_pyfunc_call", "pytest_runtestloop", *(f"pytest_runtest_{event}" for event in _EVENTS)}
 
 
-class GateError(RuntimeError):
-    """The gate answered an ask with no."""
-
-
-class _Line:
-    """The way to the gate. Only the process that opened it speaks: a forked child has no say."""
-
-    def __init__(self) -> None:
-        self._process = os.getpid()
-        self._out, self._in = os.dup(1), os.dup(0)
-        os.dup2(2, 1)
-        with open(os.devnull) as nothing:
-            os.dup2(nothing.fileno(), 0)
-        self._held = b""
-        self._writing, self._asking = threading.Lock(), threading.Lock()
-        self._number = self._asks = 0
-        self._token = str(self._hear(ASK_SECONDS)["token"])
-
-    def tell(self, kind: str, **fields: Any) -> None:
-        if os.getpid() != self._process:
-            return
-        with self._writing:
-            message = {"otagate": 1, "token": self._token, "number": self._number, "kind": kind, **fields}
-            self._number += 1
-            left = memoryview(json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n")
-            while left:
-                left = left[os.write(self._out, left) :]
-
-    def ask(self, what: str, args: Mapping[str, Any], seconds: float) -> Any:
-        with self._asking:
-            self._asks += 1
-            self.tell("ask", id=self._asks, what=what, args=dict(args))
-            answer = self._hear(seconds)
-            if answer["id"] != self._asks or not answer["ok"]:
-                raise GateError(f"{what}: {answer.get('error', 'the answer is to another question')}")
-            return answer["value"]
-
-    def _hear(self, seconds: float) -> Any:
-        end = monotonic() + seconds
-        while b"\n" not in self._held:
-            if not select.select([self._in], [], [], max(0.0, end - monotonic()))[0]:
-                raise GateError(f"the gate did not answer within {seconds:g} s")
-            more = os.read(self._in, 1 << 16)
-            if not more:
-                raise GateError("the gate is gone")
-            self._held += more
-        line, self._held = self._held.split(b"\n", 1)
-        return json.loads(line)
-
-
 class _Run:
     """The state of this session, in the order in which pytest tells it."""
 
-    def __init__(self, line: _Line | None) -> None:
+    def __init__(self, line: Line | None) -> None:
         self.line = line
         self.gathered: list[str] = []
         self.skipped: dict[str, str] = {}
@@ -97,6 +46,16 @@ class _Run:
         self.current, self.started = "", 0.0
         self.reports: list[pytest.TestReport] = []
         self.metrics: dict[str, Metric] = {}
+        self.since: tuple[float, float] | None = None
+        self._broke: list[tuple[BaseException, float, float]] = []
+
+    def broke(self, error: BaseException, begun: float) -> tuple[float, float] | None:
+        """When this very error was met before, if it was: as a session fixture's, or in a thread that was ahead."""
+        for known, begin, end in self._broke:
+            if known is error:
+                return begin, end
+        self._broke.append((error, begun, time()))
+        return None
 
     def tell(self, kind: str, **fields: Any) -> None:
         if self.line is not None:
@@ -105,11 +64,11 @@ class _Run:
     def report(self, id: str, outcome: str, started: float, message: str, detail: str = "") -> None:
         self.counts[outcome] += 1
         text = {"message": _short(message), "detail": _middle_out(detail)}
-        self.tell("case", id=id, outcome=outcome, started=started, ended=time(), **text)
+        self.tell("case", id=id, outcome=outcome, started=started, ended=time(), since=self.since, **text)
 
 
 # Taken out of the environment: a pytest started inside a case must not speak for this one.
-_run = _Run(_Line() if os.environ.pop("OTAGATE_STREAM", "") == "1" else None)
+_run = _Run(Line() if os.environ.pop("OTAGATE_STREAM", "") == "1" else None)
 
 
 class Side:
@@ -161,6 +120,17 @@ class Environment:
             return path.read_text(encoding="utf-8")
         except OSError as error:
             pytest.fail(f"secret {name}: {path} cannot be read ({error.strerror})", pytrace=False)
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Around work that is done ahead of the cases that need it, in a thread: its error, raised again in a case, is
+        then held against a crash of this time and not of the case's."""
+        begun = time()
+        try:
+            yield
+        except BaseException as error:
+            _run.broke(error, begun)
+            raise
 
     def restart(self, service: str, deadline: float = 30) -> None:
         """Stop and start the candidate's service, and wait at most `deadline` seconds for it."""
@@ -304,7 +274,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    _run.current, _run.started, _run.reports = nodeid, time(), []
+    _run.current, _run.started, _run.reports, _run.since = nodeid, time(), [], None
     _run.tell("start", id=nodeid, at=_run.started)
 
 
@@ -314,6 +284,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     raised = call.excinfo is not None
     report = yield
+    if call.excinfo is not None and (before := _run.broke(call.excinfo.value, _run.started)):
+        _run.since = before
     if raised and report.passed:
         _run.meddling.append(f"{item.nodeid} is reported as passed though it raised")
     return report

@@ -60,7 +60,7 @@ HOSTILE = (
         LINE + "def test_a():\n"
         "    me = 'technical/test_a.py::test_a'\n"
         "    line.tell('case', id=me, outcome='passed', started=otagate_plugin._run.started, ended=9e9, message='',"
-        " detail='')\n"
+        " detail='', since=None)\n"
         "    assert False\n",
         r"test_a was reported twice|reported without having been started",
     ),

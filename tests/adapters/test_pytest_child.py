@@ -251,6 +251,39 @@ def test_a(metric):
     assert result.metrics["share"].candidate == (0.5,)
 
 
+def test_what_fails_of_an_older_error_says_when_that_was(attempt: Try) -> None:
+    """A session fixture's, met again, and one of a thread that ran ahead; an error of its own says nothing."""
+    text = """
+from concurrent.futures import ThreadPoolExecutor
+import time
+import pytest
+def broken(gate):
+    with gate.ahead():
+        raise OSError("reset")
+@pytest.fixture(scope="session")
+def ahead(otagate):
+    with ThreadPoolExecutor(1) as pool: return pool.submit(broken, otagate)
+@pytest.fixture(scope="session")
+def shared():
+    time.sleep(0.05)
+    raise OSError("refused")
+def test_first(shared): pass
+def test_before(ahead): time.sleep(0.05)
+def test_again(shared): pass
+def test_late(ahead): ahead.result()
+def test_own(): assert False
+"""
+    result = attempt({"test_a.py": text})
+
+    assert result.report.flaws == ()
+    first, before, again, late, own = result.report.cases
+    assert (first.outcome, first.since, own.since, before.since) == (Outcome.ERROR, None, None, None)
+    assert again.since is not None
+    assert late.since is not None
+    assert first.started <= again.since[0] < again.since[1] <= first.ended < again.started
+    assert before.started <= late.since[0] <= late.since[1] <= before.ended < late.started
+
+
 def test_asks_are_answered_or_refused_and_a_refusal_fails_the_case(attempt: Try) -> None:
     asked: list[tuple[str, Mapping[str, Any]]] = []
 
@@ -273,7 +306,7 @@ def test_kill(otagate): otagate.kill("web")
         "test_logs": "passed",
         "test_kill": "failed",
     }
-    assert result.report.cases[3].message == "otagate_plugin.GateError: kill: no kill of web here"
+    assert result.report.cases[3].message == "otagate_plugin.line.GateError: kill: no kill of web here"
     assert [what for what, _ in asked] == ["restart", "restart", "logs", "kill"]
     assert asked[0][1] == {"service": "web", "deadline": 9}
     assert asked[1][1]["deadline"] <= 30.0, "no ask outlasts the suite's own deadline"

@@ -19,9 +19,9 @@ def test_every_kind_is_read_as_it_was_told(message: dict[str, Any]) -> None:
 
 
 def test_the_plugin_and_the_reader_agree_on_the_form() -> None:
-    from otagate import pytest_plugin
+    from otagate.pytest_plugin import line
 
-    assert pytest_plugin.PREFIX.encode() == PREFIX
+    assert line.PREFIX.encode() == PREFIX
 
 
 @pytest.mark.parametrize("message", sound(), ids=lambda message: str(message["kind"]))

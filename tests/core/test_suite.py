@@ -1,5 +1,7 @@
 """What a crash leaves of the cases around it."""
 
+from dataclasses import replace
+
 import pytest
 
 from otagate.core.suite import Case, Crash, Outcome, SuiteReport, without_evidence
@@ -49,6 +51,16 @@ def test_only_a_crash_within_the_case_and_its_slack_counts(at: float, slack: flo
     (after,) = without_evidence([case(Outcome.FAILED)], [Crash("web", "c", at, "exit 1")], slack=slack)
 
     assert after.outcome is outcome
+
+
+@pytest.mark.parametrize(("at", "outcome"), [(50.0, Outcome.CRASHED), (105.0, Outcome.FAILED)])
+def test_what_failed_of_something_older_points_to_the_crash_that_broke_that(at: float, outcome: Outcome) -> None:
+    late = replace(case(Outcome.FAILED), since=(45.0, 51.0))
+
+    (after,) = without_evidence([late], [Crash("web", "c", at, "exit 1")], slack=1.0)
+
+    assert after.outcome is outcome
+    assert after.message == ("web ended unasked while what this needs was made (exit 1, c)" if at < 100 else "")
 
 
 def test_a_case_that_never_started_stays_missing() -> None:

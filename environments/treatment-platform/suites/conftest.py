@@ -159,6 +159,8 @@ def hold(association: Association) -> None:
     """Lets the association's own thread come to rest before something is sent. pynetdicom (3.0) takes it for resting
     when it has only said that it will; it may then take the answer away, and the sender waits in vain.
     """
+    if not association._reactor_checkpoint.is_set():
+        return  # it is held
     association._reactor_checkpoint.clear()  # the thread stops here the next time it comes by
     association._is_paused = False  # what it said before does not count
     until = time.monotonic() + HELD_BY

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydicom
 import pytest
 from acceptance.volumes import Dose, Mask, Volume, read_dose, region
 from conftest import DicomWeb, Phantom, Side
+
+Made = TypeVar("Made")
 
 SPACING = 5  # mm of the dose grid
 AT_ONCE = 2  # studies at work: the machine has no more cores
@@ -90,21 +92,27 @@ class Own:
 class Bench:
     """Begins with all of it at once; a case waits for what it needs."""
 
-    def __init__(self, candidate: Side, baseline: Side, archive: DicomWeb, folder: Path) -> None:
-        self._candidate, self._baseline, self._archive, self._folder = candidate, baseline, archive, folder
+    def __init__(self, gate: Any, candidate: Side, baseline: Side, archive: DicomWeb, folder: Path) -> None:
+        self._gate, self._archive, self._folder = gate, archive, folder
+        self._candidate, self._baseline = candidate, baseline
         self.reference = Reference()
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._frozen: dict[str, Future[Frozen]] = {}
 
     def begin(self, phantoms: Callable[[str], Phantom]) -> None:
-        self._frozen = {name: self._pool.submit(self._compute, phantoms(name)) for name in STUDIES}
-        self._own = self._pool.submit(self._optimise, phantoms(SYNTHETIC[0]))
-        self._own_live = self._pool.submit(self._live_of_own)
-        self._own_reference = self._pool.submit(self._reference_of_own)
+        self._frozen = {name: self._pool.submit(self._ahead, self._compute, phantoms(name)) for name in STUDIES}
+        self._own = self._pool.submit(self._ahead, self._optimise, phantoms(SYNTHETIC[0]))
+        self._own_live = self._pool.submit(self._ahead, self._live_of_own)
+        self._own_reference = self._pool.submit(self._ahead, self._reference_of_own)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.reference.close()
+
+    def _ahead(self, work: Callable[..., Made], *of: Phantom) -> Made:
+        """Ahead of the cases that need it: if the build ends meanwhile, they have no evidence, whenever they come."""
+        with self._gate.ahead():
+            return work(*of)
 
     def frozen(self, name: str) -> Frozen:
         return self._frozen[name].result(DEADLINE)
@@ -135,6 +143,7 @@ class Bench:
     def _optimise(self, study: Phantom) -> Own:
         self.frozen(study.name)  # then the study is on both sides
         wanted = {"study": study.study, "structure_set": study.structure_set, "goals": GOALS}
+        self._candidate.wait_until_healthy()
         answers = [side.planner.asked("/plans", wanted).json() for side in (self._candidate, self._baseline)]
         plan, dose = (self._archive.fetch(study.study, answers[0][name]) for name in ("plan", "dose"))
         return Own(study, answers[0], answers[1], plan, dose)
@@ -151,6 +160,7 @@ class Bench:
         return self._referred("own", own.plan, own.dose, own.study)
 
     def _forward(self, side: Side, plan: str) -> bytes:
+        side.engine.wait_until_healthy()  # it may just have ended of another study
         return side.engine.asked("/forward", {"plan": plan, "spacing": SPACING}).content
 
     def _referred(self, name: str, plan: bytes, like: bytes, study: Phantom) -> Volume:
@@ -167,8 +177,9 @@ def bench(
     archive: DicomWeb,
     phantoms: Callable[[str], Phantom],
     tmp_path_factory: pytest.TempPathFactory,
+    otagate: Any,
 ) -> Iterator[Bench]:
-    made = Bench(candidate, baseline, archive, tmp_path_factory.mktemp("bench"))
+    made = Bench(otagate, candidate, baseline, archive, tmp_path_factory.mktemp("bench"))
     made.begin(phantoms)
     yield made
     made.close()

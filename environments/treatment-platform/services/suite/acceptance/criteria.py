@@ -23,7 +23,7 @@ Volume = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 THRESHOLD = 10  # % of the maximum below which gamma is not looked at
 ENOUGH = 1.1  # gamma above 1 is a failure, however far
-# Places looked at within the distance, each way. Ten find 0.3 % more of a mirrored dose's points, in ten times the time.
+# Places looked at within the distance, each way. Ten find 0.3 % more of a mirrored dose, in ten times the time.
 STEPS = 5
 PERCENT = 100.0
 
