@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -28,6 +29,7 @@ from planner.settings import Identity, Protocol, Settings, parse_protocol, read_
 from planner.trouble import Trouble
 from planner.web import Web
 from planner.worker import Worker
+from planner.written import Written
 from pydicom import Dataset, dcmread
 from pynetdicom import AE
 
@@ -84,6 +86,10 @@ class Hospital:
         return httpx.Response(200, json={"plan": self.plan_uid, "dose": "1.9", "timings": {"all": 1.0}}, headers=named)
 
 
+def written() -> Written:
+    return Written(IDENTITY, lambda: datetime.now(UTC))
+
+
 @pytest.fixture(scope="module")
 def plan(study: Study) -> Dataset:
     return frozen_plan(study, 1, pixel=20.0)
@@ -116,7 +122,7 @@ def parts(hospital: Hospital, linac: tuple[Plans, int]) -> Iterator[Parts]:
     archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
     engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
     machine = Machine(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
-    courses = Courses(archive, engine, machine, USUAL)
+    courses = Courses(archive, engine, machine, USUAL, written())
     worker = Worker(archive, courses, period=0.05)
     worker.start()
     yield Parts(archive, engine, courses, worker)
@@ -203,6 +209,22 @@ def test_a_forward_dose_passes_through_with_the_engines_name(parts: Parts) -> No
     assert answer.headers["x-engine-colour"] == "blue"
 
 
+def test_it_tells_what_it_sent_to_the_machine_since_a_time(parts: Parts, plan: Dataset) -> None:
+    hour = timedelta(hours=1)
+    me = {"build": IDENTITY.build, "colour": IDENTITY.colour}
+    begun = datetime.now(UTC)
+    assert ask(parts, "POST", "/plans", json={"study": "1.2", "structure_set": "1.2.1"}).status_code == 200
+    told = ask(parts, "POST", "/hooks/written-since", json={**me, "since": begun.isoformat()}).json()
+    assert (told["count"], told["items"]) == (1, [str(plan.SOPInstanceUID)])
+    later = ask(parts, "POST", "/hooks/written-since", json={**me, "since": (begun + hour).isoformat()}).json()
+    assert (later["count"], later["items"]) == (0, [])
+    for odd in ({"since": (begun - hour).isoformat()}, {"build": "sha256:other"}, {"colour": "other"}):
+        asked = {**me, "since": begun.isoformat(), **odd}
+        assert ask(parts, "POST", "/hooks/written-since", json=asked).status_code == 409, "it cannot know"
+    for since in ("yesterday", "2026-01-01T00:00:00", 3):
+        assert ask(parts, "POST", "/hooks/written-since", json={**me, "since": since}).status_code == 400
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"study": "1.2"}', b'{"study": 1, "structure_set": "1"}'])
 def test_a_request_that_is_none_is_refused(body: bytes, parts: Parts) -> None:
     assert ask(parts, "POST", "/plans", content=body).status_code == 400
@@ -260,7 +282,7 @@ def test_a_plan_that_the_machine_missed_is_sent_later_and_computed_once(
     archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
     engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
     machine = Off(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
-    worker = Worker(archive, Courses(archive, engine, machine, USUAL), period=0.05)
+    worker = Worker(archive, Courses(archive, engine, machine, USUAL, written()), period=0.05)
     hospital.waiting = ["1.2.1"]
     worker.start()
     worker.activate()

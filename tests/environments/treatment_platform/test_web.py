@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -18,7 +19,7 @@ from phantoms.study import Study
 from pydicom import dcmread
 from starlette.types import ASGIApp
 
-from tests.environments.treatment_platform.objects import ARITHMETIC, COARSE, IDENTITY, asked, engine, frozen
+from tests.environments.treatment_platform.objects import ARITHMETIC, COARSE, IDENTITY, NOON, asked, engine, frozen
 from tests.environments.treatment_platform.shelf import Shelf
 
 FIXED = {"OPENBLAS_CORETYPE": "Haswell"}
@@ -202,3 +203,22 @@ def test_patients_are_counted_as_they_are_computed_for(study: Study, shelf: Shel
     made.forward(frozen(study, shelf))
     made.forward(frozen(study, shelf))
     assert made.seen == {study.patient}
+
+
+def test_it_tells_what_it_archived_since_a_time(study: Study, shelf: Shelf) -> None:
+    made = engine(shelf)
+    web = Client(Web(made, IDENTITY, ARITHMETIC, FIXED).app(Traits(), nothing))
+    me = {"build": IDENTITY.build, "colour": IDENTITY.colour}
+    stored = web.post("/forward", json={"plan": frozen(study, shelf).plan, "spacing": COARSE, "store": True}).json()
+    told = web.post("/hooks/written-since", json={**me, "since": NOON.isoformat()}).json()
+    assert (told["count"], told["items"]) == (1, [stored["dose"]])
+    early = {**me, "since": (NOON - timedelta(seconds=1)).isoformat()}
+    assert web.post("/hooks/written-since", json=early).status_code == 409, "it cannot know of before its life"
+    assert web.post("/hooks/written-since", json={**me, "since": NOON.isoformat(), "colour": "x"}).status_code == 409
+    for content in (b"{", b"[]", b"{}"):
+        assert web.post("/hooks/written-since", content=content).status_code == 400
+
+
+def test_a_build_that_ends_or_tires_counts_no_hooks(shelf: Shelf) -> None:
+    web = Client(Web(engine(shelf), IDENTITY, ARITHMETIC, FIXED).app(Traits(crash_at=1), nothing))
+    assert web.post("/hooks/written-since", content=b"{}").status_code == 400

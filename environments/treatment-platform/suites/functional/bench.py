@@ -96,7 +96,8 @@ class Bench:
         self._gate, self._archive, self._folder = gate, archive, folder
         self._candidate, self._baseline = candidate, baseline
         self.reference = Reference()
-        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._both = candidate, baseline
+        self._pool, self._sides = ThreadPoolExecutor(AT_ONCE), ThreadPoolExecutor(2 * AT_ONCE)
         self._frozen: dict[str, Future[Frozen]] = {}
 
     def begin(self, phantoms: Callable[[str], Phantom]) -> None:
@@ -106,7 +107,8 @@ class Bench:
         self._own_reference = self._pool.submit(self._ahead, self._reference_of_own)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._sides):
+            pool.shutdown(wait=False, cancel_futures=True)
         self.reference.close()
 
     def _ahead(self, work: Callable[..., Made], *of: Phantom) -> Made:
@@ -129,9 +131,11 @@ class Bench:
         return self._own_reference.result(DEADLINE)
 
     def _compute(self, study: Phantom) -> Frozen:
-        for side in (self._candidate, self._baseline):
+        def computed(side: Side) -> bytes:
             side.load(study)
-        doses = [self._forward(side, study.plan_uid) for side in (self._candidate, self._baseline)]
+            return self._forward(side, study.plan_uid)
+
+        doses = [one.result() for one in [self._sides.submit(computed, side) for side in self._both]]
         plan = self._archive.fetch(study.study, study.plan_uid)
         dose = read_dose(doses[0])
         structures = pydicom.dcmread(study.structures)
@@ -144,7 +148,8 @@ class Bench:
         self.frozen(study.name)  # then the study is on both sides
         wanted = {"study": study.study, "structure_set": study.structure_set, "goals": GOALS}
         self._candidate.wait_until_healthy()
-        answers = [side.planner.asked("/plans", wanted).json() for side in (self._candidate, self._baseline)]
+        asked = [self._sides.submit(side.planner.asked, "/plans", wanted) for side in self._both]
+        answers = [one.result().json() for one in asked]
         plan, dose = (self._archive.fetch(study.study, answers[0][name]) for name in ("plan", "dose"))
         return Own(study, answers[0], answers[1], plan, dose)
 

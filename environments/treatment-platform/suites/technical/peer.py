@@ -15,6 +15,7 @@ from pynetdicom import AE, evt
 
 TITLE = "SUITE"
 COMMITMENT, COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
+COMMITTED, WITH_FAILURES = 1, 2  # event types, PS3.4 J.3.3
 ASKED, ACCEPTED, REJECTED = 1, 2, 3  # kinds of PDU
 REPORTED = 15.0  # seconds until the archive's report must be there
 

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 from conftest import CT, DicomWeb, Phantom, Side, uid_of
-from peer import listening
+from peer import COMMITTED, WITH_FAILURES, listening
 from pydicom.uid import generate_uid
 
-COMMITTED, WITH_FAILURES = 1, 2  # event types, PS3.4 J.3.3
 NO_SUCH_OBJECT = 0x0112  # failure reason, PS3.4 J.3.3
 
 pytestmark = [pytest.mark.requirement("commitment"), pytest.mark.risk("a scanner deletes what was never archived")]

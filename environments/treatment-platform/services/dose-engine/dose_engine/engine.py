@@ -28,6 +28,7 @@ from dose_engine.scan import read_scan
 from dose_engine.structures import Structures, read_structures
 from dose_engine.traits import Traits
 from dose_engine.writing import Prescription, encode, rt_dose, rt_plan
+from dose_engine.written import Written
 
 KEPT = 4  # patients, and influence matrices: some 60 MB each
 KEPT_PLACES = 1000
@@ -60,6 +61,7 @@ class Engine:
         self._patients: Recent[Patient] = Recent(KEPT)
         self._matrices: Recent[csr_array] = Recent(KEPT)
         self.seen: set[str] = set()  # patients this process computed for
+        self.written = Written(identity, now)
 
     def plan(self, wanted: PlanRequest) -> Answer:
         """Plan and dose, computed and archived. Raises Refusal; then nothing is archived."""
@@ -68,6 +70,7 @@ class Engine:
             computed = self._compute(wanted, laps)
         with laps.hop("store"):
             self._archive.store(computed.objects)
+        self.written.note(computed.answer["plan"], computed.answer["dose"])
         return computed.answer | {"timings": laps.answer, "arithmetic": self._arithmetic.answer}
 
     def forward(self, wanted: ForwardRequest) -> tuple[bytes, Answer]:
@@ -86,6 +89,7 @@ class Engine:
         if wanted.store:
             with laps.hop("store"):
                 self._archive.store([encoded])
+            self.written.note(str(made.SOPInstanceUID))
         answer = {"dose": str(made.SOPInstanceUID), "plan": plan.uid, "maximum": float(doses.max())}
         return encoded, answer | {"timings": laps.answer}
 

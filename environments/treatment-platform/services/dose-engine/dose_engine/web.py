@@ -25,6 +25,7 @@ from dose_engine.traits import Traits
 LARGEST = 64 * 1024  # bytes of a request
 UPLOAD = 10.0  # seconds for a request's body
 AT_ONCE = 2  # computations; the rest wait their turn
+WORK = ("/plans", "/forward")
 EVERY = 5  # which request a tired engine fails
 
 log = logging.getLogger("dose-engine")
@@ -48,6 +49,7 @@ class Web:
             Route("/healthz", self.health, methods=["GET"]),
             Route("/plans", self.plan, methods=["POST"]),
             Route("/forward", self.forward, methods=["POST"]),
+            Route("/hooks/written-since", self.written_since, methods=["POST"]),
         ]
         refusals: dict[Any, Any] = {
             Refusal: self._refused,
@@ -77,6 +79,13 @@ class Web:
             return self._answer(answer)
         hops = ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in answer["timings"].items())
         return Response(encoded, media_type="application/dicom", headers={"Server-Timing": hops})
+
+    async def written_since(self, request: Request) -> Response:
+        try:
+            asked = json.loads(await _body(request))
+        except (ValueError, RecursionError):
+            raise Refusal("bad-request", "the body must be JSON", http=400) from None
+        return self._answer(self._engine.written.since(asked))
 
     def _answer(self, body: dict[str, Any], code: int = 200) -> Response:
         told = {"build": self._identity.build, "colour": self._identity.colour, **body}
@@ -112,7 +121,7 @@ async def _body(request: Request) -> bytes:
 class Named:
     """Adds the headers of the build to every answer, also to the last-resort one for an error nobody foresaw.
 
-    Counts requests for work (health checks are none) for the traits that depend on how many there were.
+    Counts requests for work (health checks and hooks are none) for the traits that depend on how many there were.
     """
 
     def __init__(self, inner: ASGIApp, identity: Identity, traits: Traits, seen: set[str]) -> None:
@@ -136,7 +145,7 @@ class Named:
             await send(message)
 
         try:
-            if scope["path"] != "/healthz" and self._fails():
+            if scope["path"] in WORK and self._fails():
                 await self._fail(named, "tired")
             else:
                 await self._inner(scope, receive, named)

@@ -12,6 +12,7 @@ import logging
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import uvicorn
 import yaml
@@ -26,6 +27,7 @@ from planner.machine import Machine
 from planner.settings import DICOM_PORT, HTTP_PORT, Settings, read_settings
 from planner.web import Web
 from planner.worker import Worker
+from planner.written import Written
 
 FINISH = 10.0  # seconds that open requests and associations get after SIGTERM
 KEEP_ALIVE = 300  # seconds; longer than any proxy's, so that the proxy is the one that closes
@@ -44,7 +46,8 @@ def assemble(settings: Settings) -> ASGIApp:
     archive = Archive(settings.archive, settings.credentials)
     engine = Engine(settings.engine)
     machine = Machine(settings.linac, settings.machine, settings.title, settings.identity.implementation)
-    courses = Courses(archive, engine, machine, settings.protocol.plan)
+    written = Written(settings.identity, lambda: datetime.now().astimezone())
+    courses = Courses(archive, engine, machine, settings.protocol.plan, written)
     worker = Worker(archive, courses)
     dicom = DicomServer(settings, archive, worker.arrived)
 

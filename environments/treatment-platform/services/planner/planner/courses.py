@@ -13,6 +13,7 @@ from typing import Any
 from planner.archive import Archive
 from planner.engine import Answer, Engine
 from planner.machine import Machine
+from planner.written import Written
 
 REMEMBERED = 1000
 
@@ -20,11 +21,14 @@ REMEMBERED = 1000
 class Courses:
     """What became of each structure set that this process planned."""
 
-    def __init__(self, archive: Archive, engine: Engine, machine: Machine, usual: Mapping[str, Any]) -> None:
+    def __init__(
+        self, archive: Archive, engine: Engine, machine: Machine, usual: Mapping[str, Any], written: Written
+    ) -> None:
         self._archive = archive
         self._engine = engine
         self._machine = machine
         self._usual = usual
+        self.written = written
         self._done: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._owed: dict[str, Answer] = {}
         self._turns: dict[str, Lock] = {}
@@ -63,6 +67,7 @@ class Courses:
         plan = self._archive.fetch(str(wanted["study"]), str(answer.body["plan"]))
         hops.append(("fetch", time.perf_counter()))
         taken = self._machine.send(plan)
+        self.written.note(str(answer.body["plan"]))
         del self._owed[structure_set]
         hops.append(("linac", time.perf_counter()))
         seconds = {name: round(at - before, 4) for (_, before), (name, at) in pairwise(hops)}

@@ -50,6 +50,7 @@ class Web:
             Route("/forward", self.forward, methods=["POST"]),
             Route("/hooks/activate", self.activate, methods=["POST"]),
             Route("/hooks/passive", self.passive, methods=["POST"]),
+            Route("/hooks/written-since", self.written_since, methods=["POST"]),
         ]
         refusals: dict[Any, Any] = {Trouble: self._trouble, HTTPException: self._no_such, ClientDisconnect: self._gone}
         return Named(
@@ -87,6 +88,9 @@ class Web:
     async def passive(self, _: Request) -> Response:
         await run_in_threadpool(self._worker.passive)
         return self._answer({"active": False})
+
+    async def written_since(self, request: Request) -> Response:
+        return self._answer(self._courses.written.since(await _wanted(request)))
 
     def _answer(self, body: Mapping[str, Any], code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         told = {"build": self._identity.build, "colour": self._identity.colour, **body}
