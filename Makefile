@@ -1,7 +1,7 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-fast test test-clinic check bench bench-switch sweep clean venv engine images
+.PHONY: help setup demo test test-clinic check bench bench-switch sweep clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 APART := --ignore=tests/e2e/test_treatment_platform.py
@@ -13,10 +13,7 @@ help: ## these targets
 setup: images ## all there is to set up: Python, engine, base image, platforms' images and data
 	@echo "Ready. Next: make demo, or make test, or .venv/bin/otagate --help"
 
-demo: images ## the whole story on the clinic's platform
-	.venv/bin/otagate demo $(DEMO)
-
-demo-fast: images ## a shorter one on the hello platform
+demo: images ## the whole story on the hello platform, in a few minutes
 	.venv/bin/otagate demo --fast $(DEMO)
 
 test: check images ## the checks, then every test (TESTS=tests/core chooses)
