@@ -37,6 +37,18 @@ def test_a_slanting_ray_is_as_much_longer_as_its_slant() -> None:
     assert depth == pytest.approx([92.5 * np.sqrt(1.09)], abs=0.3)
 
 
+def test_empty_space_around_changes_no_bit() -> None:
+    """A scan is wider than the patient: rays that leave what is not empty are followed no further."""
+    wide, inner = np.zeros((41, 31, 51)), np.random.default_rng(1).random((9, 12, 17)) + 0.5
+    wide[20:29, 8:20, 15:32] = inner
+    grid = Grid((-50.0, -50.0, -50.0), (5.0, 5.0, 5.0), (41, 31, 51))
+    points = grid.points(wide > 1.0)
+    found = radiological_depth(wide, grid, np.array([300.0, -900.0, 60.0]), points)
+    wide[0, 0, 0] = wide[-1, -1, -1] = 1e-300  # nothing is empty now
+    assert (found == radiological_depth(wide, grid, np.array([300.0, -900.0, 60.0]), points)).all()
+    assert found.min() > 0
+
+
 def test_no_points_have_no_depth() -> None:
     assert radiological_depth(np.ones(GRID.shape), GRID, SOURCE, np.empty((0, 3))).size == 0
 

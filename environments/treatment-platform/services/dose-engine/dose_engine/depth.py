@@ -12,7 +12,7 @@ def radiological_depth(density: Floats, grid: Grid, source: Floats, points: Floa
     """Water-equivalent millimetres in front of each point (n, 3); the density is interpolated between voxel centres."""
     towards = source - points
     towards /= np.linalg.norm(towards, axis=1)[:, None]
-    steps = np.ceil(_way_out(grid, points, towards) / STEP).astype(np.int64)
+    steps = np.ceil(_way_out(_matter(density, grid), points, towards) / STEP).astype(np.int64)
     order = np.argsort(-steps, kind="stable")  # those with the longest way first: the rest drop out from the end
     at = grid.fractional(points[order])
     stride = (towards[order] * STEP / np.array(grid.spacing)).T[::-1]
@@ -24,6 +24,17 @@ def radiological_depth(density: Floats, grid: Grid, source: Floats, points: Floa
     found = np.empty_like(depth)
     found[order] = depth * STEP
     return found
+
+
+def _matter(density: Floats, grid: Grid) -> Grid:
+    """The smallest grid with all that is not empty: beyond it a ray gathers nothing."""
+    origin, shape = list(grid.origin), [1, 1, 1]
+    for axis in range(3):
+        filled = np.flatnonzero(density.any(axis=tuple({0, 1, 2} - {axis})))
+        if filled.size:
+            shape[axis] = int(filled[-1] - filled[0]) + 1
+            origin[2 - axis] += grid.spacing[2 - axis] * int(filled[0])
+    return Grid((origin[0], origin[1], origin[2]), grid.spacing, (shape[0], shape[1], shape[2]))
 
 
 def _way_out(grid: Grid, points: Floats, towards: Floats) -> Floats:
