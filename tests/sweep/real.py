@@ -284,14 +284,18 @@ def _within(ground: Ground, at: float) -> str:
 
 
 def real(
-    live: Live, client: docker.DockerClient, runs: int, parts: tuple[str, ...] = PARTS, seconds: float = float("inf")
-) -> Kills:
-    """`runs` kills of each part, spread evenly; none is begun once `seconds` are over."""
-    kills = Kills()
+    live: Live,
+    client: docker.DockerClient,
+    runs: int,
+    parts: tuple[str, ...],
+    kills: Kills,
+    *,
+    seconds: float = float("inf"),
+) -> None:
+    """`runs` kills of each part, spread evenly, into `kills`; none is begun once `seconds` are over."""
     with Slayer(client, live.name) as slayer:
         ground = Ground(live, client, slayer)
         _rounds(ground, runs, parts, kills, time.monotonic() + seconds)
-    return kills
 
 
 def _rounds(ground: Ground, runs: int, parts: tuple[str, ...], kills: Kills, until: float) -> None:
@@ -312,12 +316,16 @@ def main() -> int:
     words.add_argument("--part", default="", choices=["", *PARTS])
     words.add_argument("--seconds", type=float, default=float("inf"))
     asked = words.parse_args()
-    client = docker.from_env(timeout=60)
-    with tempfile.TemporaryDirectory() as folder, raised(Path(folder)) as live:
-        kills = real(live, client, asked.runs, (asked.part,) if asked.part else PARTS, asked.seconds)
-    client.close()
-    print(kills.text())
-    return 1 if kills.wrong else 0
+    client, kills = docker.from_env(timeout=60), Kills()
+    parts = (asked.part,) if asked.part else PARTS
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # what was seen by then is told, and all is removed
+    try:
+        with tempfile.TemporaryDirectory() as folder, raised(Path(folder)) as live:
+            real(live, client, asked.runs, parts, kills, seconds=asked.seconds)
+    finally:
+        print(kills.text(), flush=True)
+        client.close()
+    return 1 if kills.wrong or not kills.total else 0
 
 
 if __name__ == "__main__":
