@@ -40,6 +40,7 @@ sweep: images ## faults at every call, power cuts, killed leases: about two hour
 	$(PY) -m tests.sweep.power_cut loop
 	$(PY) -m tests.sweep.leases
 	$(PY) -m tests.sweep.real
+	$(PY) -m tests.sweep.engine
 
 soak: images ## 200 rounds of test, promote and rollback on hello: nothing may leak; an hour or two; goes on where it ended
 	$(PY) -m tests.bench.soak $(SOAK)

@@ -96,11 +96,14 @@ class Edge:
     def run_switch(self) -> None:
         topology = self.topology()
         environment = {"OTAGATE_SWITCH_CONFIG": haproxy_config(topology), "OTAGATE_SWITCH_LUA": flip_lua(topology)}
-        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
-        self._edge("switch", self.images.switch, environment, ports)
+        self._edge("switch", self.images.switch, environment, self.published())
+
+    def published(self) -> Mapping[str, tuple[str, int | None]]:
+        """Where the switch's ports are found on the engine's machine; None: the engine chooses."""
+        return {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
 
     def _edge(
-        self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, tuple[str, None]]
+        self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, tuple[str, int | None]]
     ) -> None:
         made = self.client.containers.create(
             image,
