@@ -14,7 +14,7 @@ from otagate.core.metric import Metric
 from otagate.core.mirror import ObservedCloud
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord, Record, RunHeader
-from otagate.core.shadow import ShadowRule, ShadowSeen
+from otagate.core.schema import Move
 from otagate.core.suite import Crash, SuiteReport
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 
@@ -61,6 +61,9 @@ class Engine(Protocol):
         lines of its log, at the deadline or as soon as one has ended."""
 
     def log_tail(self, name: str, lines: int) -> str: ...
+
+    def collect(self, name: str, lines: int) -> str:
+        """The last lines of a one-off container that has ended, which then is removed; UsageError for any other."""
 
     def watch_crashes(self, platform: str, binding: Binding) -> AbstractContextManager["CrashWatch"]: ...
 
@@ -182,15 +185,16 @@ class Hold(Protocol):
     def note(self, message: str) -> None:
         """Journal an intent or an effect inside the CLI's own phase."""
 
+    def migrating(self, move: Move) -> None:
+        """Journal that a state is about to be moved. Refused (code "out-of-order") outside deploying."""
+
+    def migrated(self, move: Move) -> None:
+        """Journal that a state was read and has the schema that it was to be moved to."""
+
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         """Ask each coloured listener of the colour itself, without the switch and only by reading. Refused with what
         answered, unless it is the digest that `builds` (service → digest) has for the listener's service; bare TCP
         cannot say and need only be open. ProbeFault if a listener does not answer."""
-
-    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
-        """Ask the colour, and the live one beside it, what clients ask of the listeners meanwhile, by each listener's
-        rule (listener → rule), and tell what differed. Refused if nothing is live beside it, or the switch was made
-        without a shadow of the listener."""
 
     def may_remove(self, colour: Colour) -> None:
         """Journal that a colour's containers are about to be removed. Refused (code "in-use") if it is live or warm, or

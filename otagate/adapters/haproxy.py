@@ -1,5 +1,6 @@
 """HAProxy's Runtime API over its unix socket. One command a connection, a deadline on each; raises SwitchFault."""
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from otagate.core.switch import (
     SOCKET_PATH,
     BackendCount,
     OpenSession,
-    read_copies,
     read_entries,
     read_sessions,
     read_show_map,
@@ -49,10 +49,24 @@ class HAProxy:
         except ValueError as odd:
             raise SwitchFault(f"the switch's own map is odd: {odd}", code="switch-map", hint="otagate recover") from odd
 
-    def flip(self, came: Colour, to: Colour, epoch: int) -> str:
-        """Turn all coloured doors at once; answers "" or why the switch would not."""
-        answer = self.ask(f"otagate flip {came} {to} {epoch}")
+    def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool = False) -> str:
+        """Turn all coloured doors at once; answers "" or why the switch would not. With `held` it would not either
+        once its hold has passed."""
+        answer = self.ask(f"otagate flip {came} {to} {epoch}{' held' if held else ''}")
         return "" if answer == f"OK {came} -> {to} epoch {epoch}" else _refusal(answer)
+
+    def hold(self, epoch: int) -> str:
+        """Let new work wait, at most as long as the platform says; answers "" or why the switch would not."""
+        answer = self.ask(f"otagate hold {epoch}")
+        return "" if answer == "OK held" else _refusal(answer)
+
+    def release(self) -> float:
+        """Let go whatever waits; the longest wait in seconds. Raises SwitchFault for an answer that is none."""
+        answer = self.ask("otagate release")
+        match = re.fullmatch(r"OK (?:released|passed), longest (\d+)", answer)
+        if match is None:
+            raise SwitchFault(f"the switch would not release: {_refusal(answer)}", code="switch-away", hint=_LOOK)
+        return int(match[1]) / 1000
 
     def restore(self, colour: Colour, epoch: int) -> None:
         """Set the run time to what the map file says; raises SwitchFault if the switch would not."""
@@ -77,21 +91,6 @@ class HAProxy:
             return read_sessions(text)
         except ValueError as odd:
             raise SwitchFault(f"the switch's sessions cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
-
-    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
-        """Have safe requests copied from now on; raises SwitchFault if the switch would not."""
-        answer = self.ask(f"otagate shadow arm {door} {round(seconds * 1000)} {most}")
-        if answer != f"OK {door} {most}":
-            what = f"the switch would not copy requests of {door}: {_refusal(answer)}"
-            raise SwitchFault(what, code="switch-shadow", hint="a switch made before copies none: otagate up says so")
-
-    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
-        """What was copied since the last time, and how many were dropped; raises SwitchFault."""
-        text = self.ask(f"otagate shadow take {door}")
-        try:
-            return read_copies(text)
-        except ValueError as odd:
-            raise SwitchFault(f"the switch's copies cannot be read: {odd}", code="switch-shadow", hint=_LOOK) from odd
 
     def cut(self, session: OpenSession) -> bool:
         """End a session; False if it had ended by itself. Raises SwitchFault."""

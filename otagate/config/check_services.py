@@ -12,7 +12,7 @@ from otagate.config.tree import Path as Place
 _RESERVED = ("switch", "steward", "suite")
 # Names of containers are joined with hyphens; these beginnings and ends would make two of them alike.
 _BEGINNINGS = ("blue-", "green-", "shared-", "candidate-", "baseline-", "suite-")
-_END = "-build"
+_ENDS = ("-build", "-migrate")
 _OWN_TARGETS = ("/run/otagate", "/run/secrets", "/proc", "/sys", "/dev")
 
 
@@ -51,8 +51,8 @@ def readable(document: Document, section: str) -> bool:
 def _names(name: str, document: Document, place: Place) -> None:
     if name in _RESERVED:
         document.complain(place, f"{name} is otagate's own name", "call the service something else", key=True)
-    elif name.startswith(_BEGINNINGS) or name.endswith(_END):
-        clash = next((b for b in _BEGINNINGS if name.startswith(b)), _END)
+    elif name.startswith(_BEGINNINGS) or name.endswith(_ENDS):
+        clash = next(b for b in (*_BEGINNINGS, *_ENDS) if name.startswith(b) or name.endswith(b))
         hint = "call the service something else"
         document.complain(place, f"a service's name with {clash!r} would clash with otagate's own", hint, key=True)
 
@@ -71,6 +71,7 @@ def _references(service: Service, compose: ComposeFile, document: Document, plac
     for index, name in enumerate(service.secrets):
         if name in service.secrets[:index]:
             document.complain((*place, "secrets", index), f"{shown(name)} stands twice", "keep one of the two")
+    _migrate(service, document, place)
     known = declared(document, "services")
     for name, dependency in service.depends_on.items():
         path = (*place, "depends_on", name)
@@ -78,6 +79,24 @@ def _references(service: Service, compose: ComposeFile, document: Document, plac
             document.complain(path, f"there is no service {shown(name)}", f"known: {', '.join(known)}")
         elif dependency.condition == "service_healthy" and _has_no_check(compose.services.get(name)):
             document.complain(path, f"{name} declares no healthcheck", f"give {name} a healthcheck to wait for")
+
+
+def _migrate(service: Service, document: Document, place: Place) -> None:
+    step = service.facts.hooks.migrate
+    if step is None:
+        return
+    here: Place = (*place, "x-otagate", "hooks", "migrate")
+    if service.facts.state_schema is None:
+        hint = "add x-otagate: schema: {writes: …, reads: […]}"
+        document.complain(here, "migrate needs to know the schema that it leads to", hint)
+    known = declared(document, "secrets")
+    for index, name in enumerate(step.secrets):
+        if name not in known and readable(document, "secrets"):
+            hint = "declare it under secrets" + (f"; known: {', '.join(known)}" if known else "")
+            document.complain((*here, "secrets", index), f"{shown(name)} is not declared", hint)
+        elif name in service.secrets:
+            hint = "give the step a right of its own, such as the password of the schema's owner"
+            document.complain((*here, "secrets", index), f"the service itself holds {shown(name)}", hint)
 
 
 def _has_no_check(service: Service | None) -> bool:
@@ -96,6 +115,9 @@ def _tier(service: Service, compose: ComposeFile, document: Document, place: Pla
     if tier != "release" and schema is not None:
         hint = "declare it at the release-tier services that write and read it"
         document.complain((*place, "x-otagate", "schema"), f"a {tier}-tier service declares no schema", hint)
+    if tier != "release" and service.facts.hold is not None:
+        hint = "declare it at the release-tier service whose colours may not both work"
+        document.complain((*place, "x-otagate", "hold"), f"a {tier}-tier service is not turned, so nothing holds", hint)
     if tier == "release" and service.volumes:
         hint = "move the data to a state-tier service, or use tmpfs"
         document.complain(

@@ -158,10 +158,21 @@ class HookCall(Strict):
     deadline: Deadline = Field(description="for the answer")
 
 
+class MigrateStep(Strict):
+    """A one-off container of the release's own image that takes the state to the schema that the release writes."""
+
+    command: Annotated[list[str], BeforeValidator(_words), Field(min_length=1)] = Field(
+        description="list or text; it ends with 0 once it has said `schema LABEL` on a line, see docs/schema.md"
+    )
+    secrets: list[Annotated[str, BeforeValidator(_secret_use)]] = Field(
+        default_factory=list, description="names of secrets: its own right to change the schema, not the service's"
+    )
+    deadline: Deadline = Field(description="for the whole of it")
+
+
 class Hooks(Strict):
     """What otagate asks of a release-tier service when its colour changes its part."""
 
-    refused: ClassVar[Mapping[str, Refusal]] = compose_keys.LATER_HOOKS
     activate: HookCall | None = Field(default=None, description="start to work on its own: this colour is live")
     passive: HookCall | None = Field(default=None, description="stop to work on its own")
     written_since: HookCall | None = Field(
@@ -171,6 +182,9 @@ class Hooks(Strict):
     drain: HookCall | None = Field(
         default=None,
         description="close each open session once its message is answered, and go on listening: traffic turned away",
+    )
+    migrate: MigrateStep | None = Field(
+        default=None, description="take the state that it shares to the schema that this release writes"
     )
 
 
@@ -194,6 +208,10 @@ class Facts(Strict):
     hooks: Hooks = Field(default_factory=Hooks, description="release tier only: calls at a change of part")
     state_schema: SchemaFacts | None = Field(
         default=None, alias="schema", description="release tier only: which state it writes and which it reads"
+    )
+    hold: Annotated[Duration, AfterValidator(between(1, 60, "from 1s to 60s"))] | None = Field(
+        default=None,
+        description="release tier only: both colours may not work at once; a flip holds new work at most so long",
     )
 
 

@@ -128,5 +128,3 @@ VOLUME = {
     key: Refusal("volumes are otagate's: one in production, a copy in each mirror", "write just the name: {}")
     for key in ("driver", "driver_opts", "external", "labels", "name")
 }
-
-LATER_HOOKS = {key: Refusal("this hook comes with a later version", "leave it out for now") for key in ("migrate",)}

@@ -16,6 +16,7 @@ from otagate.core.platform import (
     Hook,
     HookName,
     Listener,
+    Migrate,
     Mount,
     Platform,
     Protocol,
@@ -28,7 +29,6 @@ from otagate.core.platform import (
 )
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.schema import Schema
-from otagate.core.shadow import Body, ShadowRule
 from otagate.core.watch import WatchPolicy
 
 
@@ -77,6 +77,8 @@ def _service(name: str, service: c.Service, compose: c.ComposeFile, folder: Path
         stop_grace=service.stop_grace_period,
         hooks=_hooks(service.facts.hooks),
         schema=_schema(service.facts.state_schema),
+        hold=service.facts.hold or 0.0,
+        migrate=_migrate(service.facts.hooks.migrate),
     )
 
 
@@ -106,6 +108,10 @@ def _schema(facts: c.SchemaFacts | None) -> Schema | None:
     return None if facts is None else Schema(facts.writes, tuple(sorted(set(facts.reads))))
 
 
+def _migrate(step: c.MigrateStep | None) -> Migrate | None:
+    return None if step is None else Migrate(tuple(step.command), tuple(sorted(set(step.secrets))), step.deadline)
+
+
 def _secret(entry: c.SecretEntry) -> SecretSource:
     if entry.environment is not None:
         return SecretSource(SecretKind.ENVIRONMENT, entry.environment)
@@ -127,19 +133,6 @@ def _listener(name: str, entry: s.ListenerEntry) -> Listener:
         idle_timeout=IDLE[Protocol(entry.protocol)] if entry.idle is None else entry.idle,
         called_ae=entry.called_ae or "",
         tls=Tls.NONE if entry.tls is None else Tls.PASS if entry.tls.end is None else Tls.END,
-        shadow=None if entry.shadow is None else _shadow(entry.shadow),
-    )
-
-
-def _shadow(entry: s.ShadowEntry) -> ShadowRule:
-    return ShadowRule(
-        lasts=entry.lasts,
-        most=entry.most,
-        minimum=entry.minimum,
-        unexplained=entry.unexplained,
-        headers=tuple(name.lower() for name in entry.headers),
-        body=Body(entry.body),
-        ignore=tuple(entry.ignore),
     )
 
 

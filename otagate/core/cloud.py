@@ -46,3 +46,4 @@ LABEL_BINDING = "otagate.binding"
 LABEL_TIER = "otagate.tier"
 LABEL_SPEC = "otagate.spec"  # digest of the container's specification: what makes a second raise change nothing
 LABEL_RELEASE = "otagate.release"
+LABEL_ONCE = "otagate.once"  # a container that ends by itself, to be removed once its log is read

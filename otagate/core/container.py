@@ -91,3 +91,4 @@ class Stage:
     containers: tuple[Container, ...]
     replace: bool
     deadline: float
+    once: bool = False  # each container is made anew and must end by itself, with 0

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from otagate.core.impact import Impact
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy
-from otagate.core.record import Record
+from otagate.core.record import Migration, Record
 from otagate.core.rules import (
     case_names,
     claimed,
@@ -27,6 +27,7 @@ __all__ = ["Decision", "Finding", "Mark", "Reason", "Verdict", "contradiction", 
 
 # Under these names stand the findings that answer for what no rule covers.
 POLICY, RUN = "policy", "run"
+MIGRATE = "migrate"
 
 # A case ran if something came of it; a crash ended some while they did.
 _RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.ERROR, Outcome.XPASSED, Outcome.CRASHED)
@@ -36,6 +37,8 @@ def judge(policy: Policy, record: Record) -> Verdict:
     """One finding per rule, in the policy's order, then one for each thing that no rule covers."""
     findings = [_guarded(rule, policy, record) for rule in policy.rules]
     gravest = min((rule.impact for rule in policy.rules if not rule.trial), default=Impact.K0)
+    if record.migration is not None:
+        findings.append(_guarded_migration(policy, record, record.migration, gravest))
     findings += _uncovered(policy, record, gravest)
     return Verdict(decision_of(findings), tuple(findings))
 
@@ -89,6 +92,38 @@ def _judged(rule: AnyRule, policy: Policy, record: Record) -> Finding:
             return judge_drift(rule, record)
         case _:
             assert_never(rule)
+
+
+def _guarded_migration(policy: Policy, record: Record, seen: Migration, gravest: Impact) -> Finding:
+    try:
+        return _migration(policy, record, seen, gravest)
+    except Exception as error:
+        message = f"the record of the migration cannot be read: {_cause(error)}"
+        return Finding(MIGRATE, Mark.UNKNOWN, Reason.RULE_RAISED, message, gravest)
+
+
+def _migration(policy: Policy, record: Record, seen: Migration, gravest: Impact) -> Finding:
+    """The live release must do on the migrated state what the policy asks of the candidate, save for its speed."""
+    what = first_few([printable(str(move)) for move in seen.moves])
+    if seen.broke:
+        message = f"the candidate's migrate broke on the mirror: {printable(seen.broke, 300)}"
+        return Finding(MIGRATE, Mark.FAIL, Reason.MIGRATION_BROKE, message, gravest)
+    if not seen.moves:
+        return Finding(MIGRATE, Mark.UNKNOWN, Reason.LIVE_UNPROVEN, "no service says which schema moved", gravest)
+    rules = tuple(rule for rule in policy.rules if not rule.trial and not isinstance(rule, MetricRule))
+    live = judge(
+        replace(policy, rules=rules), replace(record, suites=seen.suites, crashes=seen.crashes, migration=None)
+    )
+    bad = [finding for finding in live.findings if finding.mark is not Mark.PASS]
+    if live.decision is Decision.APPROVE:
+        passed = sum(report.count(Outcome.PASSED) for report in seen.suites.values())
+        message = f"{what}: {counted(passed, 'case')} of the live release passed on the migrated state"
+        return Finding(MIGRATE, Mark.PASS, Reason.HELD, message, gravest)
+    broken = live.decision is Decision.REFUSE
+    worst = next(f for f in bad if (f.mark is Mark.FAIL) is broken)
+    message = f"{what}: the live release on the migrated state: {worst.message}"
+    mark, why = (Mark.FAIL, Reason.LIVE_BROKEN) if broken else (Mark.UNKNOWN, Reason.LIVE_UNPROVEN)
+    return Finding(MIGRATE, mark, why, message, gravest, where=worst.where)
 
 
 # What a look at the uncovered answers: the name it speaks under, a reason code, a message, the cases concerned.

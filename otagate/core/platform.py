@@ -7,7 +7,6 @@ from enum import StrEnum
 from otagate.core.impact import Impact
 from otagate.core.policy import Policy
 from otagate.core.schema import Schema
-from otagate.core.shadow import ShadowRule
 from otagate.core.watch import WatchPolicy
 
 
@@ -86,6 +85,16 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Migrate:
+    """How a release takes its state to the label that it writes: its own image with `command`, run once, with these
+    secrets and none of the service's. `deadline` in seconds."""
+
+    command: tuple[str, ...]
+    secrets: tuple[str, ...]
+    deadline: float
+
+
+@dataclass(frozen=True)
 class Service:
     """One Compose service. Memory in bytes, `cpus` in cores, grace in seconds."""
 
@@ -113,6 +122,8 @@ class Service:
     stop_grace: float = 10.0
     hooks: tuple[Hook, ...] = ()
     schema: Schema | None = None
+    migrate: Migrate | None = None
+    hold: float = 0.0  # seconds: its colours never work at once, and a flip may hold new work for so long; 0: they may
 
     def hook(self, name: HookName) -> Hook | None:
         return next((h for h in self.hooks if h.name is name), None)
@@ -136,7 +147,6 @@ class Listener:
     idle_timeout: float = 60.0
     called_ae: str = ""
     tls: Tls = Tls.NONE
-    shadow: ShadowRule | None = None
 
     @property
     def certificate(self) -> str:
@@ -218,11 +228,11 @@ class Platform:
         return tuple(s for s in self.services.values() if s.tier is tier)
 
     @property
-    def shadows(self) -> dict[str, ShadowRule]:
-        """The listeners whose live requests a candidate is asked too, with how the answers are compared."""
-        return {listener.name: listener.shadow for listener in self.listeners.values() if listener.shadow is not None}
-
-    @property
     def schemas(self) -> dict[str, Schema]:
         """What the release tier declares, by service; a service that declares nothing is not in it."""
         return {s.name: s.schema for s in self.of_tier(Tier.RELEASE) if s.schema is not None}
+
+    @property
+    def migrating(self) -> tuple[Service, ...]:
+        """The release-tier services that say how their state is migrated."""
+        return tuple(s for s in self.of_tier(Tier.RELEASE) if s.migrate is not None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from otagate.core.incident import HELD, HELD_HINT
 from otagate.core.judge import Decision
 from otagate.core.policy import Policy
-from otagate.core.schema import INCOMPATIBLE
+from otagate.core.schema import INCOMPATIBLE, UNPROVEN, Move
 
 RECORD = "record-altered"
 TEST_AGAIN = "otagate test again, then promote the new run"
@@ -34,6 +34,7 @@ class Judged:
     policy: str
     suites: Mapping[str, str]
     production: str
+    moves: tuple[Move, ...] = ()  # the schemas that were moved on the mirror, with the live release beside
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Now:
     brought_back: str = ""  # why the release was left since the run began, also where that incident is cleared
     held: str = ""  # why this very release may not be promoted: it was rolled back, and its incident is open
     unreadable: tuple[str, ...] = ()  # what one of both releases writes and the other cannot read
+    moves: tuple[Move, ...] = ()  # the schemas that this promotion would move
     contradiction: str = ""  # where the verdict is not what its record comes to, judged again by the policy as it is
     warm_since: float | None = None  # the flip whose way back still stands; None: there is no way back to lose
     refused_since: str = ""  # a run that refused this very release, and that no approving one has followed
@@ -119,6 +121,9 @@ def _release(judged: Judged, now: Now) -> list[Objection]:
         message = f"there would be no way on or no way back: {'; '.join(now.unreadable)}"
         hint = "first promote a release that reads both labels and writes the old one"
         found.append(Objection(INCOMPATIBLE, message, hint))
+    if unproven := [str(move) for move in now.moves if move not in judged.moves]:
+        message = f"run {judged.run} did not show that the live release works once this is migrated: "
+        found.append(Objection(UNPROVEN, message + "; ".join(unproven), TEST_AGAIN))
     return found
 
 

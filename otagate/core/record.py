@@ -6,8 +6,20 @@ from dataclasses import dataclass, field
 from otagate.core.build import Build
 from otagate.core.metric import Metric
 from otagate.core.mirror import Comparison
+from otagate.core.schema import Move
 from otagate.core.suite import Crash, SuiteReport
 from otagate.core.traffic import PromotionView, StewardEvent
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What the gate saw of a schema's move on the mirror: `suites` and `crashes` are the live release's, run on the
+    state that the candidate had migrated; `broke` says why it came to nothing."""
+
+    moves: tuple[Move, ...]
+    suites: Mapping[str, SuiteReport] = field(default_factory=dict)
+    crashes: tuple[Crash, ...] | None = None
+    broke: str = ""
 
 
 @dataclass(frozen=True)
@@ -19,6 +31,7 @@ class Record:
     crashes: tuple[Crash, ...] | None
     comparison: Comparison | None
     faults: tuple[str, ...] = ()
+    migration: Migration | None = None
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,15 @@ def definition(service: Service) -> dict[str, Any]:
         "stop": [service.stop_signal, service.stop_grace],
         "hooks": {h.name.value: [h.port, h.path, h.deadline] for h in service.hooks},
         **({"schema": [service.schema.writes, sorted(service.schema.reads)]} if service.schema else {}),
+        **_late(service),
     }
+
+
+def _late(service: Service) -> dict[str, Any]:
+    """What came later: absent where it is not used, so that older releases keep their names."""
+    step = service.migrate
+    found: dict[str, Any] = {"hold": service.hold} if service.hold else {}
+    return found | ({"migrate": [list(step.command), sorted(step.secrets), step.deadline]} if step else {})
 
 
 def _list(value: tuple[str, ...] | None) -> list[str] | None:

@@ -117,7 +117,7 @@ def steward_stage(platform: Platform, image: str) -> Stage:
         cause="the steward alone turns the switch and keeps the journal",
         networks=(),
         volumes=(Volume(steward_volume(name), labels),),
-        containers=(_specified(_confined(container)),),
+        containers=(specified(_confined(container)),),
         replace=False,
         deadline=platform.deadlines.up,
     )
@@ -148,7 +148,7 @@ def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int], 
         cause="one switch for all listeners",
         networks=(),
         volumes=(),
-        containers=(_specified(_confined(container)),),
+        containers=(specified(_confined(container)),),
         replace=False,
         deadline=platform.deadlines.up,
     )
@@ -168,7 +168,7 @@ def colour_stage(platform: Platform, release: Release, colour: Colour, secret: S
         cause=f"release {release.short} bound to production, passive until it is live",
         networks=(),
         volumes=tuple(
-            Volume(f"{place.prefix}-{m.volume}", _place_labels(place, s, release))
+            Volume(f"{place.prefix}-{m.volume}", place_labels(place, s, release))
             for s in platform.of_tier(Tier.RELEASE)
             for m in s.mounts
         ),
@@ -189,8 +189,10 @@ def mirror_stage(
     secret: SecretOf,
     switch_image: str,
     run: str,
+    *,
+    switched: bool,
 ) -> Stage:
-    """One side of the mirror: state, stand-ins, release, and on the candidate's side a switch of its own."""
+    """One side of the mirror: state, stand-ins, release, and with `switched` a switch of its own."""
     beside = tuple(
         _service(
             platform,
@@ -199,20 +201,20 @@ def mirror_stage(
             name=place.container(service.name),
             networks=(Attachment(place.network, (service.name,)),),
             volume=lambda volume: f"{place.prefix}-{volume}",
-            labels=_place_labels(place, service, None),
+            labels=place_labels(place, service, None),
             secret=secret,
             after=place.container,
             environment={},
         )
         for service in (*platform.of_tier(Tier.STATE), *platform.of_tier(Tier.EXTERNAL))
     )
-    edge = (mirror_switch(platform, place, switch_image),) if place.binding is Binding.CANDIDATE else ()
+    edge = (mirror_switch(platform, place, switch_image),) if switched else ()
     containers = (*beside, *_release(platform, release, place, secret), *edge)
     return Stage(
         name=str(place.binding),
         cloud=Cloud.of(place.colour),
         cause="the build under test" if place.binding is Binding.CANDIDATE else "the live release, freshly started",
-        networks=(Network(place.network, True, _place_labels(place, None, None)),),
+        networks=(Network(place.network, True, place_labels(place, None, None)),),
         volumes=_volumes(platform, place),
         containers=tuple(replace(c, labels={**c.labels, LABEL_RUN: run}) for c in containers),
         replace=True,
@@ -222,7 +224,7 @@ def mirror_stage(
 
 def _volumes(platform: Platform, place: Place) -> tuple[Volume, ...]:
     return tuple(
-        Volume(f"{place.prefix}-{m.volume}", _place_labels(place, s, None))
+        Volume(f"{place.prefix}-{m.volume}", place_labels(place, s, None))
         for s in platform.services.values()
         for m in s.mounts
     )
@@ -243,7 +245,7 @@ def together(name: str, cause: str, stages: Iterable[Stage]) -> Stage:
 
 def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
     seen = topology(platform, place)
-    return _specified(
+    return specified(
         _confined(
             Container(
                 name=place.container(SWITCH),
@@ -282,7 +284,7 @@ def _release(platform: Platform, release: Release, place: Place, secret: SecretO
             name=place.container(service.name),
             networks=(Attachment(place.network, (service.name,)),),
             volume=lambda volume: f"{place.prefix}-{volume}",
-            labels=_place_labels(place, service, release),
+            labels=place_labels(place, service, release),
             secret=secret,
             after=place.container,
             environment={
@@ -309,7 +311,7 @@ def _service(
 ) -> Container:
     together = {s.name for s in platform.services.values() if (s.tier is Tier.STATE) == (service.tier is Tier.STATE)}
     in_mirror = labels[LABEL_BINDING] != Binding.PRODUCTION
-    return _specified(
+    return specified(
         Container(
             name=name,
             image=image,
@@ -319,7 +321,7 @@ def _service(
             command=service.command,
             entrypoint=service.entrypoint,
             mounts=tuple(VolumeMount(volume(m.volume), m.target, m.read_only) for m in service.mounts),
-            files=_files(service, secret),
+            files=config_files(service) + secret_files(service.secrets, secret),
             tmpfs=service.tmpfs,
             read_only=service.read_only,
             user=service.user,
@@ -337,9 +339,12 @@ def _service(
     )
 
 
-def _files(service: Service, secret: SecretOf) -> tuple[File, ...]:
-    configs = tuple(File(c.target, c.content, c.mode) for c in service.configs)
-    return configs + tuple(File(f"/run/secrets/{s}", secret(s), 0o444, secret=True) for s in service.secrets)
+def config_files(service: Service) -> tuple[File, ...]:
+    return tuple(File(c.target, c.content, c.mode) for c in service.configs)
+
+
+def secret_files(names: Iterable[str], secret: SecretOf) -> tuple[File, ...]:
+    return tuple(File(f"/run/secrets/{s}", secret(s), 0o444, secret=True) for s in names)
 
 
 def _confined(container: Container) -> Container:
@@ -354,7 +359,7 @@ def _confined(container: Container) -> Container:
     )
 
 
-def _specified(container: Container) -> Container:
+def specified(container: Container) -> Container:
     """With the digest of everything but its labels under `otagate.spec`."""
     content = plain(replace(container, labels={}))
     return replace(container, labels={**container.labels, LABEL_SPEC: digest_of(content)})
@@ -373,7 +378,7 @@ def _labels(
     return labels
 
 
-def _place_labels(place: Place, service: Service | None, release: Release | None) -> dict[str, str]:
+def place_labels(place: Place, service: Service | None, release: Release | None) -> dict[str, str]:
     labels = _labels(
         place.platform,
         Cloud.of(place.colour),

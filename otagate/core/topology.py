@@ -14,7 +14,7 @@ _FIRST_FRONT = 20001
 class Door:
     """One listener: `front` is the port inside the switch's container; `backs` maps colour to host name; `port` is the
     service's own. `coloured` False: the same back for both colours, under a map key of its own. `service` says whose
-    build must answer ("": any build of the release). `shadowed`: the switch can hand out copies of safe requests."""
+    build must answer ("": any build of the release)."""
 
     name: str
     protocol: Protocol
@@ -27,7 +27,6 @@ class Door:
     coloured: bool = True
     service: str = ""
     tls: Tls = Tls.NONE
-    shadowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Topology:
     switch: str
     doors: tuple[Door, ...]
     hooks: tuple[HookCall, ...] = ()
+    hold: float = 0.0  # seconds for which a flip may hold new work; 0: no service needs it
 
 
 def topology(platform: Platform, mirror: Place | None = None) -> Topology:
@@ -75,6 +75,7 @@ def topology(platform: Platform, mirror: Place | None = None) -> Topology:
             for service in platform.of_tier(Tier.RELEASE)
             for hook in service.hooks
         ),
+        hold=min((s.hold for s in platform.of_tier(Tier.RELEASE) if s.hold), default=0.0) if mirror is None else 0.0,
     )
 
 
@@ -97,5 +98,4 @@ def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], fro
         coloured=coloured,
         service=listener.service,
         tls=listener.tls,
-        shadowed=listener.shadow is not None and coloured and not places[0].binding.is_mirror,
     )

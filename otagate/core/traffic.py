@@ -116,6 +116,7 @@ class Status:
     last_flip: float | None
     now: float
     incidents: tuple[Incident, ...] = ()
+    schemas: Mapping[str, str] = field(default_factory=dict)  # service -> what its state was last moved to
 
 
 class Happening(StrEnum):

@@ -1,16 +1,20 @@
 """May traffic return to what the other colour holds? Asked by the command before it begins and by the steward again."""
 
+from collections.abc import Mapping
+
 from otagate.core.cloud import Colour
 from otagate.core.preflight import Objection
-from otagate.core.schema import INCOMPATIBLE, unreadable
+from otagate.core.schema import INCOMPATIBLE, beyond, unreadable
 from otagate.core.traffic import ColourView
 
 _OTHERWISE = "or, for a reason of your own: otagate rollback --override REASON --by NAME"
 
 
-def against_return(to: Colour, there: ColourView | None, live: ColourView | None) -> tuple[Objection, ...]:
-    """Why not, worst first; empty means go. `there` is what `to` holds, `live` what serves. `no-release` cannot be
-    overridden, the others can (see `Intent.override`)."""
+def against_return(
+    to: Colour, there: ColourView | None, live: ColourView | None, at: Mapping[str, str]
+) -> tuple[Objection, ...]:
+    """Why not, worst first; empty means go. `there` is what `to` holds, `live` what serves, `at` each state's schema as
+    it was last read. `no-release` cannot be overridden, the others can (see `Intent.override`)."""
     if there is None:
         return (Objection(NO_RELEASE, f"{to} holds no release", _test_again("an earlier build")),)
     found = []
@@ -22,7 +26,9 @@ def against_return(to: Colour, there: ColourView | None, live: ColourView | None
                 f"{_test_again('another build')}; {_OTHERWISE}",
             )
         )
-    if lost := unreadable(live.schemas if live else {}, there.schemas, f"the release in {to}"):
+    who = f"the release in {to}"
+    lost = unreadable(live.schemas if live else {}, there.schemas, who) or beyond(at, there.schemas, who)
+    if lost:
         found.append(
             Objection(
                 INCOMPATIBLE,

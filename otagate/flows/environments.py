@@ -8,6 +8,7 @@ from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
+from otagate.core.places import Place
 from otagate.core.plan import Action, Plan, Step, steps_of, unapplied
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Phase
@@ -18,6 +19,7 @@ from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
+from otagate.flows.migrate import migrate_production
 from otagate.flows.mirror import plan_lowering
 from otagate.ports import Hold, Ports
 
@@ -134,9 +136,15 @@ def _genesis(
         hold.prove(GENESIS_COLOUR, seen.release.digests)
         apply(switch)
 
+    def deploy() -> None:
+        place = Place(platform.name, Binding.PRODUCTION, GENESIS_COLOUR)
+        folder = ports.vault.folder(f"up-{platform.name}")
+        migrate_production(platform, {}, seen.release, place, ports, hold, folder)
+        apply(colour)
+
     steps = {
         Phase.PREFLIGHT: lambda: hold.note("nothing is live yet"),
-        Phase.DEPLOYING: lambda: apply(colour),
+        Phase.DEPLOYING: deploy,
         Phase.SMOKING: smoke,
     }
     intent = _first(platform, seen, ports, claim)

@@ -8,15 +8,17 @@ from otagate.core.cloud import Binding
 from otagate.core.errors import ProvisionFault, UsageError
 from otagate.core.judge import Decision, judge
 from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, production_digest
-from otagate.core.plan import Plan
+from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform, Tier
-from otagate.core.record import Record, RunHeader
+from otagate.core.record import Migration, Record, RunHeader
 from otagate.core.redaction import Redactor
 from otagate.core.release import Release, release_of
 from otagate.core.suite import Crash
 from otagate.core.traffic import Claim
 from otagate.flows.look import Production, SuitesSeen, look_at_production, look_at_suites, policy_digest
+from otagate.flows.migrate import moves_of
 from otagate.flows.mirror import (
+    SIDES,
     Mirror,
     compare_mirror,
     lower_mirror,
@@ -24,6 +26,7 @@ from otagate.flows.mirror import (
     plan_text,
     raise_mirror,
 )
+from otagate.flows.rehearse import live_on_moved, moved_mirror
 from otagate.flows.suites import Bench, run_suites
 from otagate.ports import CrashWatch, Ports, Progress, StoredRun
 
@@ -60,8 +63,11 @@ def look_for_test(platform: Platform, asked: Mapping[str, str], ports: Ports) ->
 def plan_test(platform: Platform, asked: Mapping[str, str], ports: Ports) -> Plan:
     """What `test` would do, for `--dry-run`."""
     subject = look_for_test(platform, asked, ports)
-    mirror = plan_mirror(platform, subject.production, subject.candidate, ports, run="")
-    return plan_text(mirror, standing(platform, ports), tuple(platform.suites))
+    moves = moves_of(platform, subject.production.status, subject.candidate)
+    mirror = plan_mirror(platform, subject.production, subject.candidate, ports, run="", moves=bool(moves))
+    plan = plan_text(mirror, standing(platform, ports), tuple(platform.suites))
+    moved = [Step(Action.RUN, f"migrate {m}", "on the mirror, then the live release's suites on that") for m in moves]
+    return replace(plan, steps=(*plan.steps, *moved))
 
 
 def standing(platform: Platform, ports: Ports) -> tuple[ObservedCloud, ...]:
@@ -126,39 +132,50 @@ def _header(platform: Platform, subject: Subject, ports: Ports, claim: Claim) ->
 
 def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) -> StoredRun:
     lower_mirror(platform, ports)  # what an earlier run left would be state that production does not have
-    mirror = plan_mirror(platform, subject.production, subject.candidate, ports, header.run)
+    production, candidate = subject.production, subject.candidate
+    moves = bool(moves_of(platform, production.status, candidate))
+    mirror = plan_mirror(platform, production, candidate, ports, header.run, moves=moves)
     folder = ports.vault.folder(header.run)
-    with ports.engine.watch_crashes(platform.name, Binding.CANDIDATE) as crashes:
-        unhealthy = _raise(platform, mirror, ports, folder, crashes)
-        if unhealthy:
-            record = Record({}, {}, unhealthy, None)
-        else:
-            bench = Bench(
-                platform,
-                subject.production,
-                mirror,
-                subject.candidate,
-                header.run,
-                header.nonce,
-                folder,
-                ports,
-                crashes,
-            )
-            record = _measure(bench, subject)
+    moved = moved_mirror(platform, production, candidate, mirror, ports, folder, _OUTSIDE)
+    if moved and moved.broke:
+        record = Record({}, {}, None, None, migration=moved)
+    else:
+        record = _looked_at(platform, subject, mirror, ports, header, moved)
     record = _redacted(record, platform, ports)
     verdict = judge(platform.policy, record)
     ended = ports.clock.now()
     return StoredRun(header, record, verdict, ended, ended + platform.policy.max_age)
 
 
+def _looked_at(
+    platform: Platform, subject: Subject, mirror: Mirror, ports: Ports, header: RunHeader, moved: Migration | None
+) -> Record:
+    """What comes of both releases on the raised mirror."""
+    folder = ports.vault.folder(header.run)
+    with ports.engine.watch_crashes(platform.name, Binding.CANDIDATE) as crashes:
+        if unhealthy := _raise(platform, mirror, ports, folder, crashes):
+            return Record({}, {}, unhealthy, None, migration=moved)
+        production, candidate = subject.production, subject.candidate
+        bench = Bench(platform, production, mirror, candidate, header.run, header.nonce, folder, ports, crashes)
+        record = _measure(bench, subject)
+        if moved:
+            record = replace(record, migration=live_on_moved(bench, moved, subject.suites.images))
+        return record
+
+
 def _redacted(record: Record, platform: Platform, ports: Ports) -> Record:
     """Without the mirror's secrets in what its containers logged before they ended."""
     names = {name for service in platform.services.values() for name in service.secrets}
-    hide = Redactor(ports.secrets.of(platform.name, Binding.CANDIDATE, name) for name in sorted(names))
-    crashes = record.crashes
-    return replace(
-        record, crashes=crashes and tuple(replace(c, log=hide(c.log), reason=hide(c.reason)) for c in crashes)
-    )
+    names |= {name for service in platform.migrating if service.migrate for name in service.migrate.secrets}
+    sides = SIDES if record.migration else (Binding.CANDIDATE,)
+    hide = Redactor(ports.secrets.of(platform.name, side, name) for side in sides for name in sorted(names))
+
+    def hidden(crashes: tuple[Crash, ...] | None) -> tuple[Crash, ...] | None:
+        return crashes and tuple(replace(c, log=hide(c.log), reason=hide(c.reason)) for c in crashes)
+
+    seen = record.migration
+    seen = seen and replace(seen, crashes=hidden(seen.crashes), broke=hide(seen.broke))
+    return replace(record, crashes=hidden(record.crashes), migration=seen)
 
 
 def _measure(bench: Bench, subject: Subject) -> Record:

@@ -33,8 +33,11 @@ class Mirror:
         return tuple(container.name for container in self.stage.containers if container.name.startswith(own))
 
 
-def plan_mirror(platform: Platform, production: Production, candidate: Release, ports: Ports, run: str) -> Mirror:
-    """The candidate with a switch of its own, and the live release freshly started beside it."""
+def plan_mirror(
+    platform: Platform, production: Production, candidate: Release, ports: Ports, run: str, *, moves: bool = False
+) -> Mirror:
+    """The candidate with a switch of its own, and the live release freshly started beside it. Where a schema `moves`,
+    the live release is asked as the candidate is, through a switch too."""
     places = {side: Place(platform.name, side, production.live.other) for side in SIDES}
     releases = {Binding.CANDIDATE: candidate, Binding.BASELINE: production.release}
 
@@ -43,7 +46,14 @@ def plan_mirror(platform: Platform, production: Production, candidate: Release, 
             return ports.secrets.of(platform.name, binding, name)
 
         return mirror_stage(
-            platform, releases[binding], production.images, places[binding], secret, production.edge.switch, run
+            platform,
+            releases[binding],
+            production.images,
+            places[binding],
+            secret,
+            production.edge.switch,
+            run,
+            switched=moves or binding is Binding.CANDIDATE,
         )
 
     stage = together("mirror", "the build under test beside the live release, freshly started", map(side, SIDES))

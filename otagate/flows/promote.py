@@ -14,19 +14,20 @@ from otagate.core.errors import Fault, Refused, UsageError
 from otagate.core.incident import Incident, held, held_message
 from otagate.core.judge import Decision, contradiction
 from otagate.core.mirror import production_digest
+from otagate.core.places import Place
 from otagate.core.plan import Action, Plan, Step, steps_of
 from otagate.core.platform import Platform
 from otagate.core.preflight import Judged, Now, Objection, objections
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
-from otagate.core.schema import unreadable
-from otagate.core.shadow import ShadowSeen, Told, judged
+from otagate.core.schema import Move, beyond, unreadable
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
 from otagate.flows.course import discard, drive, read_back, what_discard_removes
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
+from otagate.flows.migrate import migrate_production, moves_of
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
 
@@ -81,12 +82,9 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
                 Step(Action.REMOVE, c.name, "a colour is made afresh")
                 for c in what_discard_removes(candidate.to, clouds)
             ),
+            *(Step(Action.RUN, f"migrate {m}", "as it was on the mirror") for m in _moves(platform, candidate)),
             *steps_of([stage], ()),
             Step(Action.RUN, "smoke", f"each listener of {candidate.to} must answer with the judged digests"),
-            *(
-                Step(Action.RUN, "shadow", f"for {rule.lasts:g} s {candidate.to} is asked what {name} is")
-                for name, rule in platform.shadows.items()
-            ),
             Step(Action.TURN, "switch", f"{candidate.production.live} → {candidate.to}, all listeners at once"),
             Step(Action.RUN, "watch", f"{watch.lasts:g} s; back by itself above {watch.error_share:.1%} errors"),
             Step(Action.KEEP, str(candidate.production.live), "stays warm as the way back"),
@@ -117,6 +115,7 @@ def _judged(stored: StoredRun) -> Judged:
         policy=header.policy_digest,
         suites=header.suite_digests,
         production=header.production_digest,
+        moves=stored.record.migration.moves if stored.record.migration else (),
     )
 
 
@@ -135,6 +134,7 @@ def _now(platform: Platform, candidate: Candidate, ports: Ports) -> Now:
         brought_back=_brought_back(candidate, ports),
         held=held_message(incident) if incident else "",
         unreadable=_unreadable(platform, production),
+        moves=_moves(platform, candidate),
         contradiction=contradiction(platform.policy, stored.record, stored.verdict),
         warm_since=_warm_since(production),
         refused_since=withdrawn[0] if withdrawn and withdrawn[1] is Decision.REFUSE else "",
@@ -152,7 +152,16 @@ def _unreadable(platform: Platform, production: Production) -> tuple[str, ...]:
     """The new release must read what is there, and the old one, as the way back, what the new one writes."""
     live = production.status.colours[production.live.value].schemas
     new = platform.schemas
-    return (*unreadable(live, new, "the new release"), *unreadable(new, live, "the live release"))
+    left = {name: at for name, at in production.status.schemas.items() if name not in live or at != live[name].writes}
+    return (
+        *unreadable(live, new, "the new release"),
+        *beyond(left, new, "the new release"),
+        *unreadable(new, live, "the live release"),
+    )
+
+
+def _moves(platform: Platform, candidate: Candidate) -> tuple[Move, ...]:
+    return moves_of(platform, candidate.production.status, candidate.release)
 
 
 def _warm_since(production: Production) -> float | None:
@@ -181,7 +190,7 @@ def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: f
     with ports.steward.lease(claim, wait) as hold:
         # Looked at under the lease, so that nobody changes production between the look and the promotion.
         candidate = look_for_promotion(platform, run, ports)
-        to = candidate.to
+        to, builds = candidate.to, candidate.release.digests
         against: list[Objection] = []
 
         def preflight() -> None:
@@ -192,7 +201,7 @@ def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: f
         steps = {
             Phase.PREFLIGHT: preflight,
             Phase.DEPLOYING: lambda: _deploy(platform, candidate, ports, hold),
-            Phase.SMOKING: lambda: _smoke(platform, candidate, hold),
+            Phase.SMOKING: lambda: hold.prove(to, builds),
         }
         driven = drive(
             _intent(platform, candidate, ports, claim),
@@ -211,24 +220,12 @@ def _deploy(platform: Platform, candidate: Candidate, ports: Ports, hold: Hold) 
     hold.note(f"raise {candidate.to} with release {candidate.release.short}")
     # Also where the very same release stood there before: what it kept in its own folders must not live on.
     discard(platform, candidate.to, ports, hold)
-    folder = ports.vault.folder(candidate.stored.header.run)
+    folder, status = ports.vault.folder(candidate.stored.header.run), candidate.production.status
+    live = status.colours[candidate.production.live.value].schemas
+    place = Place(platform.name, Binding.PRODUCTION, candidate.to)
+    migrate_production(platform, live, candidate.release, place, ports, hold, folder)
     ports.provisioner.apply(platform.name, [_stage(platform, candidate, ports)], folder, ports.tell)
     read_back(platform, candidate.to, candidate.release.digests, ports)
-
-
-def _smoke(platform: Platform, candidate: Candidate, hold: Hold) -> None:
-    """It answers as itself; and where the platform says so, as the live one does, to what is asked of that just now."""
-    hold.prove(candidate.to, candidate.release.digests)
-    if not platform.shadows:
-        return
-    seen = hold.shadow(candidate.to, platform.shadows)
-    against = []
-    for name, rule in platform.shadows.items():
-        word = judged(rule, seen.get(name, ShadowSeen()))
-        if word.refuses and word.told is not Told.PASS:
-            against.append(f"shadow of {name}: {word.message}")
-    if against:
-        raise Refused("; ".join(against), code="shadow", hint="otagate report shows what differed")
 
 
 def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim) -> Intent:

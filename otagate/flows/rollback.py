@@ -123,7 +123,7 @@ def _way(status: Status, override: str) -> Way:
         )
     came, to = status.live, status.live.other
     there = status.colours.get(to.value)
-    against = against_return(to, there, status.colours.get(came.value))
+    against = against_return(to, there, status.colours.get(came.value), status.schemas)
     if there is None or (against and not override) or any(o.code == NO_RELEASE for o in against):
         worst = against[0]
         raise Refused(worst.message, code=worst.code, hint=worst.hint)

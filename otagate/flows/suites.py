@@ -45,6 +45,7 @@ class Bench:
     folder: str
     ports: Ports
     crashes: CrashWatch
+    prefix: str = ""  # of the files that its suites write; with one, what they draw is not kept
 
 
 def run_suites(bench: Bench, images: Mapping[str, Build]) -> Gathered:
@@ -56,7 +57,9 @@ def run_suites(bench: Bench, images: Mapping[str, Build]) -> Gathered:
         metrics={name: metric for r in results.values() for name, metric in r.metrics.items()},
     )
     contents = {digest: content for r in results.values() for digest, content in r.contents.items()}
-    for picture in (picture for report in gathered.suites.values() for picture in report.pictures):
+    for picture in (
+        () if bench.prefix else (picture for report in gathered.suites.values() for picture in report.pictures)
+    ):
         bench.ports.vault.write(bench.run, picture.file, contents[picture.digest])
     return gathered
 
@@ -91,7 +94,7 @@ def _pictured(suites: Mapping[str, SuiteReport]) -> dict[str, SuiteReport]:
 
 def _run(bench: Bench, spec: SuiteSpec, image: Build) -> SuiteResult:
     mirror, ports = bench.mirror, bench.ports
-    secrets = {name: ports.secrets.of(bench.platform.name, Binding.CANDIDATE, name) for name in spec.secrets}
+    secrets = {name: ports.secrets.of(bench.platform.name, mirror.candidate.binding, name) for name in spec.secrets}
     run = SuiteRun(
         platform=bench.platform.name,
         run=bench.run,
@@ -103,7 +106,7 @@ def _run(bench: Bench, spec: SuiteSpec, image: Build) -> SuiteResult:
         secrets=secrets,
         folder=spec.folder,
         deadline=spec.deadline,
-        output=f"{bench.folder}/{spec.name}.log",
+        output=f"{bench.folder}/{bench.prefix}{spec.name}.log",
     )
     return ports.suites.run(run, lambda ask, args: _answer(bench, ask, args), ports.tell)
 

@@ -9,9 +9,11 @@ from typing import Any
 from otagate.core.cloud import Colour
 from otagate.core.incident import Clearing, Incident, Written, incident_id
 from otagate.core.promotion import OWES, Event, Phase
+from otagate.core.schema import Move
 from otagate.core.traffic import ColourView, Happening, Intent, Kind, PromotionView, StewardEvent
 from otagate.core.wire import typed
 from otagate.steward.journal import Entry
+from otagate.steward.moves import Schemas
 
 
 class Stage(StrEnum):
@@ -61,6 +63,7 @@ class Account:
     served: Mapping[str, Served] = field(default_factory=lambda: MappingProxyType({}))
     told: tuple[Written, ...] = ()  # what the services of the release that is left say they wrote
     incidents: tuple[Incident, ...] = ()
+    schemas: Schemas = field(default_factory=Schemas)
 
     @property
     def unfinished(self) -> PromotionView | None:
@@ -115,7 +118,8 @@ def _begin(account: Account, entry: Entry) -> Account:
         started=entry.at,
         changed=entry.at,
     )
-    return replace(account, promotion=view, lease=int(entry.body["lease"]), leaving=False, told=())
+    lease, schemas = int(entry.body["lease"]), account.schemas.afresh()
+    return replace(account, promotion=view, lease=lease, leaving=False, told=(), schemas=schemas)
 
 
 def _advance(account: Account, entry: Entry) -> Account:
@@ -127,7 +131,7 @@ def _advance(account: Account, entry: Entry) -> Account:
     reason = view.reason
     if event is not Event.OK and not owes:
         reason = f"{reason}; then {message}" if reason else message
-    debts = (*view.debts, message) if owes else view.debts
+    debts = (*view.debts, *((message,) if owes else ()), *account.schemas.debts(phase))
     after = replace(view, phase=phase, changed=entry.at, reason=reason, debts=debts)
     opened = incident_of(account, phase, entry.at, after.reason)
     incidents = account.incidents if opened is None else (*account.incidents, opened)
@@ -229,6 +233,11 @@ def _served(before: Mapping[str, Served], turn: Turn) -> Mapping[str, Served]:
     return MappingProxyType(served)
 
 
+def _schema(account: Account, entry: Entry) -> Account:
+    move = typed(Move, entry.body["move"])
+    return replace(account, schemas=account.schemas.add(move, str(entry.body["stage"])))
+
+
 def _owe(account: Account, entry: Entry) -> Account:
     if account.promotion is None:
         raise ValueError("a debt without a promotion")
@@ -246,6 +255,7 @@ _ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
     "go-back": _leave,
     "written": _tell,
     "cleared": _clear,
+    "schema": _schema,
 }
 
 
@@ -254,6 +264,7 @@ _TOLD = {
     "note": Happening.STEP,
     "go-back": Happening.STEP,
     "written": Happening.STEP,
+    "schema": Happening.STEP,
     "watch": Happening.WATCH,
     "drain": Happening.DRAIN,
     "traffic": Happening.TRAFFIC,

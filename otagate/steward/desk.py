@@ -9,16 +9,17 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault, UsageError
 from otagate.core.incident import HELD, HELD_HINT, held, held_message
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
-from otagate.core.shadow import ShadowRule
-from otagate.core.traffic import Claim, ColourView, Holder, Intent, Kind, PromotionView, Scope
+from otagate.core.schema import Move
+from otagate.core.traffic import Claim, Holder, Intent, Kind, PromotionView, Scope
 from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.core.wire import typed
+from otagate.steward.account import Account
 from otagate.steward.book import Book
 from otagate.steward.course import Course
 from otagate.steward.helm import Helm
 from otagate.steward.leases import Leases
+from otagate.steward.moves import WORDS
 from otagate.steward.outlook import Outlook
-from otagate.steward.shadow import Shadow
 
 _UNDO = frozenset({Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING})
 _HALTS = frozenset({Phase.PROMOTED, Phase.ABANDONED, Phase.ROLLED_BACK, Phase.STRANDED})
@@ -52,8 +53,8 @@ class Desk:
             "begin": self._begin,
             "report": self._report,
             "note": self._note,
+            "schema": self._schema,
             "prove": self._prove,
-            "shadow": self._shadow,
             "may-remove": self._may_remove,
             "go-back": self._go_back,
             "incidents": self._incidents,
@@ -124,11 +125,12 @@ class Desk:
         if intent.kind is Kind.PROMOTE and (open_ := held(account.incidents, intent.release)) is not None:
             raise Refused(held_message(open_), code=HELD, hint=HELD_HINT)
         if intent.kind is Kind.ROLLBACK:
-            self._may_go_back(intent, account.colours)
+            self._may_go_back(intent, account)
 
-    def _may_go_back(self, intent: Intent, colours: Mapping[str, ColourView]) -> None:
+    def _may_go_back(self, intent: Intent, account: Account) -> None:
+        colours = account.colours
         there, live = colours.get(intent.to.value), colours.get(intent.to.other.value)
-        for no in against_return(intent.to, there, live):
+        for no in against_return(intent.to, there, live, account.schemas.at):
             if not intent.override or no.code == NO_RELEASE:
                 raise Refused(no.message, code=no.code, hint=no.hint)
         if there is None or there.release != intent.release or there.builds != intent.builds:
@@ -184,15 +186,24 @@ class Desk:
         view = self._book.current()
         self._book.write("note", view.intent.promotion, phase=view.phase, message=str(body["message"]))
 
+    def _schema(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        """Intent and read-back of a move, which the one who deploys makes."""
+        move, stage = typed(Move, body["move"]), str(body["stage"])
+        with self._book.locked():
+            holder, view = self._holder(caller), self._book.account.unfinished
+            if view is None or view.phase is not Phase.DEPLOYING or self._book.account.lease != holder.epoch:
+                raise Refused(
+                    "a schema is moved while its release is deployed, and by who deploys it",
+                    code="out-of-order",
+                    hint="otagate status",
+                )
+            message = WORDS[stage].format(move=move)
+            self._book.write("schema", view.intent.promotion, phase=view.phase, move=move, stage=stage, message=message)
+
     def _prove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)
         self._helm.note_traffic()
         self._helm.answers_as(Colour(body["colour"]), typed(dict[str, str], body["builds"]))
-
-    def _shadow(self, caller: Caller, body: Mapping[str, Any]) -> Any:
-        self._holder(caller)
-        rules = typed(dict[str, ShadowRule], body["rules"])
-        return Shadow(self._helm, self._book).run(Colour(body["colour"]), rules, lambda: self._holder(caller))
 
     def _may_remove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         colour = Colour(body["colour"])

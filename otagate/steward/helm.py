@@ -2,7 +2,8 @@
 
 prove the target → intent (journal) → map file → run time → read back → passive on the old colour, activate on the new
 → ask every listener through the front door → done (journal). The map file is the commit point. `passive` comes before
-`activate`: for a moment nobody works on its own, never both.
+`activate`: for a moment nobody works on its own, never both. Where both may not even answer at once new work is held
+meanwhile, and `passive` comes before the intent (see `hold`).
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Happening
 from otagate.steward.account import Stage
 from otagate.steward.book import Book
+from otagate.steward.hold import Hold
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch
 from otagate.steward.traffic import note_traffic
@@ -55,6 +57,11 @@ class Helm:
     def doors(self) -> tuple[Door, ...]:
         """Those that a flip turns."""
         return tuple(door for door in self.topology.doors if door.coloured)
+
+    @property
+    def hold(self) -> Hold:
+        """Of a platform whose colours may not both work at once."""
+        return Hold(self.topology.hold, self.doors, self.book, self.switch, self.clock)
 
     # --- look ---
 
@@ -130,8 +137,13 @@ class Helm:
             self.prove(to, builds)
             if came is not None and not self.agrees(came, self.book.account.live_epoch):
                 raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
-            self._set(came, to)
-            self.hand_over(came, to)
+            with self.hold.on(came, self.drain, cut=False):
+                if self.topology.hold:
+                    self.stand_down(came)
+                self._set(came, to, held=bool(self.topology.hold and came))
+                if not self.topology.hold:
+                    self.stand_down(came)
+                self.step_in(to)
             if came is None:
                 self._front_opens(to, builds)
             self.through_front(to, builds)
@@ -170,8 +182,9 @@ class Helm:
             self.prove(warm, builds)
             if self.map_file.read()[0] is warm:
                 self.settle()
+                self.hold.off()
             else:
-                self._set(failed, warm)
+                self._turned_back(failed, warm)
             # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
             for wrong in (self.hush(failed) and self.hush(failed), self.rouse(warm) and self.rouse(warm)):
                 if wrong:
@@ -179,7 +192,14 @@ class Helm:
             self.through_front(warm, builds)
             self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
 
-    def _set(self, came: Colour | None, to: Colour) -> None:
+    def _turned_back(self, failed: Colour, warm: Colour) -> None:
+        """Where both may not work at once the failed one's sessions end first, one way or the other."""
+        with self.hold.on(failed, self.drain, cut=True):
+            if self.topology.hold:
+                self.hush(failed)
+            self._set(failed, warm)
+
+    def _set(self, came: Colour | None, to: Colour, *, held: bool = False) -> None:
         before = self.map_file.read() if came is not None else None
         with self.book.locked():  # a lease taken meanwhile gives out an epoch as well
             epoch = self.book.new_epoch()
@@ -188,7 +208,7 @@ class Helm:
             self.book.turn(came, to, epoch, Stage.INTENT)
         self.map_file.write(to, epoch)
         self.book.turn(came, to, epoch, Stage.WRITTEN)
-        no = self._run_time(came, to, epoch)
+        no = self._run_time(came, to, epoch, held=held)
         if no and before is not None:
             self.map_file.write(*before)
             self.book.turn(came, to, epoch, Stage.VOID)
@@ -206,7 +226,7 @@ class Helm:
         with contextlib.suppress(SwitchFault):  # nothing waits for its figures
             note_traffic(self.book, self.doors, self.switch.counts())
 
-    def _run_time(self, came: Colour | None, to: Colour, epoch: int) -> str:
+    def _run_time(self, came: Colour | None, to: Colour, epoch: int, *, held: bool) -> str:
         """Answers why the switch would not, or "". A switch that is just starting reads the new file by itself."""
         colour, last = self._await_switch()
         if (colour, last) == (to, epoch):
@@ -214,7 +234,7 @@ class Helm:
         if colour is to or came is None:  # run time was never turned away from where this goes
             self.switch.restore(to, epoch)
             return ""
-        return self.switch.flip(came, to, epoch)
+        return self.switch.flip(came, to, epoch, held=held)
 
     def _await_switch(self) -> tuple[Colour, int]:
         until = self.clock.monotonic() + self.patience.switch
@@ -273,12 +293,15 @@ class Helm:
 
     # --- hooks ---
 
-    def hand_over(self, came: Colour | None, to: Colour) -> None:
-        """The old colour stops working on its own, then the new one begins. Raises ProbeFault."""
+    def stand_down(self, came: Colour | None) -> None:
+        """The old colour stops working on its own, before the new one begins. Raises ProbeFault."""
         if came is not None:
             for hook in self._hooks(PASSIVE):
                 if not self._call(hook, came):
                     self.book.tell(Happening.STEP, f"{hook.service} of {came} is not there to be made passive")
+
+    def step_in(self, to: Colour) -> None:
+        """The new colour begins to work on its own. Raises ProbeFault."""
         for hook in self._hooks(ACTIVATE):
             if not self._call(hook, to):
                 raise ProbeFault(f"{hook.service} of {to} is not there to be activated")
@@ -296,7 +319,7 @@ class Helm:
         """Whether any service can be asked to close its sessions."""
         return bool(self._hooks(DRAIN))
 
-    def drain(self, colour: Colour) -> str:
+    def drain(self, colour: Colour, most: float = float("inf")) -> str:
         """Ask a colour that is not live any more to close its sessions; answers what went wrong, "" if nothing did.
 
         Without the lock: whatever turns meanwhile, closing a session after its acknowledgement does no harm.
@@ -304,7 +327,7 @@ class Helm:
         wrong = []
         for hook in self._hooks(DRAIN):
             try:
-                if not self._call(hook, colour):
+                if not self._call(hook, colour, most):
                     wrong.append(f"{hook.service} of {colour} is not there")
             except Fault as fault:
                 wrong.append(fault.message)

@@ -35,6 +35,7 @@ class Outlook:
             last_flip=account.last_flip,
             now=self.helm.clock.now(),
             incidents=tuple(i for i in account.incidents if i.cleared is None),
+            schemas=dict(account.schemas.at),
         )
 
     def disagreements(self) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from otagate.adapters import probe
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
-from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession
 from otagate.core.topology import Door
 
@@ -17,19 +16,20 @@ class Switch(Protocol):
 
     def entry(self) -> tuple[Colour, int]: ...
 
-    def flip(self, came: Colour, to: Colour, epoch: int) -> str: ...
+    def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
+        """Answers "" or why the switch would not; with `held` also where its hold has passed."""
+
+    def hold(self, epoch: int) -> str:
+        """New work waits, at most for the bound that the switch knows; answers "" or why it would not."""
+
+    def release(self) -> float:
+        """What waits goes where the map says; the longest wait since the hold began, in seconds."""
 
     def restore(self, colour: Colour, epoch: int) -> None: ...
 
     def counts(self) -> Mapping[str, BackendCount]: ...
 
     def open_sessions(self) -> tuple[OpenSession, ...]: ...
-
-    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
-        """Copy safe requests, at most so many over the time."""
-
-    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
-        """The copies since the last time, and how many were dropped."""
 
     def cut(self, session: OpenSession) -> bool:
         """False if it had ended by itself."""
@@ -46,9 +46,6 @@ class Services(Protocol):
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         """POST JSON to a hook that answers JSON; None if nobody is there. Raises ProbeFault."""
-
-    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
-        """A safe request as a client sent it; None if there was no whole answer in time."""
 
 
 class Clock(Protocol):
@@ -69,9 +66,6 @@ class RealServices:
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         return probe.tell(url, body, deadline)
-
-    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
-        return probe.fetch(host, port, request, deadline)
 
 
 class RealClock:

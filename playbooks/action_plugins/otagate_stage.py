@@ -232,15 +232,14 @@ class Raising:
         put_files(self.api, container, wanted["files"], [mount["target"] for mount in wanted["mounts"]])
         self._await(wanted)
         self.api.start(container)
-        self._healthy(name, container, SETTLE)
+        self._healthy(name, container, float("inf") if self.stage["once"] else SETTLE)
         return True
 
     def _outdated(self, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-        if present["State"] in ("created", "dead", "removing"):
+        if self.stage["once"] or present["State"] in ("created", "dead", "removing"):
             return True  # never began, so its files may be missing; or beyond repair
-        if not self.stage["replace"]:
-            return False
-        return bool(present["Labels"].get(LABEL_SPEC) != wanted["labels"][LABEL_SPEC])
+        outdated = present["Labels"].get(LABEL_SPEC) != wanted["labels"][LABEL_SPEC]
+        return bool(self.stage["replace"] and outdated)
 
     def _clear(self, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """Production is asked to stop; a mirror has nothing to finish."""
@@ -266,6 +265,8 @@ class Raising:
             seen = self.api.inspect_container(container)
             state = seen["State"]
             restarts = seen["RestartCount"] if restarts is None else restarts
+            if self.stage["once"] and state["Status"] == "exited" and state["ExitCode"] == 0:
+                return
             if not state["Running"] or seen["RestartCount"] > restarts:
                 raise StageFault(f"container {name} {ending(state)}", name, self._log(name))
             health = (state.get("Health") or {}).get("Status", "none")

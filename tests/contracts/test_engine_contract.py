@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from otagate.adapters.engine.docker_engine import DockerEngine
-from otagate.core.cloud import LABEL_SERVICE, LABEL_SPEC, Binding, Cloud, Colour
+from otagate.core.cloud import LABEL_ONCE, LABEL_SERVICE, LABEL_SPEC, Binding, Cloud, Colour
 from otagate.core.container import Container, File, Port, Stage, VolumeMount
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedContainer, against_definition, compare, production_digest
@@ -307,3 +307,18 @@ def test_every_engines_clock_is_a_time(bench: Bench) -> None:
 
 def test_the_edges_images_are_those_that_were_built(bench: Bench) -> None:
     assert bench.engine.images() == EDGE
+
+
+def test_what_a_one_off_said_is_collected_once_and_nothing_else_ever(bench: Bench) -> None:
+    scene = bench.scene
+    said = scene.container("web", command=("sh", "-c", "echo schema 1"))
+    said = replace(said, labels={**said.labels, LABEL_ONCE: "look"})
+    bench.up(scene.stage(said, scene.container("store", command=("true",)), once=True))
+
+    assert bench.engine.collect(said.name, 5).strip() == "schema 1"
+    assert said.name not in bench.names()
+    with pytest.raises(UsageError) as other:
+        bench.engine.collect(scene.name("store"), 5)
+    assert other.value.code == "not-once"
+    with pytest.raises(EngineFault):
+        bench.engine.collect(said.name, 5)

@@ -195,3 +195,19 @@ def test_a_container_of_another_platform_is_left_alone(bench: Bench) -> None:
 
     assert web.labels[LABEL_PLATFORM] == "t-prov-other"
     assert bench.id(scene.name("web")) == before
+
+
+def test_a_one_off_runs_to_its_end_and_anew_each_time(bench: Bench) -> None:
+    scene = bench.scene
+    stage = scene.stage(scene.container("web", command=("sh", "-c", "echo schema 1; sleep 0.5")), once=True)
+    assert scene.name("web") in bench.apply(stage)
+    first = bench.id(scene.name("web"))
+    assert not bench.running(scene.name("web"))
+    assert bench.apply(stage) == (scene.name("web"),)
+    assert bench.id(scene.name("web")) != first
+
+
+def test_a_one_off_that_ends_badly_is_the_guilty_one(bench: Bench) -> None:
+    with pytest.raises(ProvisionFault, match="exit 1") as fault:
+        bench.apply(bench.scene.stage(bench.dying("web"), once=True))
+    assert fault.value.at == bench.scene.name("web")

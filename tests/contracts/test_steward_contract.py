@@ -9,7 +9,7 @@ from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
 from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
-from otagate.core.shadow import Body, ShadowRule
+from otagate.core.schema import Move
 from otagate.core.traffic import Happening, Kind, Scope
 from otagate.ports import Hold
 from tests.contracts.steward_bench import Bench, claim_of, through
@@ -185,16 +185,6 @@ def test_a_colour_that_does_not_answer_is_a_fault_and_no_refusal(bench: Bench) -
         hold.prove(idle.value, {"web": BUILDS[idle]})
 
 
-def test_a_shadow_needs_a_live_colour_beside_it_and_a_switch_that_copies(bench: Bench) -> None:
-    rule, idle = ShadowRule(1.0, 1, 1, 0, (), Body.EXACT), bench.idle()
-    with bench.steward.lease(claim_of("alice"), 0) as hold:
-        with pytest.raises(Refused, match="beside it"):
-            hold.shadow(idle.other, {"raw": rule})
-        with pytest.raises(Refused, match="without a shadow of raw") as no:
-            hold.shadow(idle, {"raw": rule})
-    assert no.value.code == "shadow-unapplied"
-
-
 def may_not_remove(hold: Hold, *colours: Colour) -> None:
     for colour in colours:
         with pytest.raises(Refused) as no:
@@ -270,3 +260,25 @@ def test_an_error_inside_the_lease_frees_it(bench: Bench) -> None:
     with bench.steward.lease(claim_of("bob"), 3):
         pass
     assert time.monotonic() - began < 3
+
+
+def test_a_schema_is_moved_in_deploying_alone_and_what_is_left_of_it_is_owed(bench: Bench) -> None:
+    move = Move("web", "1", "2", "sha256:" + "a" * 64)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, bench.idle(), "p-schema"))
+        with pytest.raises(Refused) as no:
+            hold.migrating(move)
+        assert no.value.code == "out-of-order"
+        hold.report(Event.OK, "checked")
+        hold.migrating(move)
+        assert bench.steward.status().schemas == {}
+        hold.migrated(move)
+        assert bench.steward.status().schemas == {"web": "2"}
+        hold.report(Event.FAULT, "it does not stand")
+        hold.report(Event.OK, "removed")
+    view = bench.steward.status().promotion
+    assert view is not None
+    assert view.phase is Phase.ABANDONED
+    assert view.debts == ("the schema of web stays 2, on which the live release was tested",)
+    told = [event.message for event in bench.steward.follow("p-schema")]
+    assert told.index("about to move the schema: web 1 → 2") < told.index("read back: the schema of web is 2")

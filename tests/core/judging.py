@@ -98,8 +98,18 @@ def record_of(body: dict[str, Any]) -> Record:
             "crashes": body.get("crashes"),
             "comparison": body.get("comparison"),
             "faults": body.get("faults", []),
+            "migration": _migration(body) if "migration" in body else None,
         }
     )
+
+
+def _migration(body: dict[str, Any]) -> dict[str, Any]:
+    """The live release's suites are like the candidate's, unless the case says otherwise."""
+    given = body["migration"]
+    suites = {name: _suite(name, suite) for name, suite in given.get("suites", body.get("suites", {})).items()}
+    move = {"service": "web", "came": "1", "to": "2", "build": "sha256:" + "2" * 64}
+    moved: dict[str, Any] = {"moves": [move], "crashes": []} | given | {"suites": suites}
+    return moved
 
 
 def _suite(name: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,16 @@ def secret(name: str) -> bytes:
 def mirror(digit: str = "a", run: str = "r1", place: Place = CANDIDATE, value: bytes = b"mirror") -> Stage:
     p = platform()
     release = release_of(p, {"web": build(digit=digit)})
-    return mirror_stage(p, release, IMAGES, place, lambda _: value, "sha256:" + "7" * 64, run)
+    return mirror_stage(
+        p,
+        release,
+        IMAGES,
+        place,
+        lambda _: value,
+        "sha256:" + "7" * 64,
+        run,
+        switched=place.binding is Binding.CANDIDATE,
+    )
 
 
 def colour(colour: Colour = Colour.BLUE) -> Stage:

@@ -9,7 +9,7 @@ OLD, NEW = ColourView("old", {}, warm=True), ColourView("new", {}, warm=False)
 
 
 def codes(there: ColourView | None, live: ColourView | None) -> list[str]:
-    return [o.code for o in against_return(Colour.BLUE, there, live)]
+    return [o.code for o in against_return(Colour.BLUE, there, live, {})]
 
 
 def test_a_warm_colour_with_another_release_is_a_way_back() -> None:
@@ -24,7 +24,7 @@ def test_each_thing_against_it_has_its_own_code() -> None:
 
 
 def test_what_cannot_be_overridden_offers_no_override() -> None:
-    hints = {o.code: o.hint for there in (None, NEW) for o in against_return(Colour.BLUE, there, NEW)}
+    hints = {o.code: o.hint for there in (None, NEW) for o in against_return(Colour.BLUE, there, NEW, {})}
     assert [code for code, hint in hints.items() if "--override" not in hint] == [NO_RELEASE]
 
 
@@ -34,5 +34,12 @@ def test_a_schema_that_moved_on_is_no_way_back() -> None:
     new = replace(NEW, schemas={"web": Schema("2", ("1", "2"))})
     assert codes(old, new) == ["incompatible-schema"]
     assert codes(both, new) == []
-    (objection,) = against_return(Colour.BLUE, old, new)
+    (objection,) = against_return(Colour.BLUE, old, new, {})
     assert "the release in blue reads web 1, not 2" in objection.message
+
+
+def test_a_state_that_was_moved_beyond_what_the_warm_release_reads_is_no_way_back() -> None:
+    old = replace(OLD, schemas={"web": Schema("1", ("1", "2"))})
+    new = replace(NEW, schemas={"web": Schema("2", ("1", "2"))})
+    assert [o.code for o in against_return(Colour.BLUE, old, new, {"web": "3"})] == ["incompatible-schema"]
+    assert against_return(Colour.BLUE, old, new, {"web": "2"}) == ()

@@ -30,9 +30,10 @@ class Web(BaseHTTPRequestHandler):
         elif path.path == "/active":
             self.say(200, {"active": state["active"]})
         else:
+            began = time.time()
             if path.path == "/slow":
                 time.sleep(float(parse_qs(path.query)["s"][0]))
-            self.say(500 if self.faulty() else 200, {"colour": COLOUR})
+            self.say(500 if self.faulty() else 200, {"colour": COLOUR, "began": began, "ended": time.time()})
 
     def do_POST(self) -> None:
         path, _ = urlsplit(self.path), self.rfile.read(int(self.headers.get("Content-Length", "0")))

@@ -32,9 +32,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def _production(factory: pytest.TempPathFactory, like: str, changed: Mapping[str, str]) -> Iterator[Live]:
-    name = f"t-{secrets.token_hex(3)}"
-    root: Path = factory.mktemp(name)
-    live = Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
+    live = produced(factory)
     live.otagate("init", str(live.folder), "--like", like)
     for old, new in changed.items():
         live.edit("otagate.yaml", old, new)
@@ -42,7 +40,14 @@ def _production(factory: pytest.TempPathFactory, like: str, changed: Mapping[str
         live.otagate("up", "--by", "tests")
         yield live
     finally:
-        remove(name)
+        remove(live.name)
+
+
+def produced(factory: pytest.TempPathFactory) -> Live:
+    """A platform's name, and where its files and otagate's records of it are to be."""
+    name = f"t-{secrets.token_hex(3)}"
+    root: Path = factory.mktemp(name)
+    return Live(name, root / name, {"OTAGATE_HOME": str(root / "home"), "OTAGATE_RESERVED_NAMES": "1"})
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from otagate.core.build import Build
 from otagate.core.cloud import (
     LABEL_BINDING,
     LABEL_COLOUR,
+    LABEL_ONCE,
     LABEL_PLATFORM,
     LABEL_SERVICE,
     LABEL_TIER,
@@ -106,6 +107,14 @@ class FakeEngine:
     def log_tail(self, name: str, lines: int) -> str:
         self._answer()
         return "\n".join(self._find(name).log[-lines:])
+
+    def collect(self, name: str, lines: int) -> str:
+        self._answer()
+        standing = self._find(name)
+        if not standing.label(LABEL_ONCE) or standing.running:
+            raise UsageError(f"container {name} is no one-off that has ended", code="not-once")
+        self._remove([standing], lambda _: None)
+        return "\n".join(standing.log[-lines:])
 
     def watch_crashes(self, platform: str, binding: Binding) -> FakeCrashWatch:
         self._answer()

@@ -51,7 +51,7 @@ class FakeProvisioner:
             if failed & set(container.after):
                 failed.add(container.name)
                 continue
-            word = self._converge(platform, stage, container)
+            word = self._once(stage, container) if stage.once else self._converge(platform, stage, container)
             if word != "unchanged":
                 changed.append(container.name)
             fault = self._fault(self.world.containers[container.name], stage)
@@ -63,6 +63,10 @@ class FakeProvisioner:
         if faults:
             raise faults[0]
         return changed
+
+    def _once(self, stage: Stage, container: Container) -> str:
+        self.world.run_once(container, stage.cloud)
+        return "ended"
 
     def _converge(self, platform: str, stage: Stage, container: Container) -> str:
         lost = [a.network for a in container.networks if a.network not in self.world.networks]
@@ -83,7 +87,8 @@ class FakeProvisioner:
 
     def _fault(self, standing: Standing, stage: Stage) -> ProvisionFault | None:
         name = standing.container.name
-        if standing.running and standing.health in ("healthy", "none"):
+        well = standing.running and standing.health in ("healthy", "none")
+        if well or (stage.once and standing.container.image not in self.world.dying):
             return None
         if standing.running:
             self.world.clock.sleep(stage.deadline)

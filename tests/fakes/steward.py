@@ -11,7 +11,7 @@ from otagate.core.cloud import LABEL_SERVICE, Colour
 from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault, UsageError
 from otagate.core.incident import HELD, Clearing, Incident, Written, held, held_message, incident_id
 from otagate.core.promotion import OWES, STEWARDS_OWN, Event, Phase, advance
-from otagate.core.shadow import ShadowRule, ShadowSeen
+from otagate.core.schema import Move
 from otagate.core.traffic import (
     Claim,
     ColourView,
@@ -26,6 +26,7 @@ from otagate.core.traffic import (
     SwitchView,
 )
 from otagate.core.wayback import NO_RELEASE, against_return
+from otagate.steward.moves import BEGUN, PROVEN, WORDS, Schemas
 from tests.fakes.clock import FakeClock
 from tests.fakes.world import World
 
@@ -36,9 +37,8 @@ _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
 class FakeSteward:
     """`listeners` maps listener to service: with a `world`, what runs there answers; those in `bare` are TCP, which
     cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing);
-    `wrote` is what the services of a release that is left say, `shadows` what a listener's shadow comes to, for those
-    that the switch was made to copy (`shadowed`); in `rests` it stays until it is told to go back. `lost`: nothing
-    answers."""
+    `wrote` is what the services of a release that is left say; in `rests` it stays until it is told to go back. `lost`:
+    nothing answers."""
 
     platform: str = "t"
     world: World | None = None
@@ -50,8 +50,6 @@ class FakeSteward:
     outcomes: dict[Phase, tuple[Event, str]] = field(default_factory=dict)
     rests: Phase | None = None
     wrote: tuple[Written, ...] = ()
-    shadowed: set[str] = field(default_factory=lambda: {"web"})
-    shadows: dict[str, ShadowSeen] = field(default_factory=dict)
     up: bool = True
     lost: bool = False
     disagreements: tuple[str, ...] = ()
@@ -65,6 +63,7 @@ class FakeSteward:
     _view: PromotionView | None = None
     _lease: int = 0
     _incidents: list[Incident] = field(default_factory=list)
+    _schemas: Schemas = field(default_factory=Schemas)
     _served: tuple[str, float] = ("", 0.0)
     _held: dict[Scope, Holder] = field(default_factory=dict)
     _events: dict[str, list[StewardEvent]] = field(default_factory=dict)
@@ -91,6 +90,7 @@ class FakeSteward:
             last_flip=self._flipped,
             now=self.clock.now(),
             incidents=tuple(i for i in self._incidents if i.cleared is None),
+            schemas=dict(self._schemas.at),
         )
 
     @contextmanager
@@ -183,12 +183,13 @@ class FakeSteward:
         now = self.clock.now()
         self._view = PromotionView(intent, Phase.PREFLIGHT, self._live, now, now)
         self._lease = holder.epoch
+        self._schemas = self._schemas.afresh()
         self.tell(Happening.PHASE, f"begun by {intent.by}")
         return self._view
 
     def _may_go_back(self, intent: Intent) -> None:
         there, live = self._colours.get(intent.to.value), self._colours.get(intent.to.other.value)
-        for no in against_return(intent.to, there, live):
+        for no in against_return(intent.to, there, live, self._schemas.at):
             if not intent.override or no.code == NO_RELEASE:
                 raise Refused(no.message, code=no.code)
         if there is None or there.release != intent.release or there.builds != intent.builds:
@@ -220,7 +221,7 @@ class FakeSteward:
         phase = advance(view.phase, event)
         owes = (view.phase, event) in OWES
         reason = view.reason or message if event is not Event.OK and not owes else view.reason
-        debts = (*view.debts, message) if owes else view.debts
+        debts = (*view.debts, *((message,) if owes else ()), *self._schemas.debts(phase))
         self._view = replace(view, phase=phase, changed=self.clock.now(), reason=reason, debts=debts)
         if view.phase is Phase.FLIPPING and event is Event.OK:
             self._turn(view.intent.to)
@@ -275,6 +276,13 @@ class FakeSteward:
         event = StewardEvent(self.clock.now(), happening, view.phase, message)
         self._events.setdefault(view.intent.promotion, []).append(event)
 
+    def moves(self, holder: Holder, move: Move, stage: str) -> None:
+        view = self.unfinished
+        if view is None or view.phase is not Phase.DEPLOYING or self._lease != holder.epoch:
+            raise Refused("a schema is moved while its release is deployed", code="out-of-order")
+        self._schemas = self._schemas.add(move, stage)
+        self.tell(Happening.STEP, WORDS[stage].format(move=move))
+
     def prove(self, colour: Colour, judged: Mapping[str, str]) -> None:
         builds = self.builds.get(colour, {})
         if self.world is not None:
@@ -288,13 +296,6 @@ class FakeSteward:
             if listener not in self.bare and builds[service] != judged.get(service):
                 said = f"{listener} of {colour} answers with build {builds[service]}"
                 raise Refused(f"{said}, which was not judged", code="other-build")
-
-    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
-        if self._live is None or self._live is colour:
-            raise Refused(f"{colour} has no live colour beside it to be compared with", code="shadow")
-        if missing := set(rules) - self.shadowed:
-            raise Refused(f"the switch was made without a shadow of {min(missing)}", code="shadow-unapplied")
-        return {name: self.shadows.get(name, ShadowSeen()) for name in rules}
 
     def may_remove(self, holder: Holder, colour: Colour) -> None:
         held, view = self._colours.get(colour.value), self.unfinished
@@ -340,13 +341,17 @@ class FakeHold:
         self.steward.notes.append(message)
         self.steward.tell(Happening.STEP, message)
 
+    def migrating(self, move: Move) -> None:
+        self.steward.asked("schema")
+        self.steward.moves(self.holder, move, BEGUN)
+
+    def migrated(self, move: Move) -> None:
+        self.steward.asked("schema")
+        self.steward.moves(self.holder, move, PROVEN)
+
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         self.steward.asked("prove")
         self.steward.prove(Colour(colour), builds)
-
-    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
-        self.steward.asked("shadow")
-        return self.steward.shadow(colour, rules)
 
     def may_remove(self, colour: Colour) -> None:
         self.steward.asked("may-remove")

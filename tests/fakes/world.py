@@ -12,6 +12,7 @@ from otagate.ports import EdgeImages
 from tests.fakes.clock import FakeClock
 
 EDGE = EdgeImages("sha256:" + "5" * 64, "sha256:" + "6" * 64, "sha256:" + "7" * 64)
+FIRST_SCHEMA = "1"  # what a state's image brings
 FACTS = {"engine.version": "20.10", "engine.kernel": "6.1", "engine.architecture": "amd64"}
 
 
@@ -51,6 +52,8 @@ class World:
     dying: set[str] = field(default_factory=set)
     taken: set[tuple[str, int]] = field(default_factory=set)
     silent: bool = False
+    moves: dict[str, str] = field(default_factory=dict)  # image -> the schema that its migrate leads to
+    schemas: dict[str, str] = field(default_factory=dict)  # network -> its state's schema, FIRST_SCHEMA if not here
     ends: list[Callable[[Standing, str], None]] = field(default_factory=list)
     _made: int = 0
 
@@ -65,6 +68,17 @@ class World:
         elif container.healthcheck is None:
             made.health = "none"
         self.containers[container.name] = made
+        return made
+
+    def run_once(self, container: Container, cloud: Cloud) -> Standing:
+        """A migrate program from beginning to end."""
+        made = self.raise_container(container, cloud)
+        made.running, made.health = False, "none"
+        network = container.networks[0].network
+        label = self.schemas.get(network, FIRST_SCHEMA)
+        if container.environment.get("OTAGATE_MIGRATE") == "apply" and container.image not in self.dying:
+            label = self.schemas[network] = self.moves.get(container.image, label)
+        made.log.append(f"schema {label}")
         return made
 
     def end(self, name: str, reason: str) -> None:

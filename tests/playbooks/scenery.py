@@ -82,6 +82,7 @@ class Scene:
             "volumes": (),
             "containers": containers,
             "replace": True,
+            "once": False,
             "deadline": 30.0,
             **wanted,
         }

@@ -86,10 +86,10 @@ def test_a_drain_hook_that_hangs_does_not_blind_the_watch(draining: World) -> No
     draining.services.drained = lambda host: waited.append(rolled_back.wait(20)) if host == "blue-web" else None
     turned = draining.switch.flip
 
-    def flip(came: Colour, to: Colour, epoch: int) -> str:
+    def flip(came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
         if to is Colour.BLUE:
             rolled_back.set()
-        return turned(came, to, epoch)
+        return turned(came, to, epoch, held=held)
 
     draining.switch.flip = flip  # type: ignore[method-assign]
     draining.clock.on_sleep = lambda: draining.switch.down.add("web_green")

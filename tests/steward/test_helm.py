@@ -106,7 +106,7 @@ def test_an_uncoloured_door_is_no_part_of_a_flip(helm: Helm) -> None:
 def test_a_new_colour_that_cannot_be_activated_is_a_fault(world: World, helm: Helm) -> None:
     world.services.absent.add("green-web")
     with pytest.raises(ProbeFault, match="not there to be activated"):
-        helm.hand_over(Colour.BLUE, Colour.GREEN)
+        helm.step_in(Colour.GREEN)
 
 
 def test_a_hook_refused_once_is_asked_again_on_the_way_back(world: World) -> None:
@@ -203,7 +203,8 @@ def test_an_older_epoch_is_refused_again_inside_the_switch(world: World) -> None
 def test_control_without_these_checks_it_would_flip_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     late = Late(world, Trusting)
 
-    def obedient(_came: Colour, to: Colour, epoch: int) -> str:
+    def obedient(_came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
+        assert not held
         world.switch.entry_now = (to, epoch)
         return ""
 

@@ -216,7 +216,7 @@ def test_killed_again_while_it_recovers_it_still_recovers(sweep: Sweep, began: P
 class Reversed(Helm):
     """Run time first, then the file: the order that loses an acknowledged flip when the switch ends in between."""
 
-    def _set(self, came: Colour | None, to: Colour) -> None:
+    def _set(self, came: Colour | None, to: Colour, *, held: bool = False) -> None:  # noqa: ARG002
         epoch = self.book.new_epoch()
         self.book.turn(came, to, epoch, Stage.INTENT)
         self.switch.restore(to, epoch)
@@ -227,7 +227,7 @@ class Reversed(Helm):
 class Eager(Helm):
     """The map written before the intent is journalled: killed in between, the next steward finds what nobody meant."""
 
-    def _set(self, came: Colour | None, to: Colour) -> None:
+    def _set(self, came: Colour | None, to: Colour, *, held: bool = False) -> None:  # noqa: ARG002
         epoch = self.book.new_epoch()
         self.map_file.write(to, epoch)
         self.book.turn(came, to, epoch, Stage.INTENT)

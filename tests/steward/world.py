@@ -12,7 +12,6 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, SwitchFault
 from otagate.core.platform import Protocol, Tls
 from otagate.core.promotion import Event
-from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Intent, Kind, PromotionView
@@ -29,7 +28,7 @@ TOPOLOGY = Topology(
     "t",
     "switch",
     (
-        Door("web", Protocol.HTTP, 20001, HOSTS, 8080, probe="/healthz", shadowed=True),
+        Door("web", Protocol.HTTP, 20001, HOSTS, 8080, probe="/healthz"),
         Door("dicom", Protocol.DICOM, 20002, HOSTS, 11112, called_ae="HELLO"),
         Door("archive", Protocol.TCP, 20003, {"blue": "store", "green": "store"}, 104, coloured=False),
     ),
@@ -75,13 +74,14 @@ class FakeSwitch:
     lies: bool = False
     served: set[Colour] = field(default_factory=set)  # every colour it ever turned to
     ends_by_itself: bool = False  # each session, just as it is to be cut
-    copies: list[bytes] = field(default_factory=list)
-    armed: list[tuple[str, float, int]] = field(default_factory=list)
     before: Callable[[str], None] = lambda _name: None
+    bound: float = 4.0
+    held_until: float = 0.0
+    monotonic: Callable[[], float] = lambda: 0.0
 
     def start(self) -> None:
         """What its engine does with one that ended: it reads the map file, or waits for one."""
-        self.away = False
+        self.away, self.held_until = False, 0.0
         self.entry_now = read_map(self.map_file.read_text()) if self.map_file.exists() else None
         if self.entry_now is not None:
             self.served.add(self.entry_now[0])
@@ -91,12 +91,14 @@ class FakeSwitch:
         assert self.entry_now is not None
         return self.entry_now
 
-    def flip(self, came: Colour, to: Colour, epoch: int) -> str:
+    def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
         self._asked("flip")
         assert self.entry_now is not None
         active, last = self.entry_now
         if self.refuses:
             return self.refuses
+        if held and not self.holds():
+            return "the hold has passed"
         if active is not came:
             return f"active is {active}, not {came}"
         if epoch <= last:
@@ -107,6 +109,23 @@ class FakeSwitch:
             self.entry_now = (to, epoch)
             self.served.add(to)
         return ""
+
+    def hold(self, epoch: int) -> str:
+        self._asked("hold")
+        if self.entry_now is None or epoch != self.entry_now[1]:
+            return "the map has another epoch"
+        if self.holds():
+            return "held already"
+        self.held_until = self.monotonic() + self.bound
+        return ""
+
+    def release(self) -> float:
+        self._asked("release")
+        self.held_until = 0.0
+        return 0.25
+
+    def holds(self) -> bool:
+        return self.monotonic() < self.held_until
 
     def restore(self, colour: Colour, epoch: int) -> None:
         self._asked("restore")
@@ -125,15 +144,6 @@ class FakeSwitch:
             for name, count in sorted(self.sessions.items())
             for n in range(1, count + 1)
         )
-
-    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
-        self._asked("arm_shadow")
-        self.armed.append((door, seconds, most))
-
-    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
-        self._asked("take_shadow")
-        copies, self.copies = tuple(self.copies), []
-        return (copies if door == "web" else ()), 0
 
     def cut(self, session: OpenSession) -> bool:
         self._asked("cut")
@@ -166,8 +176,6 @@ class FakeServices:
     calls: list[str] = field(default_factory=list)
     says: dict[str, Any] = field(default_factory=dict)  # what a host or a hook answers to written_since and quarantine
     told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    replies: dict[str, Callable[[Request], Reply]] = field(default_factory=dict)
-    fetched: list[str] = field(default_factory=list)
     most_active: int = 0
     before: Callable[[str], None] = lambda _name: None
     drained: Callable[[str], None] = lambda _host: None
@@ -200,16 +208,6 @@ class FakeServices:
         self.most_active = max(self.most_active, len(self.active))
         return True
 
-    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
-        assert port > 0
-        assert deadline > 0
-        self.before("fetch")
-        self.fetched.append(host)
-        if host in self.absent | self.hung:
-            return None
-        answers = self.replies.get(host)
-        return answers(request) if answers else Reply(200, {}, b"{}")
-
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         assert deadline > 0
         self.before("tell")
@@ -232,7 +230,7 @@ class World:
     helm_kind: type[Helm] = Helm
 
     def __post_init__(self) -> None:
-        self.switch = FakeSwitch(self.volume / MAP)
+        self.switch = FakeSwitch(self.volume / MAP, bound=self.topology.hold, monotonic=self.clock.monotonic)
         self.services = FakeServices(self.switch)
         self.map_file = MapFile(self.volume / MAP)
         self._books: list[Book] = []

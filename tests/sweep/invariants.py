@@ -13,7 +13,6 @@ from otagate.core.switch import read_map
 from otagate.core.topology import topology
 from otagate.steward.book import JOURNAL, MAP
 from tests.sweep.outside import KeptServices
-from tests.sweep.processes import PLATFORM
 from tests.sweep.stories import Scene, Story, Told
 
 RECOVERY = 5.0  # seconds from the restart to the end of recover: the promise
@@ -76,7 +75,8 @@ def one_colour(scene: Scene, after: After) -> Colour | None:
     run = switch.runs()
     after.must(file == run == (live, epoch), f"journal {live} {epoch}, map file {file}, run time {run}")
     after.must(world.one(f"p-{live}-web") is not None, f"{live} is live and does not run")
-    active = KeptServices(ground.around, topology(PLATFORM), switch, world).active()
+    after.must(not switch.holds(), "new work is still held")
+    active = KeptServices(ground.around, topology(ground.platform), switch, world).active()
     after.must(active == {f"p-{live}-web"}, f"{live} is live, on their own work {sorted(active)}")
     return live
 
@@ -100,6 +100,27 @@ def folders_readable(scene: Scene, after: After) -> None:
         told = scene.run("verdict")
         nothing = "no run of platform" in told.errors
         after.must(told.status in (0, 1, 3) or nothing, f"verdict: {told.status} {told.errors}")
+
+
+def schema_true(scene: Scene, after: After) -> None:
+    """What the journal says of the schema is so, no program of it is left, and what nobody takes back is owed."""
+    world = scene.ground.world(scene.ground.faults())
+    left = [name for name in world.containers if name.startswith("p-green-web-migrate")]
+    after.must(not left, f"left behind: {left}")
+    path = scene.ground.volume / JOURNAL
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as line:
+        read = "SELECT promotion, json_extract(body, '$.stage'), json_extract(body, '$.move.to') FROM entries "
+        moves = list(line.execute(read + "WHERE kind = 'schema' ORDER BY seq"))
+        last = line.execute("SELECT promotion FROM entries WHERE kind = 'begin' ORDER BY seq DESC").fetchone()
+    if moves and moves[-1][1] == "proven":
+        now = world.schemas.get("p-green")
+        after.must(now == moves[-1][2], f"the journal says schema {moves[-1][2]}, the state is at {now}")
+    promotion = scene.run("status").body.get("data", {}).get("promotion") or {}
+    begun = any(name == last[0] and stage == "begun" for name, stage, _ in moves)
+    if begun and promotion.get("phase") in ("abandoned", "rolled-back"):
+        after.must(any("schema" in debt for debt in promotion["debts"]), f"owes nothing: {promotion['debts']}")
 
 
 def truly_done(story: Story, told: Told, live: Colour | None, after: After) -> None:
@@ -160,6 +181,7 @@ def examined(scene: Scene, story: Story, told: Told) -> After:
     settle(scene, after)
     idle_again(scene)
     live = one_colour(scene, after)
+    schema_true(scene, after)
     truly_done(story, told, live, after)
     folders_readable(scene, after)
     return after

@@ -16,7 +16,6 @@ from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_SERVICE, Bindi
 from otagate.core.container import Container, Stage
 from otagate.core.errors import EngineFault, ProbeFault, ProvisionFault, SwitchFault
 from otagate.core.platform import Protocol, Tls
-from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, Topology
 from otagate.ports import Tell
@@ -28,7 +27,8 @@ from tests.fakes.world import Standing, World
 from tests.sweep.faults import Faults
 
 _open = io.open  # before it is watched: what the world itself reads is no call of otagate's
-_KEPT = ("networks", "volumes", "containers", "_made")
+HOLD = 2.0  # seconds for which the switch of a platform that holds may do so
+_KEPT = ("networks", "volumes", "containers", "_made", "schemas")
 
 
 class TrueClock(FakeClock):
@@ -48,6 +48,7 @@ class KeptWorld(World):
         super().__init__(clock=TrueClock(), images=dict(images))
         self.folder = folder
         self._path = folder / "containers"
+        self.moves = {images[name]: "2" for name in ("hello/web:1.1", "hello/web:1.2") if name in images}
         self.faults = faults
         self.load()
 
@@ -64,6 +65,12 @@ class KeptWorld(World):
         made = super().raise_container(container, cloud)
         self.save()
         self.faults.call(f"engine raised {container.name}", provision)
+        return made
+
+    def run_once(self, container: Container, cloud: Cloud) -> Standing:
+        made = super().run_once(container, cloud)
+        self.save()
+        self.faults.call(f"engine ran {container.name}", provision)
         return made
 
     def one(self, name: str) -> Standing | None:
@@ -171,6 +178,7 @@ class KeptSwitch:
 
     def restart(self) -> None:
         """Its engine starts it again."""
+        (self.folder / "held").unlink(missing_ok=True)
         (self.folder / "run-time").unlink(missing_ok=True)
 
     def _set(self, standing: Standing, colour: Colour, epoch: int) -> None:
@@ -187,14 +195,35 @@ class KeptSwitch:
         with self._asked("entry") as now:
             return now
 
-    def flip(self, came: Colour, to: Colour, epoch: int) -> str:
+    def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
         with self._asked("flip") as (active, last):
             if active is not came:
                 return f"active is {active}, not {came}"
+            if held and not self.holds():
+                return "the hold has passed"
             if epoch <= last:
                 return f"epoch {epoch} is not newer than {last}"
             self._turn(to, epoch)
             return ""
+
+    def hold(self, epoch: int) -> str:
+        with self._asked("hold") as (_, now):
+            if epoch != now:
+                return "the map has another epoch"
+            if self.holds():
+                return "held already"
+            keep(self.folder / "held", f"{time.time() + HOLD}".encode())
+            return ""
+
+    def release(self) -> float:
+        with self._asked("release"):
+            (self.folder / "held").unlink(missing_ok=True)
+            return 0.0
+
+    def holds(self) -> bool:
+        """Whether new work waits; it is the switch that ends it."""
+        path = self.folder / "held"
+        return path.exists() and time.time() < float(path.read_text())
 
     def restore(self, colour: Colour, epoch: int) -> None:
         with self._asked("restore"):
@@ -209,14 +238,6 @@ class KeptSwitch:
     def open_sessions(self) -> tuple[OpenSession, ...]:
         with self._asked("open_sessions"):
             return ()
-
-    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
-        with self._asked(f"arm_shadow {door} {seconds:g} {most}"):
-            return
-
-    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
-        with self._asked(f"take_shadow {door}"):
-            return (), 0
 
     def cut(self, session: OpenSession) -> bool:
         with self._asked("cut"):
@@ -277,13 +298,6 @@ class KeptServices:
             told.unlink(missing_ok=True)
         self.world.faults.call(f"services {hook} {host} done", ProbeFault)
         return True
-
-    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
-        assert port > 0
-        assert deadline > 0
-        assert request.target
-        self.world.faults.call(f"services fetched {host}", ProbeFault)
-        return None if self.world.one(host) is None else Reply(200, {}, b"{}")
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         assert deadline > 0

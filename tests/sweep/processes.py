@@ -30,7 +30,8 @@ from otagate.adapters.store import SqlStore, sqlite_url
 from otagate.adapters.system import SystemClock
 from otagate.adapters.vault import FolderVault
 from otagate.cli import app
-from otagate.core.platform import Deadlines, Platform
+from otagate.core.platform import Deadlines, Migrate, Platform
+from otagate.core.schema import Schema
 from otagate.core.topology import topology
 from otagate.core.watch import WatchPolicy
 from otagate.ports import Ports, Tell
@@ -44,12 +45,24 @@ from tests.fakes.world import EDGE
 from tests.flows.scene import IMAGES, POLICY, cases
 from tests.sweep.durable import Durable
 from tests.sweep.faults import Faults
-from tests.sweep.outside import KeptEngine, KeptProvisioner, KeptServices, KeptSwitch, KeptWorld
+from tests.sweep.outside import HOLD, KeptEngine, KeptProvisioner, KeptServices, KeptSwitch, KeptWorld
 from tests.sweep.vfs import WatchedVfs
 
 LEARNT = "modules"  # where it is there, a command leaves the names of what it imported
 WATCH = WatchPolicy(lasts=0.05, every=0.02, window=0.5, minimum=20, blind=15, unhealthy=2)
+
+
+def _with_web(**changed: Any) -> Platform:
+    web = replace(PLATFORM.services["web"], **changed)
+    secrets = {**PLATFORM.secrets, "owner": PLATFORM.secrets["password"]}
+    return replace(PLATFORM, services={**PLATFORM.services, "web": web}, secrets=secrets)
+
+
 PLATFORM: Platform = replace(platform(), policy=POLICY, watch=WATCH, deadlines=replace(Deadlines(), drain=1.0))
+# Both colours may not work at once there; and then a build comes that moves the schema.
+HELD = _with_web(hold=HOLD)
+WIDENED = _with_web(hold=HOLD, schema=Schema("2", ("1", "2")), migrate=Migrate(("web-migrate",), ("owner",), 5.0))
+KINDS = {"": PLATFORM, "held": HELD, "widened": WIDENED}
 SUITES = PLATFORM.suites["technical"].folder
 
 
@@ -78,6 +91,12 @@ class Ground:
             path = (self.disk if self.disk and name != "around" else self.root) / name
             object.__setattr__(self, name, path)
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @property
+    def platform(self) -> Platform:
+        """As its files are now."""
+        kind = self.around / "kind"
+        return KINDS[kind.read_text() if kind.exists() else ""]
 
     def faults(self, at: int = 0, **more: Any) -> Faults:
         return Faults((self.volume, self.home), at, **more)
@@ -167,7 +186,7 @@ def steward(
         signal.signal(signal.SIGUSR1, lambda *_: (faults.last(), os._exit(0)))
         world = ground.world(faults)
         switch = ground.switch(world)
-        doors = topology(PLATFORM)
+        doors = topology(ground.platform)
         services = KeptServices(ground.around, doors, switch, world)
         faults.arm()
         patience = Patience(up=2.0, switch=2.0, step=0.02)
@@ -212,7 +231,7 @@ def command(
         watched(faults, None, variant or Variant())
         os.environ["OTAGATE_HOME"] = str(ground.home)
         world = ground.world(faults)
-        wiring.platform = lambda where: PLATFORM  # noqa: ARG005
+        wiring.platform = lambda where: ground.platform  # noqa: ARG005
         wiring.wire = lambda platform, tell: _wired(ground, world, tell)  # noqa: ARG005
         sys.argv = ["otagate", *words, "--output", "json"]
         faults.arm()

@@ -117,6 +117,8 @@ STORIES = (
     Story("promote", ("promote", "RUN"), "tested", Colour.BLUE, Colour.GREEN),
     Story("promote-bad", ("promote", "RUN"), "sick", Colour.BLUE, None),
     Story("rollback", ("rollback",), "promoted", Colour.GREEN, Colour.BLUE),
+    Story("promote-widened", ("promote", "RUN"), "widened", Colour.BLUE, Colour.GREEN),
+    Story("rollback-held", ("rollback",), "widened-promoted", Colour.GREEN, Colour.BLUE),
     Story("recover-deploying", ("recover",), "cut-deploying", Colour.BLUE, None),
     Story("recover-flipping", ("recover",), "cut-flipping", Colour.BLUE, None),
 )
@@ -127,7 +129,6 @@ class Grounds:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._run = ""
         self._made: dict[str, Path] = {}
         self._copies = 0
 
@@ -143,11 +144,14 @@ class Grounds:
     @property
     def run(self) -> str:
         """The id of the run that approved the build to promote."""
-        self.of("tested")
-        return self._run
+        return self._run_of("tested")
+
+    def _run_of(self, ground: str) -> str:
+        return next((self.of(ground) / "home" / "runs").glob("2*")).name
 
     def words(self, story: Story) -> tuple[str, ...]:
-        return tuple(self.run if word == "RUN" else word for word in story.words)
+        own = "widened" if story.ground.startswith("widened") else "tested"
+        return tuple(self._run_of(own) if word == "RUN" else word for word in story.words)
 
     def of(self, name: str) -> Path:
         if name not in self._made:
@@ -159,6 +163,13 @@ class Grounds:
                 "promoted": lambda: self._after("tested", "promoted", "promote", self.run),
                 "returned": lambda: self._after(
                     "promoted", "returned", "rollback", then=("recover", "status", "verdict")
+                ),
+                "empty-held": lambda: self._as("empty", "empty-held", "held"),
+                "held": lambda: self._after("empty-held", "held", "up"),
+                "held-wide": lambda: self._as("held", "held-wide", "widened"),
+                "widened": lambda: self._after("held-wide", "widened", "test", "web=hello/web:1.1"),
+                "widened-promoted": lambda: self._after(
+                    "widened", "widened-promoted", "promote", self._run_of("widened")
                 ),
                 "cut-deploying": self._cut_deploying,
                 "cut-flipping": self._cut_flipping,
@@ -180,9 +191,13 @@ class Grounds:
         return scene.ground.root
 
     def _tested(self) -> Path:
-        path = self._after("raised", "tested", "test", "web=hello/web:1.1")
-        self._run = next((path / "home" / "runs").glob("2*")).name
-        return path
+        return self._after("raised", "tested", "test", "web=hello/web:1.1")
+
+    def _as(self, base: str, name: str, kind: str) -> Path:
+        """The same with other files of the platform."""
+        scene = self._begun(base, name)
+        (scene.ground.around / "kind").write_text(kind)
+        return scene.ground.root
 
     def _sick(self) -> Path:
         scene = self._begun("tested", "sick")

@@ -34,7 +34,7 @@ def test_cut_off_anywhere_one_colour_serves_and_nothing_is_said_that_is_not_so(g
 class Reversed(Helm):
     """Run time first, then the file: the order that loses an acknowledged flip when the switch ends in between."""
 
-    def _set(self, came: Colour | None, to: Colour) -> None:
+    def _set(self, came: Colour | None, to: Colour, *, held: bool = False) -> None:  # noqa: ARG002
         epoch = self.book.new_epoch()
         self.book.turn(came, to, epoch, Stage.INTENT)
         self.switch.restore(to, epoch)

@@ -21,6 +21,7 @@ def specification(platform: str, engine: str, stage: Stage) -> bytes:
             "name": stage.name,
             "replace": stage.replace,
             "deadline": stage.deadline,
+            "once": stage.once,
             "networks": _once(networks),
             "volumes": _once(volumes),
             "containers": [_container(container) for container in stage.containers],

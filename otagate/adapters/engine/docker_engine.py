@@ -65,6 +65,9 @@ class DockerEngine:
     def log_tail(self, name: str, lines: int) -> str:
         return lifecycle.log_tail(self._engines, name, lines)
 
+    def collect(self, name: str, lines: int) -> str:
+        return lifecycle.collect(self._engines, self._platform, name, lines)
+
     def watch_crashes(self, platform: str, binding: Binding) -> EngineCrashWatch:
         return EngineCrashWatch(self._engines, platform, binding)
 

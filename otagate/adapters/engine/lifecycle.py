@@ -8,7 +8,7 @@ import docker
 from docker.errors import NotFound
 
 from otagate.adapters.engine.connection import Engines, asking
-from otagate.core.cloud import LABEL_BINDING, LABEL_PLATFORM, LABEL_SERVICE, Binding
+from otagate.core.cloud import LABEL_BINDING, LABEL_ONCE, LABEL_PLATFORM, LABEL_SERVICE, Binding
 from otagate.core.errors import EngineFault, UsageError
 from otagate.ports import Progress, Tell
 
@@ -78,6 +78,19 @@ def log_tail(engines: Engines, name: str, lines: int) -> str:
     url, client, _ = engines.find(name)
     with asking(url):
         return tail(client, name, lines)
+
+
+def collect(engines: Engines, platform: str, name: str, lines: int) -> str:
+    """The log of a one-off container that has ended, which then is removed; UsageError for any other."""
+    url, client, seen = engines.find(name)
+    labels = seen["Config"]["Labels"] or {}
+    ours = LABEL_ONCE in labels and platform in ("", labels.get(LABEL_PLATFORM))
+    if not ours or seen["State"]["Running"]:
+        raise UsageError(f"container {name} is no one-off that has ended: it is left alone", code="not-once")
+    with asking(url):
+        text = tail(client, name, lines)
+        client.api.remove_container(seen["Id"], force=True, v=True)
+    return text
 
 
 def restart(engines: Engines, platform: str, name: str, deadline: float) -> None:

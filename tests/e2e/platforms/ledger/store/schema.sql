@@ -1,0 +1,15 @@
+CREATE ROLE owner LOGIN;
+
+CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL);
+
+CREATE TABLE label (label text NOT NULL);
+
+INSERT INTO label VALUES ('1');
+
+ALTER TABLE notes OWNER TO owner;
+
+ALTER TABLE label OWNER TO owner;
+
+GRANT USAGE ON SCHEMA public TO owner;
+
+GRANT SELECT, INSERT ON notes TO web;

@@ -1,0 +1,127 @@
+"""A hold-flip: new work waits while the old colour ends its own, and never longer than the bound."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from otagate.core.cloud import Colour
+from otagate.core.promotion import Phase
+from otagate.core.topology import HookCall
+from tests.steward.world import HOSTS, TOPOLOGY, Killed, World, serves, view_of
+
+BOUND = 4.0
+DRAIN = HookCall("web", "drain", HOSTS, 8080, "/hooks/drain", 5.0)
+HELD = replace(TOPOLOGY, hold=BOUND, hooks=(*TOPOLOGY.hooks, DRAIN))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, HELD)
+    yield made
+    made.close()
+
+
+def test_the_old_colour_ends_its_work_and_stands_down_before_the_turn(world: World) -> None:
+    steward, order = world.live(), list[str]()
+    world.switch.sessions["web_blue"] = 2
+    world.switch.before = lambda name: order.append(name) if name in ("hold", "flip", "release") else None
+    world.services.calls = order
+    world.clock.on_sleep = lambda: world.switch.sessions.update(web_blue=0)
+    steward.promote()
+    assert view_of(steward).phase is Phase.PROMOTED
+    hold = order.index("hold")
+    told = [
+        step for step in order[hold:] if step.startswith(("hold", "passive", "flip", "activate", "drain", "release"))
+    ]
+    assert told[:6] == ["hold", "drain blue-web", "passive blue-web", "flip", "activate green-web", "release"]
+    (said,) = [line for line in steward.told("p-1") if line.startswith("new work was held")]
+    assert "it waited 0.250 s at most" in said
+    assert not world.switch.holds()
+    serves(world, steward, Colour.GREEN)
+
+
+def test_without_a_hold_nothing_waits(tmp_path: Path) -> None:
+    plain = World(tmp_path)
+    steward, asked = plain.live(), list[str]()
+    plain.switch.before = asked.append
+    plain.switch.sessions["web_blue"] = 2
+    plain.clock.on_sleep = lambda: plain.switch.sessions.update(web_blue=0)
+    steward.promote()
+    assert "flip" in asked
+    assert not {"hold", "release"} & set(asked)
+    plain.close()
+
+
+def test_work_that_does_not_end_refuses_the_flip_within_the_bound_and_the_old_colour_goes_on(world: World) -> None:
+    steward = world.live()
+    world.switch.sessions["dicom_blue"] = 1
+    began = world.clock.monotonic()
+    let_go: list[float] = []
+    world.switch.before = lambda name: let_go.append(world.clock.monotonic() - began) if name == "release" else None
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.ROLLED_BACK
+    assert "1 session of blue did not end while new work was held" in view.reason
+    assert next(at for at in let_go if at) < BOUND
+    assert world.switch.served == {Colour.BLUE}
+    assert world.switch.sessions["dicom_blue"] == 1, "it was not cut"
+    serves(world, steward, Colour.BLUE)
+
+
+def test_a_hold_that_passed_is_no_hold(world: World) -> None:
+    """A passive hook that hangs: what was let go meanwhile went to the old colour, which must keep it."""
+    steward = world.live()
+
+    def hangs(call: str) -> None:
+        if call == "call" and world.switch.holds():
+            world.clock.time += BOUND + 1
+
+    world.services.before = hangs
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.ROLLED_BACK
+    assert "the hold has passed" in view.reason
+    serves(world, steward, Colour.BLUE)
+
+
+def test_on_the_way_back_the_failed_colours_sessions_are_cut_at_the_end_of_their_time(world: World) -> None:
+    steward = world.live()
+
+    def fails() -> None:
+        if world.switch.entry_now and world.switch.entry_now[0] is Colour.GREEN:
+            world.switch.sessions["web_green"] = max(1, world.switch.sessions.get("web_green", 0))
+            world.switch.down.add("dicom_green")
+
+    world.clock.on_sleep = fails
+    world.switch.before = lambda name: world.switch.sessions.update(web_green=0) if name == "flip" else None
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.ROLLED_BACK
+    assert view.debts == ("1 session of green cut while new work was held, to go back",)
+    serves(world, steward, Colour.BLUE)
+
+
+@pytest.mark.parametrize("at", ["hold", "counts", "flip", "entry", "release"])
+def test_killed_inside_the_hold_another_steward_lets_go_and_one_colour_serves(world: World, at: str) -> None:
+    steward = world.live()
+    dead: list[bool] = []
+
+    def kill(name: str) -> None:
+        if name == at and not dead and (world.switch.holds() or at == "hold"):
+            dead.append(True)
+            raise Killed
+
+    world.switch.before = kill
+    with pytest.raises(Killed):
+        steward.promote()
+    world.clock.time += 0.5
+    again = world.steward()
+    again.course.take_on()
+    again.course.run()
+    assert view_of(again).phase in (Phase.ROLLED_BACK, Phase.PROMOTED)
+    assert not world.switch.holds()
+    live = again.book.account.live
+    assert live is not None
+    serves(world, again, live)
