@@ -1,7 +1,7 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-clinic check bench bench-switch sweep clean venv engine images
+.PHONY: help setup demo test test-clinic check bench bench-switch sweep soak clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 APART := --ignore=tests/e2e/test_treatment_platform.py
@@ -32,6 +32,7 @@ bench: images ## figures that are reported, not tested
 
 bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
 	$(PY) -m tests.bench.switch_flips $(BENCH)
+	$(PY) -m tests.bench.shadow_cost
 
 sweep: images ## faults at every call, power cuts, killed leases: about two hours; needs root for the loop device
 	$(PY) -m tests.sweep.kill_sweep $(SWEEP)
@@ -39,6 +40,10 @@ sweep: images ## faults at every call, power cuts, killed leases: about two hour
 	$(PY) -m tests.sweep.power_cut loop
 	$(PY) -m tests.sweep.leases
 	$(PY) -m tests.sweep.real
+	$(PY) -m tests.sweep.engine
+
+soak: images ## 200 rounds of test, promote and rollback on hello: nothing may leak; an hour or two; goes on where it ended
+	$(PY) -m tests.bench.soak $(SOAK)
 
 clean: venv ## what demo and tests left in the engine, and caches; never a user's platform
 	@$(PY) -m scripts.clean

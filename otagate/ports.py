@@ -15,6 +15,7 @@ from otagate.core.mirror import ObservedCloud
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord, Record, RunHeader
 from otagate.core.schema import Move
+from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.suite import Crash, SuiteReport
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 
@@ -195,6 +196,11 @@ class Hold(Protocol):
         """Ask each coloured listener of the colour itself, without the switch and only by reading. Refused with what
         answered, unless it is the digest that `builds` (service → digest) has for the listener's service; bare TCP
         cannot say and need only be open. ProbeFault if a listener does not answer."""
+
+    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
+        """Ask the colour, and the live one beside it, what clients ask of the listeners meanwhile, by each listener's
+        rule (listener → rule), and tell what differed. Refused if nothing is live beside it, or the switch was made
+        without a shadow of the listener."""
 
     def may_remove(self, colour: Colour) -> None:
         """Journal that a colour's containers are about to be removed. Refused (code "in-use") if it is live or warm, or

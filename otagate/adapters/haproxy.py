@@ -12,6 +12,7 @@ from otagate.core.switch import (
     SOCKET_PATH,
     BackendCount,
     OpenSession,
+    read_copies,
     read_entries,
     read_sessions,
     read_show_map,
@@ -91,6 +92,21 @@ class HAProxy:
             return read_sessions(text)
         except ValueError as odd:
             raise SwitchFault(f"the switch's sessions cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
+
+    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
+        """Have safe requests copied from now on; raises SwitchFault if the switch would not."""
+        answer = self.ask(f"otagate shadow arm {door} {round(seconds * 1000)} {most}")
+        if answer != f"OK {door} {most}":
+            what = f"the switch would not copy requests of {door}: {_refusal(answer)}"
+            raise SwitchFault(what, code="switch-shadow", hint="a switch made before copies none: otagate up says so")
+
+    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
+        """What was copied since the last time, and how many were dropped; raises SwitchFault."""
+        text = self.ask(f"otagate shadow take {door}")
+        try:
+            return read_copies(text)
+        except ValueError as odd:
+            raise SwitchFault(f"the switch's copies cannot be read: {odd}", code="switch-shadow", hint=_LOOK) from odd
 
     def cut(self, session: OpenSession) -> bool:
         """End a session; False if it had ended by itself. Raises SwitchFault."""

@@ -1,5 +1,6 @@
 """One question to an address, with a deadline: which build and colour answers there? Raises ProbeFault."""
 
+import http.client
 import json
 import socket
 import ssl
@@ -16,10 +17,12 @@ from requests.adapters import HTTPAdapter
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
+from otagate.core.shadow import MARK, Reply, Request
 from otagate.core.switch import CALLING_AE, VERIFICATION
 from otagate.core.topology import Door
 
 _BODY = 65536  # bytes
+_COMPARED = 1_000_000  # bytes of a body that is compared
 _INITIALS = {"b": Colour.BLUE, "g": Colour.GREEN}
 
 
@@ -146,6 +149,31 @@ def tell(url: str, body: Mapping[str, Any], deadline: float) -> Any:
     if not isinstance(answer, dict):
         raise ProbeFault(f"{url} does not answer a JSON object of at most {_BODY} bytes")
     return answer
+
+
+def fetch(host: str, port: int, request: Request, deadline: float) -> Reply | None:
+    """A safe request as a client sent it, marked as a copy. None if there was no whole answer within `deadline`
+    seconds."""
+    until = time.monotonic() + deadline
+    line = http.client.HTTPConnection(host, port, timeout=deadline)
+    try:
+        named = any(name.lower() == "host" for name, _ in request.headers)
+        line.putrequest(request.method, request.target, skip_host=named, skip_accept_encoding=True)
+        for name, value in (*request.headers, (MARK, "1"), ("Connection", "close")):
+            line.putheader(name, value)
+        line.endheaders()
+        answer = line.getresponse()
+        body = b""
+        while len(body) <= _COMPARED and (part := answer.read1(65536)):
+            body += part
+            if time.monotonic() > until:
+                return None
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, headers, body[:_COMPARED], len(body) <= _COMPARED)
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        line.close()
 
 
 def _posted(url: str, body: Mapping[str, Any] | None, deadline: float) -> bytes | None:

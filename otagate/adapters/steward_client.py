@@ -28,6 +28,7 @@ from otagate.core.errors import OtagateError, SwitchFault
 from otagate.core.incident import Incident
 from otagate.core.promotion import Event, Phase
 from otagate.core.schema import Move
+from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 from otagate.core.wire import typed
 from otagate.ports import Hold
@@ -170,6 +171,11 @@ class _Held:
 
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         self.session.ask("prove", _deadline=_LONG, colour=colour, builds=dict(builds))
+
+    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
+        lasts = sum(rule.lasts for rule in rules.values())
+        seen = self.session.ask("shadow", _deadline=lasts + _LONG, colour=colour, rules=plain(rules))
+        return _as(dict[str, ShadowSeen], seen)
 
     def may_remove(self, colour: Colour) -> None:
         self.session.ask("may-remove", colour=colour)

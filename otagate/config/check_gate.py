@@ -48,6 +48,7 @@ def _listeners(settings: SettingsFile, document: Document, compose: ComposeFile,
         _behind(listener, document, compose, other, place)
         _fields(listener, document, place)
         _tls(listener, document, place)
+        _shadow(listener, document, compose, (*place, "shadow"))
         try:
             host, port = host_and_port(listener.address)
             ipaddress.ip_address(host)
@@ -85,6 +86,24 @@ def _tls(listener: ListenerEntry, document: Document, place: Place) -> None:
     if listener.protocol == "tcp" and listener.tls is not None and listener.tls.end is None:
         hint = "delete the line: bytes pass a tcp listener unread anyway"
         document.complain((*place, "tls"), "tls: pass is for http and dicom", hint, key=True)
+
+
+def _shadow(listener: ListenerEntry, document: Document, compose: ComposeFile, place: Place) -> None:
+    shadow, service = listener.shadow, compose.services.get(listener.service)
+    if shadow is None:
+        return
+    if listener.protocol != "http":
+        document.complain(place, "shadow is for http only", "delete the line", key=True)
+    elif listener.tls is not None and listener.tls.end is None:
+        document.complain(place, "what passes inside TLS cannot be read", "delete the line, or end TLS here", key=True)
+    if service is not None and service.facts.tier == "state":
+        hint = "delete the line: a promotion does not turn it"
+        document.complain(place, f"{listener.service} is of the state tier", hint, key=True)
+    if shadow.ignore and shadow.body != "json":
+        document.complain((*place, "ignore"), "ignore is for body: json", "write body: json, or delete it", key=True)
+    if shadow.minimum > shadow.most:
+        hint = "choose minimum ≤ most"
+        document.complain((*place, "minimum"), f"{shadow.minimum} are never compared: most is {shadow.most}", hint)
 
 
 def _port(name: str, host: str, port: int, taken: list[tuple[str, str, int]], document: Document) -> None:

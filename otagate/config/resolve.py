@@ -29,6 +29,7 @@ from otagate.core.platform import (
 )
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.schema import Schema
+from otagate.core.shadow import Body, ShadowRule
 from otagate.core.watch import WatchPolicy
 
 
@@ -133,6 +134,19 @@ def _listener(name: str, entry: s.ListenerEntry) -> Listener:
         idle_timeout=IDLE[Protocol(entry.protocol)] if entry.idle is None else entry.idle,
         called_ae=entry.called_ae or "",
         tls=Tls.NONE if entry.tls is None else Tls.PASS if entry.tls.end is None else Tls.END,
+        shadow=None if entry.shadow is None else _shadow(entry.shadow),
+    )
+
+
+def _shadow(entry: s.ShadowEntry) -> ShadowRule:
+    return ShadowRule(
+        lasts=entry.lasts,
+        most=entry.most,
+        minimum=entry.minimum,
+        unexplained=entry.unexplained,
+        headers=tuple(name.lower() for name in entry.headers),
+        body=Body(entry.body),
+        ignore=tuple(entry.ignore),
     )
 
 

@@ -38,6 +38,10 @@ Approvals = Annotated[
 ]
 
 
+HeaderName = Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9-]{0,60}", "a header's name", 61)]
+Pointer = Annotated[str, Matches(r"(?:/[^/\x00-\x1f]+)+", "a JSON pointer such as /objects/*/uid", 300)]
+
+
 class CloudEntry(Strict):
     """A place that runs containers."""
 
@@ -90,6 +94,31 @@ def _tls(value: Any) -> Any:
     return value
 
 
+class ShadowEntry(Strict):
+    """Before the flip, what clients ask of the live colour is asked of the new one too, and the answers compared."""
+
+    lasts: Annotated[Duration, AfterValidator(between(1, 60, "from 1s to 60s"))] = Field(
+        default=10.0, description="how long, default `10s`"
+    )
+    most: Annotated[Positive, AfterValidator(between(1, 1000, "from 1 to 1000"))] = Field(
+        default=100, description="at most so many requests, spread over the time, default 100"
+    )
+    minimum: Positive = Field(default=20, description="fewer comparisons are unknown, never a pass; default 20")
+    unexplained: Count | None = Field(
+        default=None,
+        description="more requests answered differently refuse the promotion, and so does unknown; without it both "
+        "are only shown",
+    )
+    headers: list[HeaderName] = Field(default_factory=list, description="headers of the answers that must be the same")
+    body: Literal["exact", "json", "none"] = Field(
+        default="exact", description="`exact`, `json` (by its places) or `none`, default `exact`"
+    )
+    ignore: list[Pointer] = Field(
+        default_factory=list,
+        description="json only: places that may differ, as JSON pointers; `*` stands for any one name or number",
+    )
+
+
 class ListenerEntry(Strict):
     """A front door of the platform at the switch."""
 
@@ -115,6 +144,9 @@ class ListenerEntry(Strict):
     )
     tls: Annotated[TlsEntry, BeforeValidator(_tls), OrPass()] | None = Field(
         default=None, description="`pass` (the service ends it) or a mapping; without it the listener is plain"
+    )
+    shadow: ShadowEntry | None = Field(
+        default=None, description="http only: live GETs and HEADs are asked of the new colour too; without it none is"
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from otagate.core.impact import Impact
 from otagate.core.policy import Policy
 from otagate.core.schema import Schema
+from otagate.core.shadow import ShadowRule
 from otagate.core.watch import WatchPolicy
 
 
@@ -147,6 +148,7 @@ class Listener:
     idle_timeout: float = 60.0
     called_ae: str = ""
     tls: Tls = Tls.NONE
+    shadow: ShadowRule | None = None
 
     @property
     def certificate(self) -> str:
@@ -226,6 +228,11 @@ class Platform:
 
     def of_tier(self, tier: Tier) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.tier is tier)
+
+    @property
+    def shadows(self) -> dict[str, ShadowRule]:
+        """The listeners whose live requests a candidate is asked too, with how the answers are compared."""
+        return {listener.name: listener.shadow for listener in self.listeners.values() if listener.shadow is not None}
 
     @property
     def schemas(self) -> dict[str, Schema]:

@@ -77,6 +77,7 @@ def _door(door: Door, hold: float) -> str:
             ["    option clitcpka"] if mode == "tcp" else []
         ),  # a peer that vanished is found out long before the timeout
         *hold_lines(hold, mode),
+        *([f"    http-request lua.shadow {door.name} if METH_GET"] if door.shadowed else []),  # GET and HEAD
         f"    use_backend {door.name}_%[{key}]",
     ]
     backs = [_back(door, side, host, mode, idle) for side, host in _sides(door).items()]
@@ -197,13 +198,79 @@ core.register_cli({ "otagate", "restore" }, "otagate restore <colour> <epoch>",
 """
 
 
+def read_copies(text: str) -> tuple[tuple[bytes, ...], int]:
+    """Requests and how many were dropped, from an `otagate shadow take` answer; ValueError if it is none."""
+    first, *lines = text.split("\n")
+    word, count, dropped = first.split(" ")
+    if word != "OK" or int(count) != len(lines):
+        raise ValueError(f"no copies: {text[:80]!r}")
+    return tuple(bytes.fromhex(line) for line in lines), int(dropped)
+
+
+# Copies go into memory and nowhere else: the switch itself never asks a candidate, so none can hold a request up.
+_SHADOW_LUA = """
+-- otagate shadow arm <door> <ms> <most>   keep copies of safe requests, spread over the time, at most so many
+-- otagate shadow take <door>              hand out what was kept, and how many were dropped since
+local SHADOWS = { @DOORS@ }
+local WAITING, LONGEST = 64, 8192
+local shadows = {}
+for _, door in ipairs(SHADOWS) do
+  shadows[door] = { kept = {}, left = 0, dropped = 0, ends = 0, due = 0, gap = 0 }
+end
+
+local function milliseconds()
+  local now = core.now()
+  return now.sec * 1000 + now.usec / 1000
+end
+
+core.register_action("shadow", { "http-req" }, function(txn, door)
+  local shadow = shadows[door]
+  if shadow.left <= 0 then return end
+  local now = milliseconds()
+  if now >= shadow.ends then shadow.left = 0 return end
+  if now < shadow.due then return end
+  local lines = { txn.f:method() .. " " .. txn.f:pathq() }
+  for name, values in pairs(txn.http:req_get_headers()) do
+    for _, value in pairs(values) do lines[#lines + 1] = name .. ": " .. value end
+  end
+  local raw = table.concat(lines, "\n")
+  if #shadow.kept >= WAITING or #raw > LONGEST then shadow.dropped = shadow.dropped + 1 return end
+  shadow.kept[#shadow.kept + 1] = txn.c:hex(raw)
+  shadow.left, shadow.due = shadow.left - 1, now + shadow.gap
+end, 1)
+
+local function shadow(applet, what, door, ms, most)
+  local found = shadows[door or ""]
+  if found == nil then return "ERR no shadow at listener " .. tostring(door) end
+  if what == "arm" then
+    local lasts, count = number(ms), number(most)
+    if lasts == nil or count == nil or count < 1 then return "ERR usage: otagate shadow arm <door> <ms> <most>" end
+    local now = milliseconds()
+    found.kept, found.dropped, found.left, found.due, found.ends = {}, 0, count, now, now + lasts
+    found.gap = lasts / count
+    return string.format("OK %s %d", door, count)
+  end
+  local answer = string.format("OK %d %d", #found.kept, found.dropped)
+  for _, line in ipairs(found.kept) do answer = answer .. "\n" .. line end
+  found.kept, found.dropped = {}, 0
+  return answer
+end
+
+core.register_cli({ "otagate", "shadow" }, "otagate shadow <arm|take> <door> [<ms> <most>]",
+  function(applet, _, _, what, door, ms, most) applet:send(shadow(applet, what, door, ms, most) .. "\n") end)
+"""
+
+
 def flip_lua(topology: Topology) -> str:
-    """The Runtime API commands `otagate flip` (compare, epoch, health, set) and `otagate restore`."""
+    """The Runtime API commands `otagate flip` (compare, epoch, health, set) and `otagate restore`; with a shadowed
+    door `otagate shadow` too."""
     doors = ", ".join(f'"{door.name}"' for door in topology.doors if door.coloured)
+    shadowed = ", ".join(f'"{door.name}"' for door in topology.doors if door.shadowed)
+    text = _LUA + (_SHADOW_LUA.replace("@DOORS@", shadowed) if shadowed else "")
+    text = text.replace("@PATH@", MAP_PATH).replace("@DOORS@", doors)
     held = {"@HOLD@\n": "", "@GUARD@": "", "@HELD@": ""}
     if topology.hold:
         held = {"@HOLD@\n": hold_lua(topology.hold), "@GUARD@": GUARD, "@HELD@": ", held"}
-    text = _LUA.replace("@PATH@", MAP_PATH).replace("@DOORS@", doors)
     for mark, part in held.items():
         text = text.replace(mark, part)
     return text

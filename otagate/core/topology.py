@@ -14,7 +14,7 @@ _FIRST_FRONT = 20001
 class Door:
     """One listener: `front` is the port inside the switch's container; `backs` maps colour to host name; `port` is the
     service's own. `coloured` False: the same back for both colours, under a map key of its own. `service` says whose
-    build must answer ("": any build of the release)."""
+    build must answer ("": any build of the release). `shadowed`: the switch can hand out copies of safe requests."""
 
     name: str
     protocol: Protocol
@@ -27,6 +27,7 @@ class Door:
     coloured: bool = True
     service: str = ""
     tls: Tls = Tls.NONE
+    shadowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,4 +99,5 @@ def _door(platform: Platform, listener: Listener, places: tuple[Place, ...], fro
         coloured=coloured,
         service=listener.service,
         tls=listener.tls,
+        shadowed=listener.shadow is not None and coloured and not places[0].binding.is_mirror,
     )

@@ -22,6 +22,7 @@ from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.schema import Move, beyond, unreadable
+from otagate.core.shadow import ShadowSeen, Told, judged
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
 from otagate.flows.course import discard, drive, read_back, what_discard_removes
@@ -85,6 +86,10 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
             *(Step(Action.RUN, f"migrate {m}", "as it was on the mirror") for m in _moves(platform, candidate)),
             *steps_of([stage], ()),
             Step(Action.RUN, "smoke", f"each listener of {candidate.to} must answer with the judged digests"),
+            *(
+                Step(Action.RUN, "shadow", f"for {rule.lasts:g} s {candidate.to} is asked what {name} is")
+                for name, rule in platform.shadows.items()
+            ),
             Step(Action.TURN, "switch", f"{candidate.production.live} → {candidate.to}, all listeners at once"),
             Step(Action.RUN, "watch", f"{watch.lasts:g} s; back by itself above {watch.error_share:.1%} errors"),
             Step(Action.KEEP, str(candidate.production.live), "stays warm as the way back"),
@@ -190,7 +195,7 @@ def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: f
     with ports.steward.lease(claim, wait) as hold:
         # Looked at under the lease, so that nobody changes production between the look and the promotion.
         candidate = look_for_promotion(platform, run, ports)
-        to, builds = candidate.to, candidate.release.digests
+        to = candidate.to
         against: list[Objection] = []
 
         def preflight() -> None:
@@ -201,7 +206,7 @@ def promote(platform: Platform, run: str, ports: Ports, claim: Claim, *, wait: f
         steps = {
             Phase.PREFLIGHT: preflight,
             Phase.DEPLOYING: lambda: _deploy(platform, candidate, ports, hold),
-            Phase.SMOKING: lambda: hold.prove(to, builds),
+            Phase.SMOKING: lambda: _smoke(platform, candidate, hold),
         }
         driven = drive(
             _intent(platform, candidate, ports, claim),
@@ -226,6 +231,21 @@ def _deploy(platform: Platform, candidate: Candidate, ports: Ports, hold: Hold) 
     migrate_production(platform, live, candidate.release, place, ports, hold, folder)
     ports.provisioner.apply(platform.name, [_stage(platform, candidate, ports)], folder, ports.tell)
     read_back(platform, candidate.to, candidate.release.digests, ports)
+
+
+def _smoke(platform: Platform, candidate: Candidate, hold: Hold) -> None:
+    """It answers as itself; and where the platform says so, as the live one does, to what is asked of that just now."""
+    hold.prove(candidate.to, candidate.release.digests)
+    if not platform.shadows:
+        return
+    seen = hold.shadow(candidate.to, platform.shadows)
+    against = []
+    for name, rule in platform.shadows.items():
+        word = judged(rule, seen.get(name, ShadowSeen()))
+        if word.refuses and word.told is not Told.PASS:
+            against.append(f"shadow of {name}: {word.message}")
+    if against:
+        raise Refused("; ".join(against), code="shadow", hint="otagate report shows what differed")
 
 
 def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim) -> Intent:

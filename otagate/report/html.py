@@ -23,6 +23,7 @@ from otagate.ports import StoredRun
 from otagate.report import words
 from otagate.report.measured import bounds_of, metric_picture
 from otagate.report.pairs import pairs_picture
+from otagate.report.shadows import shadows
 from otagate.report.timeline import suites_picture
 from otagate.report.turned import drain_picture, flip_report
 
@@ -168,6 +169,7 @@ def promoted(promotion: PromotionRecord) -> Mapping[str, Any]:
         "figures": {name: _figure(value) for name, value in promotion.figures.items()},
         "flips": [flip_report(flip) for flip in flips(promotion.events)],
         "drain": drain_picture(promotion.events),
+        "shadows": shadows(promotion.events),
     }
 
 

@@ -11,6 +11,7 @@ from otagate.core.record import PromotionRecord
 from otagate.core.suite import Case, Outcome
 from otagate.core.text import printable
 from otagate.ports import StoredRun
+from otagate.report.shadows import shadows
 from otagate.report.turned import flip_report
 from otagate.report.words import (
     OUTCOME_MARKS,
@@ -92,6 +93,7 @@ def _promotion(promotion: PromotionRecord) -> str:
     lines += [f"- reason: {plain(view.reason, 300)}"] if view.reason else []
     lines += [f"- {plain(name, 60)}: {plain(_figure(value), 60)}" for name, value in promotion.figures.items()]
     lines += [line for flip in flips(promotion.events) for line in _flip(flip_report(flip))]
+    lines += [line for told in shadows(promotion.events) for line in _shadow(told)]
     return "\n".join([*lines, *(f"- left undone: {plain(debt, 300)}" for debt in view.debts)])
 
 
@@ -99,6 +101,13 @@ def _flip(told: Mapping[str, Any]) -> list[str]:
     times = ", ".join(f"{name} {at}" for name, at in told["times"])
     figures = ", ".join(f"{name}: {value}" for name, value in told["figures"].items())
     return [f"- flip from {plain(told['came'], 20)} to {plain(told['to'], 20)}: {times}", f"- {figures}"]
+
+
+def _shadow(told: Mapping[str, Any]) -> list[str]:
+    figures = ", ".join(f"{title}: {value}" for title, value in told["figures"].items())
+    weight = "" if told["refuses"] else " (shown, refuses nothing)"
+    first = f"- shadow of {plain(told['listener'], 60)}: {plain(told['told'], 20)}{weight}; {figures}"
+    return [first, *(f"  - {plain(' '.join(row), 200)}" for row in told["rows"][:20])]
 
 
 def _figure(value: float | str) -> str:

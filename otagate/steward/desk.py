@@ -10,6 +10,7 @@ from otagate.core.errors import Refused, SwitchFault, UsageError
 from otagate.core.incident import HELD, HELD_HINT, held, held_message
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.schema import Move
+from otagate.core.shadow import ShadowRule
 from otagate.core.traffic import Claim, Holder, Intent, Kind, PromotionView, Scope
 from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.core.wire import typed
@@ -20,6 +21,7 @@ from otagate.steward.helm import Helm
 from otagate.steward.leases import Leases
 from otagate.steward.moves import WORDS
 from otagate.steward.outlook import Outlook
+from otagate.steward.shadow import Shadow
 
 _UNDO = frozenset({Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING})
 _HALTS = frozenset({Phase.PROMOTED, Phase.ABANDONED, Phase.ROLLED_BACK, Phase.STRANDED})
@@ -55,6 +57,7 @@ class Desk:
             "note": self._note,
             "schema": self._schema,
             "prove": self._prove,
+            "shadow": self._shadow,
             "may-remove": self._may_remove,
             "go-back": self._go_back,
             "incidents": self._incidents,
@@ -204,6 +207,11 @@ class Desk:
         self._holder(caller)
         self._helm.note_traffic()
         self._helm.answers_as(Colour(body["colour"]), typed(dict[str, str], body["builds"]))
+
+    def _shadow(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        self._holder(caller)
+        rules = typed(dict[str, ShadowRule], body["rules"])
+        return Shadow(self._helm, self._book).run(Colour(body["colour"]), rules, lambda: self._holder(caller))
 
     def _may_remove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         colour = Colour(body["colour"])

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from otagate.adapters import probe
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
+from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession
 from otagate.core.topology import Door
 
@@ -31,6 +32,12 @@ class Switch(Protocol):
 
     def open_sessions(self) -> tuple[OpenSession, ...]: ...
 
+    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
+        """Copy safe requests, at most so many over the time."""
+
+    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
+        """The copies since the last time, and how many were dropped."""
+
     def cut(self, session: OpenSession) -> bool:
         """False if it had ended by itself."""
 
@@ -46,6 +53,9 @@ class Services(Protocol):
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         """POST JSON to a hook that answers JSON; None if nobody is there. Raises ProbeFault."""
+
+    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
+        """A safe request as a client sent it; None if there was no whole answer in time."""
 
 
 class Clock(Protocol):
@@ -66,6 +76,9 @@ class RealServices:
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         return probe.tell(url, body, deadline)
+
+    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
+        return probe.fetch(host, port, request, deadline)
 
 
 class RealClock:

@@ -170,3 +170,23 @@ def test_odd_statistics_are_a_fault_and_no_health(told: Told, switch: HAProxy, a
     told.says = lambda _: answer
     with pytest.raises(SwitchFault):
         switch.counts()
+
+
+def test_copies_are_armed_only_if_the_switch_says_exactly_that(told: Told, switch: HAProxy) -> None:
+    told.says = lambda _: b"OK web 100\n\n"
+    switch.arm_shadow("web", 2.5, 100)
+    assert told.heard == ["otagate shadow arm web 2500 100"]
+    told.says = lambda _: b"Unknown command: 'otagate shadow'\n"
+    with pytest.raises(SwitchFault) as odd:
+        switch.arm_shadow("web", 2.5, 100)
+    assert odd.value.code == "switch-shadow"
+
+
+def test_copies_are_taken_whole_or_not_at_all(told: Told, switch: HAProxy) -> None:
+    first, second = (f"GET /{n}\nhost: a".encode().hex() for n in (1, 2))
+    told.says = lambda _: f"OK 2 5\n{first}\n{second}\n\n".encode()
+    assert switch.take_shadow("web") == ((b"GET /1\nhost: a", b"GET /2\nhost: a"), 5)
+    for odd in (b"OK 2 0\n41\n\n", b"OK 1 0\nxyz\n\n", b"\n", b"ERR no shadow at listener web\n\n"):
+        told.says = lambda _, odd=odd: odd  # type: ignore[misc]
+        with pytest.raises(SwitchFault):
+            switch.take_shadow("web")

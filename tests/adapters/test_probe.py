@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from pynetdicom.ae import ApplicationEntity
 
-from otagate.adapters.probe import Answer, ask, call, tell
+from otagate.adapters.probe import Answer, ask, call, fetch, tell
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
+from otagate.core.shadow import MARK, Reply, Request
 from otagate.core.switch import VERIFICATION
 from otagate.core.topology import Door
 
@@ -31,6 +32,7 @@ class Site:
         self.delay = 0.0
         self.body = b"{}"
         self.heard: list[str] = []
+        self.asked: dict[str, str] = {}
         self.server = ThreadingHTTPServer((HERE, 0), self._kind())
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
@@ -42,6 +44,7 @@ class Site:
         class Web(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 site.heard.append(f"{self.command} {self.path}")
+                site.asked = dict(self.headers.items())
                 time.sleep(site.delay)
                 with contextlib.suppress(OSError):
                     self.send_response(site.code)
@@ -51,7 +54,7 @@ class Site:
                     self.end_headers()
                     self.wfile.write(site.body)
 
-            do_GET = do_POST = answer  # noqa: N815 - the library's names
+            do_GET = do_POST = do_HEAD = answer  # noqa: N815 - the library's names
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Silent."""
@@ -81,6 +84,42 @@ def free_port() -> int:
 WEB = Door("web", Protocol.HTTP, 1, {}, 1, probe="/healthz")
 DICOM = Door("dicom", Protocol.DICOM, 1, {}, 1, called_ae="HELLO")
 TCP = Door("hl7", Protocol.TCP, 1, {}, 1)
+
+
+class TestFetch:
+    COPY = Request("GET", "/objects?limit=1", (("host", "front.example"), ("cookie", "a=b")))
+
+    def test_a_copy_is_asked_as_its_client_asked_it_and_bears_a_mark(self, site: Site) -> None:
+        site.code, site.headers, site.body = 404, {"X-Kind": "none"}, b"gone"
+        reply = fetch(HERE, site.port, self.COPY, 5.0)
+        assert reply is not None
+        assert (reply.code, reply.headers["x-kind"], reply.body, reply.whole) == (404, "none", b"gone", True)
+        assert site.heard == ["GET /objects?limit=1"]
+        assert (site.asked["host"], site.asked["cookie"], site.asked[MARK]) == ("front.example", "a=b", "1")
+
+    def test_of_an_endless_body_only_the_beginning_is_read(self, site: Site) -> None:
+        site.body = b"x" * 1_500_000
+        reply = fetch(HERE, site.port, self.COPY, 5.0)
+        assert reply is not None
+        assert not reply.whole
+        assert len(reply.body) == 1_000_000
+
+    def test_whoever_does_not_answer_in_time_or_not_at_all_gives_none(self, site: Site, free_port: int) -> None:
+        assert fetch(HERE, free_port, self.COPY, 1.0) is None
+        site.delay = 2.0
+        began = time.monotonic()
+        assert fetch(HERE, site.port, self.COPY, 0.3) is None
+        assert time.monotonic() - began < 1.5
+
+    def test_what_cannot_be_sent_is_no_answer(self, site: Site) -> None:
+        odd = Request("GET", "/a", (("x", "a\r\nb: c"),))
+        assert fetch(HERE, site.port, odd, 1.0) is None
+        assert site.heard == []
+
+    def test_a_head_has_no_body(self, site: Site) -> None:
+        reply = fetch(HERE, site.port, Request("HEAD", "/", ()), 5.0)
+        assert isinstance(reply, Reply)
+        assert reply.code == 200
 
 
 class TestHttp:

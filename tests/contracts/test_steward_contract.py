@@ -10,6 +10,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.schema import Move
+from otagate.core.shadow import Body, ShadowRule
 from otagate.core.traffic import Happening, Kind, Scope
 from otagate.ports import Hold
 from tests.contracts.steward_bench import Bench, claim_of, through
@@ -183,6 +184,16 @@ def test_a_colour_that_does_not_answer_is_a_fault_and_no_refusal(bench: Bench) -
     idle = bench.idle()
     with bench.stopped(idle), bench.steward.lease(claim_of("alice"), 0) as hold, pytest.raises(ProbeFault):
         hold.prove(idle.value, {"web": BUILDS[idle]})
+
+
+def test_a_shadow_needs_a_live_colour_beside_it_and_a_switch_that_copies(bench: Bench) -> None:
+    rule, idle = ShadowRule(1.0, 1, 1, 0, (), Body.EXACT), bench.idle()
+    with bench.steward.lease(claim_of("alice"), 0) as hold:
+        with pytest.raises(Refused, match="beside it"):
+            hold.shadow(idle.other, {"raw": rule})
+        with pytest.raises(Refused, match="without a shadow of raw") as no:
+            hold.shadow(idle, {"raw": rule})
+    assert no.value.code == "shadow-unapplied"
 
 
 def may_not_remove(hold: Hold, *colours: Colour) -> None:

@@ -97,6 +97,14 @@ def test_tls_is_ended_at_the_listener_or_passed_unread() -> None:
     assert "ssl" not in haproxy_config(topology(WEB, DICOM))
 
 
+def test_safe_requests_are_copied_only_where_the_platform_says_so() -> None:
+    shadowed = topology(replace(WEB, shadowed=True), DICOM)
+    assert "http-request lua.shadow web if METH_GET" in section(haproxy_config(shadowed), "frontend web")
+    assert 'local SHADOWS = { "web" }' in flip_lua(shadowed)
+    assert 'local DOORS = { "web", "dicom" }' in flip_lua(shadowed)
+    assert "shadow" not in haproxy_config(topology(WEB, DICOM)) + flip_lua(topology(WEB, DICOM))
+
+
 def test_the_association_is_one_that_a_dicom_library_reads() -> None:
     pdu = A_ASSOCIATE_RQ()
     pdu.decode(associate_request("HELLO"))

@@ -22,6 +22,7 @@ from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE, Colour
 from otagate.core.platform import Protocol
 from otagate.core.promotion import Event, Phase
+from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.switch import flip_lua, haproxy_config
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Claim, ColourView, Intent, Kind, PromotionView, Scope
@@ -95,11 +96,14 @@ class Edge:
     def run_switch(self) -> None:
         topology = self.topology()
         environment = {"OTAGATE_SWITCH_CONFIG": haproxy_config(topology), "OTAGATE_SWITCH_LUA": flip_lua(topology)}
-        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
-        self._edge("switch", self.images.switch, environment, ports)
+        self._edge("switch", self.images.switch, environment, self.published())
+
+    def published(self) -> Mapping[str, tuple[str, int | None]]:
+        """Where the switch's ports are found on the engine's machine; None: the engine chooses."""
+        return {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
 
     def _edge(
-        self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, tuple[str, None]]
+        self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, tuple[str, int | None]]
     ) -> None:
         made = self.client.containers.create(
             image,
@@ -220,6 +224,17 @@ class Edge:
         with self.steward().lease(claim_of("alice"), 0) as hold:
             self.to_flip(hold, intent or self.intent(Kind.PROMOTE, to, name, watch))
         return self.end_of(name)
+
+    def shadow(self, name: str, rule: ShadowRule) -> ShadowSeen:
+        """What a promotion to green that ends before its flip finds of the listener `web`."""
+        with self.steward().lease(claim_of("alice"), 0) as hold:
+            hold.begin(self.intent(Kind.PROMOTE, Colour.GREEN, name))
+            hold.report(Event.OK, "every condition holds")
+            hold.report(Event.OK, "deployed")
+            seen = hold.shadow(Colour.GREEN, {"web": rule})["web"]
+            hold.report(Event.FAULT, "that was all")
+            hold.report(Event.OK, "left as it stands")
+        return seen
 
     def going_back(self, intent: Intent, warm: ColourView) -> Intent:
         return replace(intent, release=warm.release, builds=warm.builds, run="")

@@ -42,6 +42,12 @@ def draining_topology_of(platform: str) -> Topology:
     return replace(known, hooks=(*known.hooks, replace(known.hooks[0], name="drain", path="/hooks/drain")))
 
 
+def shadowed_topology_of(platform: str) -> Topology:
+    """The same, and the switch copies safe requests of `web`."""
+    known = topology_of(platform)
+    return replace(known, doors=(replace(known.doors[0], shadowed=True), *known.doors[1:]))
+
+
 class LoadEdge(Edge):
     """Blue is live after `begin`, green stands beside it; nothing is made anew between flips."""
 

@@ -12,6 +12,7 @@ from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault, UsageErr
 from otagate.core.incident import HELD, Clearing, Incident, Written, held, held_message, incident_id
 from otagate.core.promotion import OWES, STEWARDS_OWN, Event, Phase, advance
 from otagate.core.schema import Move
+from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.traffic import (
     Claim,
     ColourView,
@@ -37,8 +38,9 @@ _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
 class FakeSteward:
     """`listeners` maps listener to service: with a `world`, what runs there answers; those in `bare` are TCP, which
     cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing);
-    `wrote` is what the services of a release that is left say; in `rests` it stays until it is told to go back. `lost`:
-    nothing answers."""
+    `wrote` is what the services of a release that is left say, `shadows` what a listener's shadow comes to, for those
+    that the switch was made to copy (`shadowed`); in `rests` it stays until it is told to go back. `lost`: nothing
+    answers."""
 
     platform: str = "t"
     world: World | None = None
@@ -50,6 +52,8 @@ class FakeSteward:
     outcomes: dict[Phase, tuple[Event, str]] = field(default_factory=dict)
     rests: Phase | None = None
     wrote: tuple[Written, ...] = ()
+    shadowed: set[str] = field(default_factory=lambda: {"web"})
+    shadows: dict[str, ShadowSeen] = field(default_factory=dict)
     up: bool = True
     lost: bool = False
     disagreements: tuple[str, ...] = ()
@@ -297,6 +301,13 @@ class FakeSteward:
                 said = f"{listener} of {colour} answers with build {builds[service]}"
                 raise Refused(f"{said}, which was not judged", code="other-build")
 
+    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
+        if self._live is None or self._live is colour:
+            raise Refused(f"{colour} has no live colour beside it to be compared with", code="shadow")
+        if missing := set(rules) - self.shadowed:
+            raise Refused(f"the switch was made without a shadow of {min(missing)}", code="shadow-unapplied")
+        return {name: self.shadows.get(name, ShadowSeen()) for name in rules}
+
     def may_remove(self, holder: Holder, colour: Colour) -> None:
         held, view = self._colours.get(colour.value), self.unfinished
         used = colour is self._live or (held is not None and held.warm)
@@ -352,6 +363,10 @@ class FakeHold:
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         self.steward.asked("prove")
         self.steward.prove(Colour(colour), builds)
+
+    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
+        self.steward.asked("shadow")
+        return self.steward.shadow(colour, rules)
 
     def may_remove(self, colour: Colour) -> None:
         self.steward.asked("may-remove")

@@ -8,6 +8,7 @@ from otagate.core.cloud import Colour
 from otagate.core.container import Stage
 from otagate.core.errors import Alarm, EngineFault, Interrupted, ProvisionFault, Refused, UsageError
 from otagate.core.promotion import Event, Phase
+from otagate.core.shadow import Body, ShadowRule, ShadowSeen
 from otagate.flows import gate, incidents, promote, recover, rollback
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
@@ -259,3 +260,45 @@ def test_the_faults_of_ports_are_told_and_undone() -> None:
         attempt = go(scene, run)
         assert attempt.record.view.phase is Phase.ABANDONED
         assert str(fault) in attempt.record.view.reason
+
+
+SHADOW = ShadowRule(5.0, 100, 20, 0, (), Body.EXACT)
+
+
+def shadowed(seen: ShadowSeen, rule: ShadowRule = SHADOW) -> tuple[Scene, str]:
+    """A judged release of a platform that declares a shadow, which will come to `seen`."""
+    scene = Scene()
+    listeners = scene.platform.listeners
+    web = replace(listeners["web"], shadow=rule)
+    scene.platform = replace(scene.platform, listeners={**listeners, "web": web})
+    scene.up()
+    scene.steward.shadows = {"web": seen}
+    return scene, judged(scene, "hello/web:1.1")
+
+
+def test_a_release_that_answers_as_the_live_one_does_goes_live() -> None:
+    scene, run = shadowed(ShadowSeen(compared=30))
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+
+
+@pytest.mark.parametrize("seen", [ShadowSeen(30, 1), ShadowSeen(19), ShadowSeen()])
+def test_control_a_release_that_answers_otherwise_or_was_not_compared_is_abandoned(seen: ShadowSeen) -> None:
+    scene, run = shadowed(seen)
+    attempt = go(scene, run)
+    assert attempt.record.view.phase is Phase.ABANDONED
+    assert "shadow of web" in attempt.record.view.reason
+    assert live(scene) is Colour.BLUE
+    assert "p-green-web" not in scene.world.containers
+
+
+def test_where_nothing_refuses_what_differs_is_only_shown() -> None:
+    scene, run = shadowed(ShadowSeen(30, 30), replace(SHADOW, unexplained=None))
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+
+
+def test_a_switch_made_without_a_shadow_refuses_it() -> None:
+    scene, run = shadowed(ShadowSeen(compared=30))
+    scene.steward.shadowed = set()
+    attempt = go(scene, run)
+    assert attempt.record.view.phase is Phase.ABANDONED
+    assert "made without a shadow of web" in attempt.record.view.reason

@@ -12,6 +12,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, SwitchFault
 from otagate.core.platform import Protocol, Tls
 from otagate.core.promotion import Event
+from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Intent, Kind, PromotionView
@@ -28,7 +29,7 @@ TOPOLOGY = Topology(
     "t",
     "switch",
     (
-        Door("web", Protocol.HTTP, 20001, HOSTS, 8080, probe="/healthz"),
+        Door("web", Protocol.HTTP, 20001, HOSTS, 8080, probe="/healthz", shadowed=True),
         Door("dicom", Protocol.DICOM, 20002, HOSTS, 11112, called_ae="HELLO"),
         Door("archive", Protocol.TCP, 20003, {"blue": "store", "green": "store"}, 104, coloured=False),
     ),
@@ -74,6 +75,8 @@ class FakeSwitch:
     lies: bool = False
     served: set[Colour] = field(default_factory=set)  # every colour it ever turned to
     ends_by_itself: bool = False  # each session, just as it is to be cut
+    copies: list[bytes] = field(default_factory=list)
+    armed: list[tuple[str, float, int]] = field(default_factory=list)
     before: Callable[[str], None] = lambda _name: None
     bound: float = 4.0
     held_until: float = 0.0
@@ -145,6 +148,15 @@ class FakeSwitch:
             for n in range(1, count + 1)
         )
 
+    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
+        self._asked("arm_shadow")
+        self.armed.append((door, seconds, most))
+
+    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
+        self._asked("take_shadow")
+        copies, self.copies = tuple(self.copies), []
+        return (copies if door == "web" else ()), 0
+
     def cut(self, session: OpenSession) -> bool:
         self._asked("cut")
         self.sessions[session.backend] -= 1
@@ -176,6 +188,8 @@ class FakeServices:
     calls: list[str] = field(default_factory=list)
     says: dict[str, Any] = field(default_factory=dict)  # what a host or a hook answers to written_since and quarantine
     told: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    replies: dict[str, Callable[[Request], Reply]] = field(default_factory=dict)
+    fetched: list[str] = field(default_factory=list)
     most_active: int = 0
     before: Callable[[str], None] = lambda _name: None
     drained: Callable[[str], None] = lambda _host: None
@@ -207,6 +221,16 @@ class FakeServices:
         (self.active.add if hook == "activate" else self.active.discard)(host)
         self.most_active = max(self.most_active, len(self.active))
         return True
+
+    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
+        assert port > 0
+        assert deadline > 0
+        self.before("fetch")
+        self.fetched.append(host)
+        if host in self.absent | self.hung:
+            return None
+        answers = self.replies.get(host)
+        return answers(request) if answers else Reply(200, {}, b"{}")
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         assert deadline > 0

@@ -16,6 +16,7 @@ from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_SERVICE, Bindi
 from otagate.core.container import Container, Stage
 from otagate.core.errors import EngineFault, ProbeFault, ProvisionFault, SwitchFault
 from otagate.core.platform import Protocol, Tls
+from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
 from otagate.core.topology import Door, Topology
 from otagate.ports import Tell
@@ -239,6 +240,14 @@ class KeptSwitch:
         with self._asked("open_sessions"):
             return ()
 
+    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
+        with self._asked(f"arm_shadow {door} {seconds:g} {most}"):
+            return
+
+    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
+        with self._asked(f"take_shadow {door}"):
+            return (), 0
+
     def cut(self, session: OpenSession) -> bool:
         with self._asked("cut"):
             return session.backend == ""
@@ -298,6 +307,13 @@ class KeptServices:
             told.unlink(missing_ok=True)
         self.world.faults.call(f"services {hook} {host} done", ProbeFault)
         return True
+
+    def fetch(self, host: str, port: int, request: Request, deadline: float) -> Reply | None:
+        assert port > 0
+        assert deadline > 0
+        assert request.target
+        self.world.faults.call(f"services fetched {host}", ProbeFault)
+        return None if self.world.one(host) is None else Reply(200, {}, b"{}")
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         assert deadline > 0

@@ -4,7 +4,7 @@ A `promote` or `rollback` is begun; at a moment of its own the command line, the
 killed (SIGKILL to its process, past the engine, which starts it again by itself). Afterwards colour, journal, map file
 and run time must agree, nothing may be said that is not so, and the next command works.
 
-python -m tests.sweep.real [--runs N] [--part cli|steward|switch]
+python -m tests.sweep.real [--runs N] [--part cli|steward|switch] [--seconds S: no new kill after so long]
 """
 
 import argparse
@@ -39,6 +39,7 @@ from tests.sweep.stories import Story, Told
 
 PARTS = ("cli", "switch", "steward")
 IMAGES = ("hello/web:1.0", "hello/web:1.1")
+STEP = 7  # the points are taken out of order, so that a series that ends early is spread as well
 FLIP = 0.3  # seconds from the begin of flipping over which the points lie: the flip itself, and the watch's first looks
 
 
@@ -282,21 +283,29 @@ def _within(ground: Ground, at: float) -> str:
     return now
 
 
-def real(live: Live, client: docker.DockerClient, runs: int, parts: tuple[str, ...] = PARTS) -> Kills:
-    """`runs` kills of each part, spread evenly."""
-    kills = Kills()
+def real(
+    live: Live,
+    client: docker.DockerClient,
+    runs: int,
+    parts: tuple[str, ...],
+    kills: Kills,
+    *,
+    seconds: float = float("inf"),
+) -> None:
+    """`runs` kills of each part, spread evenly, into `kills`; none is begun once `seconds` are over."""
     with Slayer(client, live.name) as slayer:
         ground = Ground(live, client, slayer)
-        _rounds(ground, runs, parts, kills)
-    return kills
+        _rounds(ground, runs, parts, kills, time.monotonic() + seconds)
 
 
-def _rounds(ground: Ground, runs: int, parts: tuple[str, ...], kills: Kills) -> None:
+def _rounds(ground: Ground, runs: int, parts: tuple[str, ...], kills: Kills, until: float) -> None:
     undisturbed = (ground.next_move() for _ in range(2 if "cli" in parts else 0))
     lasts = {move.words[0]: ground.lasts(move) for move in undisturbed}
     for part in parts:
         for number in range(runs):
-            share = (number + 0.5) / runs
+            if time.monotonic() > until:
+                return
+            share = (number * STEP % runs + 0.5) / runs
             kill_one(ground, part, share, lasts, kills)
             print(f"{part} {number + 1} of {runs}: {len(kills.wrong)} broken", file=sys.stderr, flush=True)
 
@@ -305,13 +314,18 @@ def main() -> int:
     words = argparse.ArgumentParser()
     words.add_argument("--runs", type=int, default=20)
     words.add_argument("--part", default="", choices=["", *PARTS])
+    words.add_argument("--seconds", type=float, default=float("inf"))
     asked = words.parse_args()
-    client = docker.from_env(timeout=60)
-    with tempfile.TemporaryDirectory() as folder, raised(Path(folder)) as live:
-        kills = real(live, client, asked.runs, (asked.part,) if asked.part else PARTS)
-    client.close()
-    print(kills.text())
-    return 1 if kills.wrong else 0
+    client, kills = docker.from_env(timeout=60), Kills()
+    parts = (asked.part,) if asked.part else PARTS
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # what was seen by then is told, and all is removed
+    try:
+        with tempfile.TemporaryDirectory() as folder, raised(Path(folder)) as live:
+            real(live, client, asked.runs, parts, kills, seconds=asked.seconds)
+    finally:
+        print(kills.text(), flush=True)
+        client.close()
+    return 1 if kills.wrong or not kills.total else 0
 
 
 if __name__ == "__main__":
