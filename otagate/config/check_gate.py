@@ -11,6 +11,7 @@ from otagate.config.settings import CasesEntry, ListenerEntry, MetricEntry, Sett
 from otagate.config.tree import Document, Flaw, shown
 from otagate.config.tree import Path as Place
 from otagate.core.mirror import CONTAINER
+from otagate.core.platform import IDLE, Protocol
 
 
 def check_gate(settings: SettingsFile, document: Document, compose: ComposeFile, other: Document, folder: Path) -> None:
@@ -48,6 +49,7 @@ def _listeners(settings: SettingsFile, document: Document, compose: ComposeFile,
         _behind(listener, document, compose, other, place)
         _fields(listener, document, place)
         _tls(listener, document, place)
+        _idle(listener, document, compose, place)
         _shadow(listener, document, compose, (*place, "shadow"))
         try:
             host, port = host_and_port(listener.address)
@@ -71,6 +73,17 @@ def _behind(listener: ListenerEntry, document: Document, compose: ComposeFile, o
     elif service is not None and service.facts.tier == "external":
         hint = "name a release- or state-tier service"
         document.complain((*place, "service"), f"{listener.service} is external: it is not behind the switch", hint)
+
+
+def _idle(listener: ListenerEntry, document: Document, compose: ComposeFile, place: Place) -> None:
+    """Whoever is held must not be hung up on meanwhile."""
+    holds = {name: s.facts.hold for name, s in compose.services.items() if s.facts.hold}
+    idle = IDLE[Protocol(listener.protocol)] if listener.idle is None else listener.idle
+    for name, hold in holds.items():
+        if idle <= hold:
+            message = f"a session idles for {idle:g} s at most, and a flip may hold it for {hold:g} s ({name}'s hold)"
+            document.complain((*place, "idle"), message, "write a longer idle, or a shorter hold")
+            return
 
 
 def _fields(listener: ListenerEntry, document: Document, place: Place) -> None:
