@@ -14,6 +14,7 @@ from otagate.core.metric import Metric
 from otagate.core.mirror import ObservedCloud
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord, Record, RunHeader
+from otagate.core.replacement import Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.suite import Crash, SuiteReport
@@ -82,7 +83,7 @@ class Engine(Protocol):
     def port_taken(self, host: str, port: int) -> bool: ...
 
     def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
-        """The production switch's container port → (host, host port); empty if there is no switch."""
+        """Container port → (host, host port) of production's front doors; empty if there are none."""
 
     def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
         """Remove labelled containers, networks and (state True or a mirror's) volumes; answers what went."""
@@ -90,8 +91,11 @@ class Engine(Protocol):
     def remove_colour(self, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
         """Remove a colour's production-bound release containers (a promotion that was abandoned); never state."""
 
+    def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
+        """Remove production's switch of that number; answers its name if it was there."""
+
     def images(self) -> "EdgeImages":
-        """Digests of the switch's and the steward's images, built first where missing."""
+        """Digests of the edge's images, built first where missing."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class EdgeImages:
     """`source` is the digest of the otagate that the steward's image was made from."""
 
     switch: str
+    holder: str
     steward: str
     source: str
 
@@ -205,6 +210,21 @@ class Hold(Protocol):
     def may_remove(self, colour: Colour) -> None:
         """Journal that a colour's containers are about to be removed. Refused (code "in-use") if it is live or warm, or
         a promotion is unfinished: save the one that deploys to this colour under this lease, or discards it."""
+
+    def replace_switch(self, drain: float) -> Replacement:
+        """Journal that another switch takes the doors over; its number is given out. `drain` in seconds for the old
+        one's sessions. Refused (code "unfinished") while a promotion or replacement is unfinished, and where nothing is
+        live or map file, switch and journal disagree."""
+
+    def take_doors(self) -> Replacement:
+        """Prove the new switch, which rehearses behind no door, and let it take them; the steward goes on by itself,
+        `status` tells how far. SwitchFault (code "switch-unproven"): nothing was moved."""
+
+    def give_up(self, reason: str) -> Replacement:
+        """Journal that the new switch could not be raised or proven. Refused once it takes the doors."""
+
+    def tidied(self) -> Replacement:
+        """Journal that the switch which nothing needs any more is removed. Refused before that."""
 
 
 class Steward(Protocol):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
+from otagate.core.fronts import FrontCount, read_fronts
 from otagate.core.switch import (
     MAP_PATH,
+    MOST,
     SOCKET_PATH,
     BackendCount,
     OpenSession,
@@ -84,6 +86,32 @@ class HAProxy:
             return read_stat(text)
         except (ValueError, KeyError) as odd:
             raise SwitchFault(f"the switch's statistics cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
+
+    def fronts(self) -> Mapping[str, FrontCount]:
+        """Door → what the switch counts there; raises SwitchFault."""
+        text = self.ask("show stat")
+        try:
+            return read_fronts(text)
+        except (ValueError, KeyError) as odd:
+            raise SwitchFault(f"the switch's statistics cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
+
+    def pause(self, door: str) -> None:
+        """Accept nothing more at a door, what is open goes on; `resume` takes it back. Raises SwitchFault."""
+        self._obeyed(f"set maxconn frontend {door} 0")
+
+    def resume(self, door: str) -> None:
+        """Accept at a door again; raises SwitchFault."""
+        self._obeyed(f"set maxconn frontend {door} {MOST}")
+
+    def shut(self, door: str) -> None:
+        """The same for good, and each answer on a kept-alive connection asks its client to come anew. Raises
+        SwitchFault."""
+        self._obeyed(f"shutdown frontend {door}", "Frontend was already shut down.")
+
+    def _obeyed(self, command: str, so_already: str = "") -> None:
+        answer = self.ask(command).strip()
+        if answer not in ("", so_already):
+            raise SwitchFault(f"the switch would not {command}: {_refusal(answer)}", code="switch-door", hint=_LOOK)
 
     def open_sessions(self) -> tuple[OpenSession, ...]:
         """The sessions open now; raises SwitchFault."""

@@ -1,4 +1,4 @@
-"""The images of switch and steward, made where they are missing. The steward's is made from the otagate that runs.
+"""The images of switch, holder and steward, made where they are missing; the steward's from the otagate that runs.
 
 An image is found again by its tag, which is the digest of all it was made from: files and the image it starts from.
 """
@@ -30,7 +30,7 @@ RUN apt-get update \\
 
 
 def edge_images(client: docker.DockerClient) -> EdgeImages:
-    """Digests of both images, built first where missing. Raises EngineFault with the end of the build's own words."""
+    """Digests of the images, built first where missing. Raises EngineFault with the end of the build's own words."""
     try:
         base = image_id(client, BASE)
         if not base:
@@ -38,7 +38,8 @@ def edge_images(client: docker.DockerClient) -> EdgeImages:
         python = image_id(client, PYTHON) or _made(client, PYTHON, {"Dockerfile": _PYTHON_DOCKERFILE.encode()}, {})
         source = source_digest()
         return EdgeImages(
-            switch=_ensured(client, "otagate/switch", _switch_files(), base, {}),
+            switch=_ensured(client, "otagate/switch", _files("switch"), base, {}),
+            holder=_ensured(client, "otagate/holder", _files("holder"), python, {}),
             steward=_ensured(client, "otagate/steward", steward_files(), python, {"SOURCE": source}),
             source=source,
         )
@@ -76,8 +77,8 @@ def _runs(package: Path) -> set[Path]:
     return found
 
 
-def _switch_files() -> dict[str, bytes]:
-    folder = Path(otagate.__file__).parent / "images" / "switch"
+def _files(image: str) -> dict[str, bytes]:
+    folder = Path(otagate.__file__).parent / "images" / image
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 

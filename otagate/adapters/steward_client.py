@@ -27,6 +27,7 @@ from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE, Colour
 from otagate.core.errors import OtagateError, SwitchFault
 from otagate.core.incident import Incident
 from otagate.core.promotion import Event, Phase
+from otagate.core.replacement import Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
@@ -179,6 +180,18 @@ class _Held:
 
     def may_remove(self, colour: Colour) -> None:
         self.session.ask("may-remove", colour=colour)
+
+    def replace_switch(self, drain: float) -> Replacement:
+        return _as(Replacement, self.session.ask("replace-switch", drain=drain))
+
+    def take_doors(self) -> Replacement:
+        return _as(Replacement, self.session.ask("take-doors", _deadline=_LONG))
+
+    def give_up(self, reason: str) -> Replacement:
+        return _as(Replacement, self.session.ask("give-up", reason=reason))
+
+    def tidied(self) -> Replacement:
+        return _as(Replacement, self.session.ask("tidied"))
 
 
 class _Session:

@@ -24,6 +24,9 @@ app = typer.Typer(
 mirror = typer.Typer(help="The mirror alone: raise it, compare it with production, take it down.", no_args_is_help=True)
 app.add_typer(mirror, name="mirror")
 
+switch = typer.Typer(help="The switch itself.", no_args_is_help=True)
+app.add_typer(switch, name="switch")
+
 incident = typer.Typer(help="What a rolled-back release left behind.", no_args_is_help=True)
 app.add_typer(incident, name="incident")
 
@@ -287,6 +290,25 @@ def mirror_down(
     from otagate.cli.gate import mirror_down as body
 
     raise typer.Exit(run("mirror down", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
+
+
+@switch.command("replace")
+def switch_replace(
+    platform: PlatformOption = None,
+    by: ByOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = "0s",
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Replace the switch by one of the current image, configuration and certificates; cuts no session in time.
+
+    Changes one container: the new one takes the doors, the old one finishes its sessions and is removed.
+
+    Exit: 0 replaced, 1 refused, 2 usage, 4 fault, 5 undone, 7 busy, 8 alarm, 130 interrupted.
+    """
+    from otagate.cli.switch import replace as body
+
+    raise typer.Exit(run("switch replace", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
 
 
 @incident.command("list")

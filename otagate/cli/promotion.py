@@ -8,9 +8,13 @@ from otagate import wiring
 from otagate.cli.incidents import data_of, impact_of, lines_of
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
+from otagate.cli.switch import data_of as of_switch
+from otagate.cli.switch import ending as ending_of_switch
+from otagate.cli.switch import lines_of as lines_of_switch
 from otagate.core import mirror
 from otagate.core.errors import Exit, UsageError
 from otagate.core.mirror import Difference, ObservedContainer
+from otagate.core.places import SWITCH
 from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.traffic import ColourView, Kind, PromotionView, Scope, Status
 
@@ -96,8 +100,11 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
             return planned(flow.plan_recovery(platform, ports))
         claim = wiring.claim(Scope.PLATFORM, by, "otagate recover", "finish or undo what was cut off")
         done = flow.recover(platform, ports, claim, wait=wiring.duration(wait))
+        switch = [] if done.replacement is None else lines_of_switch(done.replacement)
         if done.before is None or done.after is None:
-            return Result(Exit.DONE, {"recovered": None}, "nothing was unfinished")
+            data = {"recovered": None, **of_switch(done.replacement)}
+            code = Exit.DONE if done.replacement is None else ending_of_switch(done.replacement)
+            return Result(code, data, "\n".join(switch) or "nothing was unfinished")
         after = done.after
         lost = kept(lambda: ports.store.save_promotion(platform.name, after))
         view = after.view
@@ -106,8 +113,8 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
             f"now {_end(view)}"
         )
         left = [done.incident] if done.incident else []
-        lines = [text, *(line for incident in left for line in lines_of(incident))]
-        data = {**_promotion(view), "incidents": data_of(left)}
+        lines = [*switch, text, *(line for incident in left for line in lines_of(incident))]
+        data = {**_promotion(view), "incidents": data_of(left), **of_switch(done.replacement)}
         return Result(ending(view), data, "\n".join(lines), errors=lost, next="otagate status")
 
 
@@ -137,6 +144,8 @@ def status(where: str | None) -> Result:
 
 def _mending(departure: Difference) -> str:
     match departure.field:
+        case mirror.SPECIFICATION | mirror.IMAGE if departure.service == SWITCH:
+            return "otagate switch replace brings it in while traffic runs"
         case mirror.SPECIFICATION:
             return UNAPPLIED
         case mirror.CONTAINER | mirror.RUNNING if departure.mirror is not None:
@@ -213,7 +222,7 @@ def _promotion(view: PromotionView) -> dict[str, Any]:
 
 def _traffic(status: Status | None) -> dict[str, Any]:
     if status is None:
-        return {"live": None, "idle": None, "promotion": None, "leases": [], "incidents": []}
+        return {"live": None, "idle": None, "promotion": None, "leases": [], "incidents": [], **of_switch(None)}
     return {
         "live": status.live and status.live.value,
         "idle": status.live and status.live.other.value,
@@ -227,6 +236,7 @@ def _traffic(status: Status | None) -> dict[str, Any]:
         ],
         "disagreements": list(status.disagreements),
         "incidents": data_of(status.incidents),
+        **of_switch(status.replacement),
     }
 
 
@@ -255,6 +265,8 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
             lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
     if status.last_flip:
         lines.append(f"  last flip  {datetime.fromtimestamp(status.last_flip, UTC):%Y-%m-%d %H:%M:%S} UTC")
+    if status.replacement and not status.replacement.ended:
+        lines.append(f"  switch     replacement by {status.replacement.by} is unfinished: {status.replacement.reach}")
     for incident in status.incidents:
         lines.append(f"  incident   {incident.incident} is open: {impact_of(incident)}")
     for holder in status.holders:
@@ -279,7 +291,8 @@ def _next(status: Status | None) -> str:
     view = status.promotion
     if view is not None and view.phase in STEWARDS_OWN:
         return "wait: the steward is at work; otagate status again"
-    unfinished = view is not None and not view.phase.ended
+    halfway = status.replacement is not None and not status.replacement.ended
+    unfinished = halfway or (view is not None and not view.phase.ended)
     if unfinished and any(h.claim.scope is Scope.PLATFORM for h in status.holders):
         return "wait: somebody is at work; otagate status again"
     if status.disagreements or unfinished:

@@ -9,7 +9,7 @@ from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
 from otagate.config.tree import Document, Flaw, shown
 from otagate.config.tree import Path as Place
 
-_RESERVED = ("switch", "steward", "suite")
+_RESERVED = ("switch", "holder", "steward", "suite")
 # Names of containers are joined with hyphens; these beginnings and ends would make two of them alike.
 _BEGINNINGS = ("blue-", "green-", "shared-", "candidate-", "baseline-", "suite-")
 _ENDS = ("-build", "-migrate")

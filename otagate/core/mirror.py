@@ -85,7 +85,7 @@ class Comparison:
         return 0.0 if self.compared == 0 else 1.0 - len(self.drift) / self.compared
 
 
-_STEWARD, _SWITCH = "steward", "switch"
+_STEWARD, _SWITCH, _HOLDER = "steward", "switch", "holder"
 
 
 def file_fact(content: bytes, mode: int) -> str:
@@ -117,6 +117,9 @@ MIRROR_RULES = (
     MirrorRule("one-network", "*", "network.shared*", "*", None, "a mirror's state serves one side alone"),
     MirrorRule("stand-in", "*", CONTAINER, None, "*", "it takes the name of an external system", Tier.EXTERNAL.value),
     MirrorRule("no-steward", _STEWARD, CONTAINER, "*", None, "nobody turns a mirror's switch"),
+    MirrorRule("no-holder", _HOLDER, CONTAINER, "*", None, "nobody replaces a mirror's switch"),
+    MirrorRule("no-holder", _SWITCH, "env.OTAGATE_SWITCH_NUMBER", "*", None, "nobody replaces a mirror's switch"),
+    MirrorRule("no-holder", _SWITCH, "network.colour", "no alias", "switch", "production's holder bears the name"),
     MirrorRule("own-switch", _SWITCH, "env.OTAGATE_SWITCH_CONFIG", "*", "*", "it knows its own side alone"),
     MirrorRule("own-switch", _SWITCH, "env.OTAGATE_SWITCH_LUA", "*", "*", "it knows its own side alone"),
     MirrorRule(

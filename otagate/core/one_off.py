@@ -10,9 +10,11 @@ from enum import StrEnum
 from otagate.core.build import Build
 from otagate.core.cloud import LABEL_ONCE, Cloud
 from otagate.core.container import Attachment, Container, File, Stage
+from otagate.core.edge import SecretOf
+from otagate.core.labelled import specified
 from otagate.core.places import Place
 from otagate.core.platform import Migrate, Platform, Service
-from otagate.core.stages import SecretOf, config_files, place_labels, secret_files, specified
+from otagate.core.stages import config_files, place_labels, secret_files
 
 END = "-migrate"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from otagate.core.cloud import Binding, Cloud, Colour
 
 RUN_FOLDER = "/run/otagate"
-SWITCH, STEWARD = "switch", "steward"
+SWITCH, STEWARD, HOLDER = "switch", "steward", "holder"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,12 @@ class Place:
 
 def shared_name(platform: str, service: str) -> str:
     return f"{platform}-{Cloud.SHARED}-{service}"
+
+
+def switch_name(platform: str, number: int) -> str:
+    """The container of production's switch; each replacement has the next number, the first is 1."""
+    name = shared_name(platform, SWITCH)
+    return name if number == 1 else f"{name}-{number}"
 
 
 def production_networks(platform: str) -> tuple[str, ...]:

@@ -4,50 +4,27 @@ On one engine a binding is a set of networks plus the credentials that are put i
 have a network each, joined by state and edge; each side of a mirror has one internal network and secrets of its own.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import (
     LABEL_BINDING,
-    LABEL_CLOUD,
-    LABEL_COLOUR,
-    LABEL_PLATFORM,
     LABEL_RELEASE,
     LABEL_RUN,
-    LABEL_SERVICE,
-    LABEL_SPEC,
-    LABEL_TIER,
     Binding,
     Cloud,
     Colour,
 )
-from otagate.core.container import Attachment, Container, File, Network, Port, Stage, Volume, VolumeMount
+from otagate.core.container import Attachment, Container, File, Network, Stage, Volume, VolumeMount
+from otagate.core.edge import SecretOf, mirror_switch
+from otagate.core.labelled import labels_of, specified
 from otagate.core.places import (
-    RUN_FOLDER,
-    STEWARD,
-    SWITCH,
     Place,
     production_networks,
     shared_name,
-    steward_volume,
 )
-from otagate.core.platform import Listener, Platform, Service, Tier, Tls
+from otagate.core.platform import Platform, Service, Tier
 from otagate.core.release import Release
-from otagate.core.switch import certificate_path, flip_lua, haproxy_config, map_text
-from otagate.core.topology import Topology, topology
-
-_UNPRIVILEGED = "65534:65534"
-
-
-def _in_memory(folder: str) -> str:
-    """A tmpfs that an unprivileged user may write to, whatever the image's own folder is like."""
-    return f"{folder}:mode=1777,nosuid,nodev"
-
-
-SecretOf = Callable[[str], bytes]
-
 
 # --- production -------------------------------------------------------------------------------------------------
 
@@ -64,7 +41,7 @@ def state_stage(platform: Platform, images: Mapping[str, str], secret: SecretOf)
             name=shared_name(name, service.name),
             networks=tuple(Attachment(n, (service.name,)) for n in production_networks(name)),
             volume=lambda volume: f"{name}-{volume}",
-            labels=_labels(name, Cloud.SHARED, service.name, Binding.PRODUCTION, service.tier),
+            labels=labels_of(name, Cloud.SHARED, service.name, Binding.PRODUCTION, service.tier),
             secret=secret,
             after=lambda needed: shared_name(name, needed),
             environment={},
@@ -85,7 +62,7 @@ def state_stage(platform: Platform, images: Mapping[str, str], secret: SecretOf)
 
 def _lasting(name: str, services: Iterable[Service]) -> tuple[Volume, ...]:
     return tuple(
-        Volume(f"{name}-{mount.volume}", _labels(name, Cloud.SHARED, s.name, Binding.PRODUCTION, s.tier))
+        Volume(f"{name}-{mount.volume}", labels_of(name, Cloud.SHARED, s.name, Binding.PRODUCTION, s.tier))
         for s in services
         for mount in s.mounts
     )
@@ -94,69 +71,9 @@ def _lasting(name: str, services: Iterable[Service]) -> tuple[Volume, ...]:
 def _networks(name: str) -> tuple[Network, ...]:
     clouds = (Cloud.SHARED, Cloud.BLUE, Cloud.GREEN)
     return tuple(
-        Network(n, False, _labels(name, cloud, "", Binding.PRODUCTION, None))
+        Network(n, False, labels_of(name, cloud, "", Binding.PRODUCTION, None))
         for n, cloud in zip(production_networks(name), clouds, strict=True)
     )
-
-
-def steward_stage(platform: Platform, image: str) -> Stage:
-    name = platform.name
-    labels = _labels(name, Cloud.SHARED, STEWARD, Binding.PRODUCTION, Tier.EDGE)
-    container = Container(
-        name=shared_name(name, STEWARD),
-        image=image,
-        networks=tuple(Attachment(n, (STEWARD,)) for n in production_networks(name)),
-        labels=labels,
-        environment={"OTAGATE_TOPOLOGY": json.dumps(asdict(topology(platform)), sort_keys=True)},
-        mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
-        tmpfs=(_in_memory("/tmp"),),  # noqa: S108
-    )
-    return Stage(
-        name=STEWARD,
-        cloud=Cloud.SHARED,
-        cause="the steward alone turns the switch and keeps the journal",
-        networks=(),
-        volumes=(Volume(steward_volume(name), labels),),
-        containers=(specified(_confined(container)),),
-        replace=False,
-        deadline=platform.deadlines.up,
-    )
-
-
-def switch_stage(platform: Platform, image: str, host_ports: Mapping[str, int], secret: SecretOf) -> Stage:
-    """Production's switch; `host_ports` maps listener to the port published on its host address."""
-    name = platform.name
-    seen = topology(platform)
-    container = Container(
-        name=shared_name(name, SWITCH),
-        image=image,
-        networks=tuple(Attachment(n, (SWITCH,)) for n in production_networks(name)),
-        labels=_labels(name, Cloud.SHARED, SWITCH, Binding.PRODUCTION, Tier.EDGE),
-        environment={"OTAGATE_SWITCH_CONFIG": haproxy_config(seen), "OTAGATE_SWITCH_LUA": flip_lua(seen)},
-        mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
-        files=tuple(
-            File(certificate_path(listener.name), _chain(listener, secret), 0o444, secret=True)
-            for listener in platform.listeners.values()
-            if listener.tls is Tls.END
-        ),
-        ports=tuple(Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in seen.doors),
-        tmpfs=(_in_memory("/conf"),),
-    )
-    return Stage(
-        name=SWITCH,
-        cloud=Cloud.SHARED,
-        cause="one switch for all listeners",
-        networks=(),
-        volumes=(),
-        containers=(specified(_confined(container)),),
-        replace=False,
-        deadline=platform.deadlines.up,
-    )
-
-
-def _chain(listener: Listener, secret: SecretOf) -> bytes:
-    """Certificates, then their key: the one file that the switch reads."""
-    return secret(listener.certificate).rstrip() + b"\n" + secret(listener.key).rstrip() + b"\n"
 
 
 def colour_stage(platform: Platform, release: Release, colour: Colour, secret: SecretOf, *, fresh: bool) -> Stage:
@@ -243,35 +160,6 @@ def together(name: str, cause: str, stages: Iterable[Stage]) -> Stage:
     )
 
 
-def mirror_switch(platform: Platform, place: Place, image: str) -> Container:
-    seen = topology(platform, place)
-    return specified(
-        _confined(
-            Container(
-                name=place.container(SWITCH),
-                image=image,
-                networks=(Attachment(place.network, (SWITCH,)),),
-                labels=_labels(
-                    platform.name, Cloud.of(place.colour), SWITCH, place.binding, Tier.EDGE, colour=place.colour
-                ),
-                environment={
-                    "OTAGATE_SWITCH_CONFIG": haproxy_config(seen),
-                    "OTAGATE_SWITCH_LUA": flip_lua(seen),
-                    "OTAGATE_SWITCH_MAP": map_text(place.colour, 1),
-                    # A mirror never holds production's key: its switch makes a certificate of its own.
-                    **_own_tls(seen),
-                },
-                tmpfs=(_in_memory("/conf"), _in_memory(RUN_FOLDER)),
-            )
-        )
-    )
-
-
-def _own_tls(seen: Topology) -> dict[str, str]:
-    paths = [certificate_path(door.name) for door in seen.doors if door.tls is Tls.END]
-    return {"OTAGATE_SWITCH_OWN_TLS": " ".join(paths)} if paths else {}
-
-
 # --- containers -------------------------------------------------------------------------------------------------
 
 
@@ -347,39 +235,8 @@ def secret_files(names: Iterable[str], secret: SecretOf) -> tuple[File, ...]:
     return tuple(File(f"/run/secrets/{s}", secret(s), 0o444, secret=True) for s in names)
 
 
-def _confined(container: Container) -> Container:
-    """With no right but to run: part of the edge, started again whenever it ends."""
-    return replace(
-        container,
-        read_only=True,
-        user=_UNPRIVILEGED,
-        cap_drop=("ALL",),
-        no_new_privileges=True,
-        restart="unless-stopped",
-    )
-
-
-def specified(container: Container) -> Container:
-    """With the digest of everything but its labels under `otagate.spec`."""
-    content = plain(replace(container, labels={}))
-    return replace(container, labels={**container.labels, LABEL_SPEC: digest_of(content)})
-
-
-def _labels(
-    platform: str, cloud: Cloud, service: str, binding: Binding, tier: Tier | None, *, colour: Colour | None = None
-) -> dict[str, str]:
-    labels = {LABEL_PLATFORM: platform, LABEL_CLOUD: cloud.value, LABEL_BINDING: binding.value}
-    if service:
-        labels[LABEL_SERVICE] = service
-    if tier:
-        labels[LABEL_TIER] = tier.value
-    if colour:
-        labels[LABEL_COLOUR] = colour.value
-    return labels
-
-
 def place_labels(place: Place, service: Service | None, release: Release | None) -> dict[str, str]:
-    labels = _labels(
+    labels = labels_of(
         place.platform,
         Cloud.of(place.colour),
         service.name if service else "",

@@ -16,6 +16,7 @@ from otagate.core.topology import Door, Topology
 
 MAP_PATH = "/run/otagate/active.map"
 SOCKET_PATH = "/run/otagate/admin.sock"
+MOST = 8000  # connections at one door
 LUA_PATH = "/conf/flip.lua"
 STANDING = "standing"
 CERTIFICATES = "/run/otagate/tls"
@@ -23,9 +24,9 @@ CERTIFICATES = "/run/otagate/tls"
 _HEAD = f"""\
 global
     nbthread 1
-    maxconn 8000
+    maxconn {MOST}
     noreuseport
-    stats socket {SOCKET_PATH} mode 660 level admin
+    stats socket @SOCKET@ mode 660 level admin
     stats timeout 10m
     lua-load {LUA_PATH}
 
@@ -57,9 +58,20 @@ def certificate_path(listener: str) -> str:
     return f"{CERTIFICATES}/{listener}.pem"
 
 
-def haproxy_config(topology: Topology) -> str:
+def socket_path(number: int = 1) -> str:
+    """Where the Runtime API of production's switch of that number listens; no two stand in each other's way."""
+    return SOCKET_PATH if number == 1 else SOCKET_PATH.replace(".sock", f"-{number}.sock")
+
+
+def rehearsal_path(number: int) -> str:
+    """The same while it stands behind no door."""
+    return SOCKET_PATH.replace("admin", f"rehearsal-{number}")
+
+
+def haproxy_config(topology: Topology, number: int = 1) -> str:
     """haproxy.cfg; a mirror's topology may know one colour only."""
-    return "\n".join([_HEAD, *(_door(door, topology.hold if door.coloured else 0.0) for door in topology.doors)])
+    head = _HEAD.replace("@SOCKET@", socket_path(number))
+    return "\n".join([head, *(_door(door, topology.hold if door.coloured else 0.0) for door in topology.doors)])
 
 
 def _door(door: Door, hold: float) -> str:

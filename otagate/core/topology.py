@@ -44,7 +44,7 @@ class HookCall:
 
 @dataclass(frozen=True)
 class Topology:
-    """`switch` is the host name of the switch on the steward's network."""
+    """`switch` is the host name of the front doors on the steward's network."""
 
     platform: str
     switch: str
@@ -56,7 +56,7 @@ class Topology:
 def topology(platform: Platform, mirror: Place | None = None) -> Topology:
     """Production's switch knows both colours; a mirror's own switch only the colour whose cloud it stands in."""
     places = (mirror,) if mirror else tuple(Place(platform.name, Binding.PRODUCTION, colour) for colour in Colour)
-    switch = mirror.container(SWITCH) if mirror else shared_name(platform.name, SWITCH)
+    switch = mirror.container(SWITCH) if mirror else SWITCH  # an alias on production's networks, whoever bears it
     return Topology(
         platform=platform.name,
         switch=switch,

@@ -8,6 +8,7 @@ from typing import Any
 from otagate.core.cloud import Colour
 from otagate.core.incident import Incident
 from otagate.core.promotion import Phase
+from otagate.core.replacement import Replacement
 from otagate.core.schema import Schema
 from otagate.core.watch import WatchPolicy
 
@@ -103,7 +104,7 @@ class ColourView:
 @dataclass(frozen=True)
 class Status:
     """`disagreements` is empty when journal, map file and run time tell the same story; `incidents` are the open
-    ones."""
+    ones; `serving` numbers the switch that serves, `replacement` is the current one or the last."""
 
     source: str  # digest of the otagate that the steward was made from
     live: Colour | None
@@ -117,6 +118,8 @@ class Status:
     now: float
     incidents: tuple[Incident, ...] = ()
     schemas: Mapping[str, str] = field(default_factory=dict)  # service -> what its state was last moved to
+    serving: int = 1
+    replacement: Replacement | None = None
 
 
 class Happening(StrEnum):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
+from otagate.core.edge import steward_stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
 from otagate.core.places import Place
@@ -14,13 +15,13 @@ from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
-from otagate.core.stages import steward_stage
 from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
 from otagate.flows.migrate import migrate_production
 from otagate.flows.mirror import plan_lowering
+from otagate.flows.switch import needs_holder
 from otagate.ports import Hold, Ports
 
 GENESIS_COLOUR = Colour.BLUE
@@ -58,8 +59,10 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
             hint="otagate test and promote bring a changed definition to production",
         )
     images = images_beside(platform, ports)
-    stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, ports.engine.images())
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    needs_holder(clouds)
+    edge, serving = ports.engine.images(), status.serving if status else 1
+    stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, edge, serving)
     return Wanted(status, live, release, stages, clouds)
 
 
@@ -254,7 +257,10 @@ class Picture:
 
     @property
     def red(self) -> bool:
-        return bool(self.departures or (self.status is not None and self.status.disagreements))
+        if self.status is None:
+            return bool(self.departures)
+        replacement = self.status.replacement
+        return bool(self.departures or self.status.disagreements or (replacement and not replacement.ended))
 
 
 def describe(platform: Platform, ports: Ports) -> Picture:
@@ -271,6 +277,6 @@ def describe(platform: Platform, ports: Ports) -> Picture:
         grown = Difference("platform", "services", None, None, Explanation.DRIFT, alarm.message)
         return Picture(status, addresses(platform, ports), clouds, (grown,))
     edge, images = ports.engine.images(), images_beside(platform, ports)
-    stages = production_stages(platform, ports, release, status.live, images, edge)
+    stages = production_stages(platform, ports, release, status.live, images, edge, status.serving)
     departures = against_definition(stages, serving(clouds, status.live))
     return Picture(status, addresses(platform, ports), clouds, departures)

@@ -7,11 +7,12 @@ from otagate.core.build import Build
 from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
+from otagate.core.edge import steward_stage, switch_stage
 from otagate.core.errors import Alarm, UsageError
 from otagate.core.mirror import Difference, ObservedCloud, against_definition
 from otagate.core.platform import Platform, Tier
 from otagate.core.release import Release, release_of
-from otagate.core.stages import colour_stage, state_stage, steward_stage, switch_stage
+from otagate.core.stages import colour_stage, state_stage
 from otagate.core.topology import topology
 from otagate.core.traffic import Status
 from otagate.ports import EdgeImages, Ports
@@ -46,7 +47,7 @@ def look_at_production(platform: Platform, ports: Ports) -> Production:
     edge = ports.engine.images()
     release = live_release(platform, status, status.live)
     clouds = serving(ports.engine.observe(platform.name, [Binding.PRODUCTION]), status.live)
-    stages = production_stages(platform, ports, release, status.live, images, edge)
+    stages = production_stages(platform, ports, release, status.live, images, edge, status.serving)
     return Production(status, status.live, release, images, edge, clouds, against_definition(stages, clouds))
 
 
@@ -96,9 +97,16 @@ def live_release(platform: Platform, status: Status, live: Colour) -> Release:
 
 
 def production_stages(
-    platform: Platform, ports: Ports, release: Release, live: Colour, images: Mapping[str, str], edge: EdgeImages
+    platform: Platform,
+    ports: Ports,
+    release: Release,
+    live: Colour,
+    images: Mapping[str, str],
+    edge: EdgeImages,
+    serving: int = 1,
 ) -> tuple[Stage, ...]:
-    """What production should consist of: state, live release, steward and switch, in the order in which they start."""
+    """What production should consist of: state, live release, steward and switch, in the order in which they start.
+    `serving` numbers the switch."""
 
     def secret(name: str) -> bytes:
         return ports.secrets.of(platform.name, Binding.PRODUCTION, name)
@@ -107,7 +115,7 @@ def production_stages(
         state_stage(platform, images, secret),
         steward_stage(platform, edge.steward),
         colour_stage(platform, release, live, secret, fresh=False),
-        switch_stage(platform, edge.switch, host_ports(platform, ports), secret),
+        switch_stage(platform, edge.switch, edge.holder, host_ports(platform, ports), secret, serving),
     )
 
 

@@ -8,26 +8,31 @@ from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.record import PromotionRecord
+from otagate.core.replacement import Replacement
 from otagate.core.traffic import Claim, Kind, PromotionView, Scope
 from otagate.flows.course import discard, follow, what_discard_removes
 from otagate.flows.incidents import left_open
 from otagate.flows.look import live_status
+from otagate.flows.switch import finish_replacement, steps_to_finish
 from otagate.ports import Hold, Ports
 
 
 @dataclass(frozen=True)
 class Recovery:
     """`before`: what was found unfinished (None: nothing); `after`: what became of it; `incident`: what a release
-    that was left by it wrote."""
+    that was left by it wrote; `replacement` of the switch, if one was unfinished, as it ended."""
 
     before: PromotionView | None
     after: PromotionRecord | None
     incident: Incident | None = None
+    replacement: Replacement | None = None
 
 
 def plan_recovery(platform: Platform, ports: Ports) -> Plan:
     """What `recover` would do, for `--dry-run`."""
     status = live_status(platform, ports)
+    if status.replacement is not None and not status.replacement.ended:
+        return Plan(f"recover {platform.name}", steps_to_finish(platform, status.replacement))
     view = status.promotion
     if view is None or view.phase.ended:
         told = tuple(Step(Action.RUN, "switch", f"made to agree with the journal: {d}") for d in status.disagreements)
@@ -53,15 +58,17 @@ def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> R
 
     Raises Busy while somebody still works on it after `wait` seconds.
     """
-    before = live_status(platform, ports).promotion
+    status = live_status(platform, ports)
+    before, halfway = status.promotion, status.replacement
     view = ports.steward.recover(claim, wait)
+    replacement = None if halfway is None or halfway.ended else finish_replacement(platform, ports, claim, wait=wait)
     if before is None or before.phase.ended:
-        return Recovery(None, None)
+        return Recovery(None, None, replacement=replacement)
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold:
             _finish_discarding(platform, view, ports, hold)
     after = follow(before, ports)
-    return Recovery(before, after, left_open(after, ports))
+    return Recovery(before, after, left_open(after, ports), replacement)
 
 
 def _finish_discarding(platform: Platform, view: PromotionView, ports: Ports, hold: Hold) -> None:

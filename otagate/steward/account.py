@@ -9,6 +9,7 @@ from typing import Any
 from otagate.core.cloud import Colour
 from otagate.core.incident import Clearing, Incident, Written, incident_id
 from otagate.core.promotion import OWES, Event, Phase
+from otagate.core.replacement import FOLLOWS, Reach, Replacement
 from otagate.core.schema import Move
 from otagate.core.traffic import ColourView, Happening, Intent, Kind, PromotionView, StewardEvent
 from otagate.core.wire import typed
@@ -64,6 +65,9 @@ class Account:
     told: tuple[Written, ...] = ()  # what the services of the release that is left say they wrote
     incidents: tuple[Incident, ...] = ()
     schemas: Schemas = field(default_factory=Schemas)
+    serving: int = 1  # the switch at the doors
+    switches: int = 1  # the last number given to one
+    replacement: Replacement | None = None
 
     @property
     def unfinished(self) -> PromotionView | None:
@@ -186,6 +190,16 @@ def _clear(account: Account, entry: Entry) -> Account:
     return replace(account, incidents=tuple(cleared))
 
 
+def _replace(account: Account, entry: Entry) -> Account:
+    now, before = typed(Replacement, entry.body["replacement"]), account.replacement
+    if before is not None and not before.ended:
+        if now.reach not in FOLLOWS[before.reach] or now.new != before.new:
+            raise ValueError(f"a replacement that is {now.reach} does not follow one that is {before.reach}")
+    elif now.reach is not Reach.BESIDE or now.new <= account.switches or now.old != account.serving:
+        raise ValueError(f"no replacement begins as {now.reach} from switch {now.old} to {now.new}")
+    return replace(account, serving=now.serving, switches=max(account.switches, now.new), replacement=now)
+
+
 def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event) -> Mapping[str, ColourView]:
     """What each colour holds once `view.phase` is entered by `event`."""
     intent, colours = view.intent, dict(before)
@@ -256,6 +270,7 @@ _ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
     "written": _tell,
     "cleared": _clear,
     "schema": _schema,
+    "replacement": _replace,
 }
 
 

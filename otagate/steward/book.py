@@ -1,12 +1,14 @@
 """The journal together with what it adds up to; everything that changes goes through `write`, one entry at a time."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
 from otagate.core.promotion import Event, Phase, advance
+from otagate.core.replacement import Reach, Replacement
 from otagate.core.traffic import Happening, PromotionView, StewardEvent
 from otagate.steward.account import Account, Stage, add, event_of
 from otagate.steward.journal import Entry, Journal, JournalUnreadable
@@ -66,6 +68,18 @@ class Book:
         """How far a turn of the switch came, under the current promotion."""
         view = self.current()
         self.write("turn", view.intent.promotion, came=came, to=to, epoch=epoch, stage=stage, phase=view.phase)
+
+    def reach(self, reach: Reach, reason: str = "", cut: tuple[str, ...] = ()) -> Replacement:
+        """How far the replacement of the switch came; raises ValueError if there is none, or it cannot be so."""
+        with self._grown:
+            before = self._account.replacement
+            if before is None:
+                raise ValueError("no replacement was ever begun")
+            after = replace(
+                before, reach=reach, changed=self._clock.now(), reason=reason or before.reason, cut=cut or before.cut
+            )
+            self.write("replacement", replacement=after)
+            return after
 
     def tell(self, happening: Happening, message: str, **data: Any) -> None:
         """A line for those who follow."""

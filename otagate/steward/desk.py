@@ -9,6 +9,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault, UsageError
 from otagate.core.incident import HELD, HELD_HINT, held, held_message
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
+from otagate.core.replacement import Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule
 from otagate.core.traffic import Claim, Holder, Intent, Kind, PromotionView, Scope
@@ -17,6 +18,7 @@ from otagate.core.wire import typed
 from otagate.steward.account import Account
 from otagate.steward.book import Book
 from otagate.steward.course import Course
+from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm
 from otagate.steward.leases import Leases
 from otagate.steward.moves import WORDS
@@ -38,12 +40,22 @@ class Caller:
 class Desk:
     """Thread-safe: looks and writes that belong together are done under the book's lock."""
 
-    def __init__(self, source: str, helm: Helm, book: Book, leases: Leases, course: Course, outlook: Outlook) -> None:
+    def __init__(
+        self,
+        source: str,
+        helm: Helm,
+        book: Book,
+        leases: Leases,
+        course: Course,
+        exchange: Exchange,
+        outlook: Outlook,
+    ) -> None:
         self._source = source
         self._helm = helm
         self._book = book
         self._leases = leases
         self._course = course
+        self._exchange = exchange
         self._outlook = outlook
 
     def ask(self, caller: Caller, name: str, body: Mapping[str, Any]) -> Any:
@@ -63,6 +75,10 @@ class Desk:
             "incidents": self._incidents,
             "clear": self._clear,
             "recover": self._recover,
+            "replace-switch": self._replace_switch,
+            "take-doors": lambda caller, _body: self._of_replacement(caller, self._exchange.take),
+            "give-up": lambda caller, body: self._of_replacement(caller, self._exchange.give_up, str(body["reason"])),
+            "tidied": lambda caller, _body: self._of_replacement(caller, self._exchange.tidied),
         }
         return plain(asks[name](caller, body))
 
@@ -74,6 +90,8 @@ class Desk:
         view = self._book.account.unfinished
         if view is not None and view.phase is not Phase.STRANDED:
             return f"promotion {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}"
+        if (replacement := self._book.account.replacement) is not None and replacement.acts:
+            return f"{replacement.by} is replacing the switch"
         return next((f"{h.claim.by} holds the {h.claim.scope} lease" for h in self._leases.holders()), "")
 
     # --- lease ---
@@ -120,6 +138,7 @@ class Desk:
                 code="unfinished",
                 hint="otagate status shows it; otagate recover finishes or undoes it",
             )
+        self._exchange.leaves_alone()
         if (intent.kind is Kind.GENESIS) != (account.live is None):
             said = f"{account.live} is live" if account.live else "nothing is live yet"
             raise Refused(f"{said}: no {intent.kind} now", code="out-of-order", hint="otagate status")
@@ -242,6 +261,16 @@ class Desk:
         view = self._book.account.promotion
         return view is None or view.intent.promotion != promotion or view.phase in _HALTS
 
+    # --- the switch itself ---
+
+    def _replace_switch(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        with self._book.locked():
+            return self._exchange.begin(self._holder(caller), float(body["drain"]))
+
+    def _of_replacement(self, caller: Caller, do: Callable[..., Replacement], *words: str) -> Any:
+        self._holder(caller)
+        return do(*words)
+
     # --- incidents ---
 
     def _incidents(self, _caller: Caller, _body: Mapping[str, Any]) -> Any:
@@ -273,6 +302,7 @@ class Desk:
             self._leases.release(holder, "recovered")
 
     def _mend(self, by: str) -> Any:
+        self._exchange.mend(by)
         view = self._book.account.unfinished
         if view is None:
             if self._book.account.live is not None:

@@ -22,7 +22,7 @@ from otagate.steward.account import Stage
 from otagate.steward.book import Book
 from otagate.steward.hold import Hold
 from otagate.steward.map_file import MapFile
-from otagate.steward.outside import Clock, Services, Switch
+from otagate.steward.outside import Clock, Services, Switch, Switches
 from otagate.steward.traffic import note_traffic
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
@@ -46,12 +46,17 @@ class Helm:
     topology: Topology
     book: Book
     map_file: MapFile
-    switch: Switch
+    switches: Switches
     services: Services
     clock: Clock
     patience: Patience
     lock: threading.RLock = field(default_factory=threading.RLock)
     turning: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def switch(self) -> Switch:
+        """The one that serves."""
+        return self.switches.at_doors(self.book.account.serving)
 
     @property
     def doors(self) -> tuple[Door, ...]:
@@ -100,10 +105,12 @@ class Helm:
         names = [backend(door.name, colour) for door in self.doors]
         return [name for name in names if name not in counts or not counts[name].proven]
 
-    def through_front(self, colour: Colour, builds: Mapping[str, str]) -> None:
-        """Every listener answers through the front door with the colour and a build of `builds`."""
+    def through_front(self, colour: Colour, builds: Mapping[str, str], host: str = "") -> None:
+        """Every listener answers through the front door (or a switch at `host`) with the colour and a build of
+        `builds`."""
         for door in self.doors:
-            build = self._told(door, self.topology.switch, door.front, colour, tls=door.tls is not Tls.NONE)
+            at = host or self.topology.switch
+            build = self._told(door, at, door.front, colour, tls=door.tls is not Tls.NONE)
             self._judged(door, build, builds, f"listener {door.name}")
 
     def _judged(self, door: Door, build: str, builds: Mapping[str, str], who: str) -> None:

@@ -30,35 +30,38 @@ class MapFile:
     def write(self, colour: Colour, epoch: int) -> None:
         """Whole and durable when it returns; before that the old one stands. Raises SwitchFault."""
         try:
-            self._write(map_text(colour, epoch).encode())
+            write_durably(self.path, map_text(colour, epoch).encode())
         except OSError as error:
             what = f"the map file cannot be written: {error}"
             raise SwitchFault(what, code="map-write", hint="make room on the disk of the steward's volume") from error
-
-    def _write(self, content: bytes) -> None:
-        unborn = self.path.with_suffix(".new")
-        handle = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.rename(unborn, self.path)
-        self._sync_folder()
 
     def remove(self) -> None:
         """Gone for good when it returns; only where nothing was ever served. Raises SwitchFault."""
         try:
             self.path.unlink(missing_ok=True)
-            self._sync_folder()
+            _sync_folder(self.path)
         except OSError as error:
             raise SwitchFault(f"the map file cannot be removed: {error}", code="map-write") from error
 
-    def _sync_folder(self) -> None:
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+def write_durably(path: Path, content: bytes) -> None:
+    """The file is whole and durable when this returns; before that the old one stands. Raises OSError."""
+    unborn = path.with_suffix(".new")
+    handle = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.rename(unborn, path)
+    _sync_folder(path)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -36,6 +36,8 @@ class Outlook:
             now=self.helm.clock.now(),
             incidents=tuple(i for i in account.incidents if i.cleared is None),
             schemas=dict(account.schemas.at),
+            serving=account.serving,
+            replacement=account.replacement,
         )
 
     def disagreements(self) -> tuple[str, ...]:

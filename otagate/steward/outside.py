@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from otagate.adapters import probe
+from otagate.adapters.haproxy import HAProxy
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
+from otagate.core.fronts import FrontCount
 from otagate.core.shadow import Reply, Request
-from otagate.core.switch import BackendCount, OpenSession
+from otagate.core.switch import BackendCount, OpenSession, rehearsal_path, socket_path
 from otagate.core.topology import Door
 
 
@@ -41,6 +45,22 @@ class Switch(Protocol):
     def cut(self, session: OpenSession) -> bool:
         """False if it had ended by itself."""
 
+    def fronts(self) -> Mapping[str, FrontCount]: ...
+
+    def pause(self, door: str) -> None: ...
+
+    def resume(self, door: str) -> None: ...
+
+    def shut(self, door: str) -> None: ...
+
+
+class Switches(Protocol):
+    """Production's switches by number: one serves, another may rehearse beside it or finish its sessions."""
+
+    def at_doors(self, number: int) -> Switch: ...
+
+    def rehearsing(self, number: int) -> Switch: ...
+
 
 class Services(Protocol):
     """The release's services, directly or through the front door."""
@@ -65,6 +85,19 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class RealSwitches:
+    """Their sockets stand in `volume`."""
+
+    volume: Path
+
+    def at_doors(self, number: int) -> Switch:
+        return HAProxy(str(self.volume / Path(socket_path(number)).name))
+
+    def rehearsing(self, number: int) -> Switch:
+        return HAProxy(str(self.volume / Path(rehearsal_path(number)).name))
 
 
 class RealServices:

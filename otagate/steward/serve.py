@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from otagate.adapters.haproxy import HAProxy
 from otagate.core.errors import Fault, OtagateError, SwitchFault
 from otagate.core.promotion import Phase
 from otagate.core.topology import Topology
@@ -23,13 +22,14 @@ from otagate.core.wire import typed
 from otagate.steward.book import MAP, Book
 from otagate.steward.course import Course
 from otagate.steward.desk import Caller, Desk
+from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm, Patience
 from otagate.steward.journal import JournalUnreadable
 from otagate.steward.keeper import Keeper
 from otagate.steward.leases import Leases
 from otagate.steward.map_file import MapFile
 from otagate.steward.outlook import Outlook
-from otagate.steward.outside import Clock, RealClock, RealServices, Services, Switch
+from otagate.steward.outside import Clock, RealClock, RealServices, RealSwitches, Services, Switches
 
 SOCKET = "steward.sock"
 LOCK = "steward.lock"
@@ -46,7 +46,7 @@ class Office:
         topology: Topology,
         source: str,
         *,
-        switch: Switch | None = None,
+        switches: Switches | None = None,
         services: Services | None = None,
         clock: Clock | None = None,
         patience: Patience | None = None,
@@ -54,7 +54,7 @@ class Office:
         self._volume = volume
         self._topology = topology
         self.source = source
-        self._switch = switch or HAProxy(str(volume / "admin.sock"))
+        self._switches = switches or RealSwitches(volume)
         self._services = services or RealServices()
         self._clock = clock or RealClock()
         self._patience = patience or Patience()
@@ -75,18 +75,18 @@ class Office:
             topology=self._topology,
             book=book,
             map_file=MapFile(self._volume / MAP),
-            switch=self._switch,
+            switches=self._switches,
             services=self._services,
             clock=self._clock,
             patience=self._patience,
         )
         leases, course = Leases(book), Course(helm, book, self._clock)
+        exchange = Exchange(helm, book, self._volume)
         outlook = Outlook(self.source, helm, leases.holders)
         self.keeper = Keeper(helm, outlook)
-        threading.Thread(
-            target=_resume, args=(helm, course, self.keeper, self._clock), name="resume", daemon=True
-        ).start()
-        return Desk(self.source, helm, book, leases, course, outlook)
+        first = (helm, course, exchange, self.keeper, self._clock)
+        threading.Thread(target=_resume, args=first, name="resume", daemon=True).start()
+        return Desk(self.source, helm, book, leases, course, exchange, outlook)
 
     def close(self) -> None:
         """Let the volume go (tests; the container's process just ends)."""
@@ -94,7 +94,7 @@ class Office:
             close()
 
 
-def _resume(helm: Helm, course: Course, keeper: Keeper, clock: Clock) -> None:
+def _resume(helm: Helm, course: Course, exchange: Exchange, keeper: Keeper, clock: Clock) -> None:
     """What a steward does first: make the switch say what the file says, then go on with what was cut off."""
     while True:
         view = helm.book.account.unfinished
@@ -105,6 +105,7 @@ def _resume(helm: Helm, course: Course, keeper: Keeper, clock: Clock) -> None:
         except Fault as fault:
             log.warning("at the start: %s", fault.message)
         try:
+            exchange.resume()
             course.resume()
             break
         except Fault as fault:

@@ -12,6 +12,7 @@ from otagate.core.cloud import LABEL_ONCE, LABEL_SERVICE, LABEL_SPEC, Binding, C
 from otagate.core.container import Container, File, Port, Stage, VolumeMount
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedContainer, against_definition, compare, production_digest
+from otagate.core.places import switch_name
 from otagate.core.suite import Crash
 from otagate.ports import CrashWatch, Engine
 from tests.fakes.engine import FakeEngine
@@ -322,3 +323,17 @@ def test_what_a_one_off_said_is_collected_once_and_nothing_else_ever(bench: Benc
     assert other.value.code == "not-once"
     with pytest.raises(EngineFault):
         bench.engine.collect(said.name, 5)
+
+
+def test_removal_of_a_switch_takes_the_one_of_that_number_alone(bench: Bench) -> None:
+    scene = bench.scene
+    first, second, other = (
+        replace(scene.container(service), name=switch_name(scene.platform, number))
+        for number, service in ((1, "switch"), (2, "switch"), (3, "web"))
+    )
+    bench.raise_(first, second, other)
+
+    assert bench.engine.remove_switch(scene.platform, 4, scene.tell) == ()
+    assert bench.engine.remove_switch(scene.platform, 3, scene.tell) == (), "it bears the name and is no switch"
+    assert bench.engine.remove_switch(scene.platform, 1, scene.tell) == (first.name,)
+    assert bench.names() == {second.name, other.name}

@@ -1,19 +1,11 @@
 import json
-from dataclasses import replace
 
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_PLATFORM, LABEL_SPEC, Binding, Colour
 from otagate.core.container import Stage
+from otagate.core.edge import steward_stage
 from otagate.core.places import Place
-from otagate.core.platform import Tls
 from otagate.core.release import release_of
-from otagate.core.stages import (
-    colour_stage,
-    mirror_stage,
-    mirror_switch,
-    state_stage,
-    steward_stage,
-    switch_stage,
-)
+from otagate.core.stages import colour_stage, mirror_stage, state_stage
 from tests.core.platforms import build, platform
 
 IMAGES = {"store": "sha256:" + "5" * 64}
@@ -111,29 +103,3 @@ def test_both_colours_differ_in_name_network_and_label_only() -> None:
     assert blue.labels[LABEL_COLOUR] != green.labels[LABEL_COLOUR]
     assert {**blue.environment, "OTAGATE_COLOUR": ""} == {**green.environment, "OTAGATE_COLOUR": ""}
     assert blue.files == green.files
-
-
-def test_the_switch_publishes_each_listener_where_it_was_told() -> None:
-    ports = switch_stage(platform(), "s", {"web": 18080, "dicom": 10400}, lambda _: b"x").containers[0].ports
-    assert [(p.host, p.host_port) for p in ports] == [("127.0.0.1", 18080), ("127.0.0.1", 10400)]
-
-
-def test_edge_containers_are_unprivileged_and_read_only() -> None:
-    p = platform()
-    edge = (steward_stage(p, "s"), switch_stage(p, "s", {"web": 1, "dicom": 2}, lambda _: b"x"))
-    for container in (c for stage in edge for c in stage.containers):
-        assert (container.user, container.read_only, container.cap_drop) == ("65534:65534", True, ("ALL",))
-        assert container.no_new_privileges
-
-
-def test_the_switch_gets_the_key_of_a_listener_whose_tls_it_ends_and_a_mirrors_makes_its_own() -> None:
-    p = platform()
-    listeners = {**p.listeners, "web": replace(p.listeners["web"], tls=Tls.END)}
-    p = replace(p, listeners=listeners)
-    (switch,) = switch_stage(p, "s", {"web": 1, "dicom": 2}, lambda name: f"<{name}>\n".encode()).containers
-    (file,) = switch.files
-    assert (file.path, file.secret) == ("/run/otagate/tls/web.pem", True)
-    assert file.content == b"<listener.web.certificate>\n<listener.web.key>\n"
-    own = mirror_switch(p, Place("p", Binding.CANDIDATE, Colour.GREEN), "s")
-    assert own.files == ()
-    assert own.environment["OTAGATE_SWITCH_OWN_TLS"] == "/run/otagate/tls/web.pem"

@@ -20,6 +20,7 @@ from otagate.core.cloud import (
 )
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedCloud
+from otagate.core.places import SWITCH, switch_name
 from otagate.core.platform import Tier
 from otagate.core.suite import Crash
 from otagate.ports import EdgeImages, Progress, Tell
@@ -148,7 +149,7 @@ class FakeEngine:
         switches = [
             s
             for s in self.world.of(platform)
-            if s.label(LABEL_SERVICE) == "switch" and s.label(LABEL_BINDING) == Binding.PRODUCTION
+            if s.label(LABEL_SERVICE) in ("holder", "switch") and s.label(LABEL_BINDING) == Binding.PRODUCTION
         ]
         return {p.container_port: (p.host, p.host_port) for s in switches for p in s.container.ports}
 
@@ -179,6 +180,12 @@ class FakeEngine:
             del self.world.volumes[name]
             gone.append(name)
         return tuple(gone)
+
+    def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
+        self._answer()
+        name, binding = switch_name(platform, number), Binding.PRODUCTION
+        found = [s for s in self.world.of(platform) if s.container.name == name and s.label(LABEL_BINDING) == binding]
+        return tuple(self._remove([s for s in found if s.label(LABEL_SERVICE) == SWITCH], tell))
 
     def images(self) -> EdgeImages:
         self._answer()

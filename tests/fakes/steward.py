@@ -11,6 +11,7 @@ from otagate.core.cloud import LABEL_SERVICE, Colour
 from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault, UsageError
 from otagate.core.incident import HELD, Clearing, Incident, Written, held, held_message, incident_id
 from otagate.core.promotion import OWES, STEWARDS_OWN, Event, Phase, advance
+from otagate.core.replacement import Reach, Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.traffic import (
@@ -29,6 +30,7 @@ from otagate.core.traffic import (
 from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.steward.moves import BEGUN, PROVEN, WORDS, Schemas
 from tests.fakes.clock import FakeClock
+from tests.fakes.switches import FakeSwitches
 from tests.fakes.world import World
 
 _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
@@ -69,6 +71,7 @@ class FakeSteward:
     _incidents: list[Incident] = field(default_factory=list)
     _schemas: Schemas = field(default_factory=Schemas)
     _served: tuple[str, float] = ("", 0.0)
+    switches: FakeSwitches = field(default_factory=FakeSwitches)
     _held: dict[Scope, Holder] = field(default_factory=dict)
     _events: dict[str, list[StewardEvent]] = field(default_factory=dict)
 
@@ -95,6 +98,8 @@ class FakeSteward:
             now=self.clock.now(),
             incidents=tuple(i for i in self._incidents if i.cleared is None),
             schemas=dict(self._schemas.at),
+            serving=self.switches.serving,
+            replacement=self.switches.replacement,
         )
 
     @contextmanager
@@ -145,6 +150,7 @@ class FakeSteward:
         self.asked("recover")
         self._taken(claim, wait)
         try:
+            self.switches.mend(claim.by)
             view = self.unfinished
             if view is None:
                 self.disagreements = ()
@@ -176,6 +182,7 @@ class FakeSteward:
     def begin(self, holder: Holder, intent: Intent) -> PromotionView:
         if (view := self.unfinished) is not None:
             raise Refused(f"promotion {view.intent.promotion} is unfinished: {view.phase}", code="unfinished")
+        self.switches.leaves_alone()
         if (intent.kind is Kind.GENESIS) != (self._live is None):
             raise Refused(f"no {intent.kind} now", code="out-of-order")
         if intent.to is self._live:
@@ -371,3 +378,22 @@ class FakeHold:
     def may_remove(self, colour: Colour) -> None:
         self.steward.asked("may-remove")
         self.steward.may_remove(self.holder, colour)
+
+    def replace_switch(self, drain: float) -> Replacement:
+        self.steward.asked("replace-switch")
+        mine, now = self.steward, self.steward.clock.now()
+        return mine.switches.begin(self.holder, drain, now, mine.unfinished, mine.status().live)
+
+    def take_doors(self) -> Replacement:
+        self.steward.asked("take-doors")
+        return self.steward.switches.take()
+
+    def give_up(self, reason: str) -> Replacement:
+        self.steward.asked("give-up")
+        self.steward.switches.at(Reach.BESIDE)
+        return self.steward.switches.reach(Reach.VOID, reason)
+
+    def tidied(self) -> Replacement:
+        self.steward.asked("tidied")
+        now = self.steward.switches.at(Reach.DRAINED, Reach.VOID)
+        return self.steward.switches.reach(Reach.REPLACED if now.reach is Reach.DRAINED else Reach.UNDONE, now.reason)

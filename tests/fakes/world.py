@@ -11,7 +11,7 @@ from otagate.core.mirror import PRESENT, ObservedContainer, file_fact, file_fiel
 from otagate.ports import EdgeImages
 from tests.fakes.clock import FakeClock
 
-EDGE = EdgeImages("sha256:" + "5" * 64, "sha256:" + "6" * 64, "sha256:" + "7" * 64)
+EDGE = EdgeImages(*(f"sha256:{digit * 64}" for digit in "5867"))
 FIRST_SCHEMA = "1"  # what a state's image brings
 FACTS = {"engine.version": "20.10", "engine.kernel": "6.1", "engine.architecture": "amd64"}
 

@@ -16,7 +16,7 @@ def down(scene: Scene, destroy: str | None) -> tuple[str, ...]:
     return environments.down(scene.platform, scene.ports, [MIRROR, CLAIM], destroy=destroy, wait=0.0)
 
 
-PRODUCTION = ["p-blue-web", "p-shared-steward", "p-shared-store", "p-shared-switch"]
+PRODUCTION = ["p-blue-web", "p-shared-holder", "p-shared-steward", "p-shared-store", "p-shared-switch"]
 
 
 def test_genesis_makes_the_first_release_live_on_blue_and_marks_it_unproven() -> None:
@@ -92,7 +92,7 @@ def test_a_taken_port_is_told_before_anything_is_raised() -> None:
 def test_a_dry_run_says_what_would_be_created_and_creates_nothing() -> None:
     scene = Scene()
     plan = environments.look_for_up(scene.platform, scene.ports).plan
-    assert [step.action for step in plan.steps] == [Action.CREATE] * 4 + [Action.TURN]
+    assert [step.action for step in plan.steps] == [Action.CREATE] * 5 + [Action.TURN]
     assert scene.names() == []
 
 

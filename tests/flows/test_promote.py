@@ -197,7 +197,13 @@ def revive(scene: Scene) -> None:
     scene.engine.__dict__.pop("observe", None)
 
 
-CALLS = [("provisioner", "apply"), ("engine", "remove_colour"), ("engine", "observe"), ("suites", "digest")]
+CALLS = [
+    ("provisioner", "apply"),
+    ("engine", "remove_colour"),
+    ("engine", "remove_switch"),
+    ("engine", "observe"),
+    ("suites", "digest"),
+]
 
 
 def at_steward(scene: Scene, asked: str, nth: int) -> None:

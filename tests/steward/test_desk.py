@@ -11,6 +11,7 @@ from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Happening, Intent, Kind, Scope
 from otagate.steward.course import Course
 from otagate.steward.desk import Caller, Desk
+from otagate.steward.exchange import Exchange
 from otagate.steward.leases import Leases
 from otagate.steward.outlook import Outlook
 from tests.steward.world import BUILDS, WATCH, Steward, World
@@ -27,7 +28,9 @@ class Slow(Course):
         self.steward = steward
         self.caller = Caller(lambda: False)
         leases = Leases(steward.book)
-        self.desk = Desk("s", steward.helm, steward.book, leases, self, Outlook("s", steward.helm, leases.holders))
+        exchange = Exchange(steward.helm, steward.book, steward.world.volume)
+        outlook = Outlook("s", steward.helm, leases.holders)
+        self.desk = Desk("s", steward.helm, steward.book, leases, self, exchange, outlook)
 
     def set_off(self) -> None:
         view = self.steward.book.current()

@@ -73,7 +73,7 @@ class Serving:
             world.volume,
             TOPOLOGY,
             SOURCE,
-            switch=world.switch,
+            switches=world.switches,
             services=world.services,
             clock=world.clock,
             patience=patience,

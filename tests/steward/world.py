@@ -10,6 +10,7 @@ from otagate.adapters.probe import Answer
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, SwitchFault
+from otagate.core.fronts import FrontCount
 from otagate.core.platform import Protocol, Tls
 from otagate.core.promotion import Event
 from otagate.core.shadow import Reply, Request
@@ -81,6 +82,10 @@ class FakeSwitch:
     bound: float = 4.0
     held_until: float = 0.0
     monotonic: Callable[[], float] = lambda: 0.0
+    paused: set[str] = field(default_factory=set)
+    shut_doors: set[str] = field(default_factory=set)
+    open: dict[str, int] = field(default_factory=dict)  # connections by door
+    taken: dict[str, int] = field(default_factory=dict)
 
     def start(self) -> None:
         """What its engine does with one that ended: it reads the map file, or waits for one."""
@@ -162,6 +167,26 @@ class FakeSwitch:
         self.sessions[session.backend] -= 1
         return not self.ends_by_itself
 
+    def fronts(self) -> Mapping[str, FrontCount]:
+        self._asked("fronts")
+        doors = (door.name for door in TOPOLOGY.doors)
+        return {door: FrontCount(self.open.get(door, 0), self.taken.get(door, 0)) for door in doors}
+
+    def pause(self, door: str) -> None:
+        self._asked("pause")
+        self.paused.add(door)
+
+    def resume(self, door: str) -> None:
+        self._asked("resume")
+        self.paused.discard(door)
+
+    def shut(self, door: str) -> None:
+        self._asked("shut")
+        self.shut_doors.add(door)
+
+    def accepts(self, door: str) -> bool:
+        return not self.away and door not in self.paused | self.shut_doors
+
     def _count(self, name: str) -> BackendCount:
         up = name not in self.down
         return BackendCount(
@@ -177,10 +202,53 @@ class FakeSwitch:
 
 
 @dataclass
+class FakeSwitches:
+    """Production's switches by number. One comes to the doors as soon as the volume's file says its number, and stays;
+    in `stuck` it does not. Before that it rehearses under its own host name."""
+
+    volume: Path
+    standing: dict[int, FakeSwitch]
+    stuck: set[int] = field(default_factory=set)
+    came: set[int] = field(default_factory=set)
+
+    def at_doors(self, number: int) -> FakeSwitch:
+        self._look()
+        if number not in self.came:
+            return FakeSwitch(self.volume / MAP, away=True)
+        return self.standing[number]
+
+    def rehearsing(self, number: int) -> FakeSwitch:
+        if number in self.came or number not in self.standing:
+            return FakeSwitch(self.volume / MAP, away=True)
+        return self.standing[number]
+
+    def restart(self, number: int) -> None:
+        """What its engine does with one that ended."""
+        self.came.discard(number)
+        self.standing[number] = FakeSwitch(self.volume / MAP)
+        self.standing[number].start()
+
+    def in_front(self, door: str) -> FakeSwitch:
+        """Who takes the next connection; the sockets' queue is one for all."""
+        self._look()
+        for number in sorted(self.came, reverse=True):
+            if self.standing[number].accepts(door):
+                self.standing[number].taken[door] = self.standing[number].taken.get(door, 0) + 1
+                return self.standing[number]
+        raise ProbeFault(f"nobody takes what waits at {door}")
+
+    def _look(self) -> None:
+        path = self.volume / "serving"
+        number = int(path.read_text()) if path.exists() else 1
+        if number in self.standing and number not in self.stuck:
+            self.came.add(number)
+
+
+@dataclass
 class FakeServices:
     """Hosts by name; the front door leads where the switch says. `absent` hosts are not there, `hung` do not answer."""
 
-    switch: FakeSwitch
+    switches: FakeSwitches
     builds: dict[str, str] = field(default_factory=lambda: {HOSTS[c.value]: BUILDS[c] for c in Colour})
     absent: set[str] = field(default_factory=set)
     hung: set[str] = field(default_factory=set)
@@ -199,9 +267,13 @@ class FakeServices:
         assert not tls or door.tls is not Tls.NONE
         self.before("ask")
         if host == TOPOLOGY.switch:
-            host = door.backs[self.switch.entry()[0].value]
+            host = door.backs[self.switches.in_front(door.name).entry()[0].value]
+        elif host.startswith("t-shared-switch-"):
+            host = door.backs[self.switches.rehearsing(int(host.rsplit("-", 1)[1])).entry()[0].value]
         if host in self.absent | self.hung:
             raise ProbeFault(f"{host}:{port} does not answer")
+        if not door.coloured:
+            return Answer("", None)
         colour = Colour(host.removesuffix("-web"))
         build = self.builds[host]
         short = build.removeprefix("sha256:")[:12]
@@ -255,7 +327,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.switch = FakeSwitch(self.volume / MAP, bound=self.topology.hold, monotonic=self.clock.monotonic)
-        self.services = FakeServices(self.switch)
+        self.switches = FakeSwitches(self.volume, {1: self.switch})
+        self.services = FakeServices(self.switches)
         self.map_file = MapFile(self.volume / MAP)
         self._books: list[Book] = []
 
@@ -271,7 +344,7 @@ class World:
             self.topology,
             book,
             self.map_file,
-            self.switch,
+            self.switches,
             self.services,
             self.clock,
             Patience(up=5, switch=5, step=0.5),

@@ -15,6 +15,7 @@ from otagate.adapters.probe import Answer
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_SERVICE, Binding, Cloud, Colour
 from otagate.core.container import Container, Stage
 from otagate.core.errors import EngineFault, ProbeFault, ProvisionFault, SwitchFault
+from otagate.core.fronts import FrontCount
 from otagate.core.platform import Protocol, Tls
 from otagate.core.shadow import Reply, Request
 from otagate.core.switch import BackendCount, OpenSession, backend, read_map
@@ -257,6 +258,19 @@ class KeptSwitch:
         sickens = (self.folder / "sickens").exists() and colour is live is Colour.GREEN and door == "web"
         return BackendCount(up and not sickens, up and not sickens, 0, 0, 0, 0, 0)
 
+    def fronts(self) -> Mapping[str, FrontCount]:
+        with self._asked("fronts"):
+            return {}
+
+    def pause(self, door: str) -> None:
+        raise switch_away(f"{door} is never paused here")
+
+    def resume(self, door: str) -> None:
+        raise switch_away(f"{door} is never resumed here")
+
+    def shut(self, door: str) -> None:
+        raise switch_away(f"{door} is never shut here")
+
     @contextmanager
     def _asked(self, name: str) -> Iterator[tuple[Colour, int]]:
         now = self.runs()
@@ -265,6 +279,20 @@ class KeptSwitch:
         self.world.faults.call(f"switch {name}", switch_away)
         yield now
         self.world.faults.call(f"switch {name} done", switch_away)
+
+
+@dataclass(frozen=True)
+class OneSwitch:
+    """It is never replaced here."""
+
+    switch: KeptSwitch
+
+    def at_doors(self, number: int) -> KeptSwitch:
+        assert number == 1
+        return self.switch
+
+    def rehearsing(self, number: int) -> KeptSwitch:
+        raise switch_away(f"no switch {number} rehearses")
 
 
 @dataclass

@@ -45,7 +45,7 @@ from tests.fakes.world import EDGE
 from tests.flows.scene import IMAGES, POLICY, cases
 from tests.sweep.durable import Durable
 from tests.sweep.faults import Faults
-from tests.sweep.outside import HOLD, KeptEngine, KeptProvisioner, KeptServices, KeptSwitch, KeptWorld
+from tests.sweep.outside import HOLD, KeptEngine, KeptProvisioner, KeptServices, KeptSwitch, KeptWorld, OneSwitch
 from tests.sweep.vfs import WatchedVfs
 
 LEARNT = "modules"  # where it is there, a command leaves the names of what it imported
@@ -194,7 +194,7 @@ def steward(
             ground.volume,
             doors,
             EDGE.source,
-            switch=switch,
+            switches=OneSwitch(switch),
             services=services,
             clock=RealClock(),
             patience=patience,

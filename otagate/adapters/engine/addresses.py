@@ -1,14 +1,15 @@
-"""Ports of hosts: which are free, which are taken, and which the switch has."""
+"""Ports of hosts: which are free, which are taken, and which the front doors have."""
 
 import errno
 import socket
 from collections.abc import Mapping
+from typing import Any
 
 from otagate.adapters.engine.connection import Engines, asking
 from otagate.core.cloud import LABEL_BINDING, LABEL_PLATFORM, LABEL_SERVICE, Binding
 from otagate.core.errors import UsageError
 
-SWITCH = "switch"
+DOORS = ("holder", "switch")  # who publishes the ports; of a platform without a holder its switch does
 
 
 def free_port(host: str) -> int:
@@ -33,19 +34,24 @@ def port_taken(engines: Engines, host: str, port: int) -> bool:
 
 
 def published(engines: Engines, platform: str) -> Mapping[int, tuple[str, int]]:
-    """The production switch's container port → (host, host port); empty if there is no switch."""
-    labels = [f"{LABEL_PLATFORM}={platform}", f"{LABEL_SERVICE}={SWITCH}", f"{LABEL_BINDING}={Binding.PRODUCTION}"]
+    """Container port → (host, host port) of production's front doors; empty if there are none."""
+    labels = [f"{LABEL_PLATFORM}={platform}", f"{LABEL_BINDING}={Binding.PRODUCTION}"]
+    found: dict[int, tuple[str, int]] = {}
     for url, client in engines.all():
         with asking(url):
             for container in client.api.containers(all=True, filters={"label": labels}):
-                # What was asked for: it stands there also while the switch is stopped.
-                bindings = client.api.inspect_container(container["Id"])["HostConfig"]["PortBindings"] or {}
-                return {
-                    int(port.partition("/")[0]): (bound[0]["HostIp"], int(bound[0]["HostPort"]))
-                    for port, bound in bindings.items()
-                    if bound and bound[0].get("HostPort")
-                }
-    return {}
+                if (container["Labels"] or {}).get(LABEL_SERVICE) in DOORS:
+                    found |= _bound(client.api.inspect_container(container["Id"])["HostConfig"])
+    return found
+
+
+def _bound(host: Mapping[str, Any]) -> dict[int, tuple[str, int]]:
+    """What was asked for: it stands there also while the container is stopped."""
+    return {
+        int(port.partition("/")[0]): (bound[0]["HostIp"], int(bound[0]["HostPort"]))
+        for port, bound in (host["PortBindings"] or {}).items()
+        if bound and bound[0].get("HostPort")
+    }
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -97,6 +97,9 @@ class DockerEngine:
     def remove_colour(self, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
         return removal.remove_colour(self._engines, platform, colour, tell)
 
+    def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
+        return removal.remove_switch(self._engines, platform, number, tell)
+
     def images(self) -> EdgeImages:
         url = self._engines.url(Cloud.SHARED)
         with asking(url):

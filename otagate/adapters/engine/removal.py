@@ -8,8 +8,9 @@ import docker
 from docker.errors import APIError, NotFound
 
 from otagate.adapters.engine.connection import Engines, asking
-from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_PLATFORM, LABEL_TIER, Binding, Colour
+from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_PLATFORM, LABEL_SERVICE, LABEL_TIER, Binding, Colour
 from otagate.core.errors import EngineFault
+from otagate.core.places import SWITCH, switch_name
 from otagate.core.platform import Tier
 from otagate.ports import Progress, Tell
 
@@ -54,6 +55,20 @@ def remove_colour(engines: Engines, platform: str, colour: Colour, tell: Tell) -
             gone += _containers(client, platform, wanted, tell)
             gone += _volumes(client, platform, wanted, tell)
     return tuple(gone)
+
+
+def remove_switch(engines: Engines, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
+    """Production's switch of that number, and nothing else that bears its name."""
+    wanted = {LABEL_SERVICE: SWITCH, LABEL_BINDING: Binding.PRODUCTION.value}.items()
+    for url, client in engines.all():
+        with asking(url):
+            for container in client.api.containers(all=True, filters=_of(platform)):
+                name = container["Names"][0].lstrip("/") if container["Names"] else ""
+                if name == switch_name(platform, number) and wanted <= (container["Labels"] or {}).items():
+                    _container(client, container["Id"])
+                    tell(Progress("remove", name, "container removed", 1))
+                    return (name,)
+    return ()
 
 
 def _containers(client: docker.DockerClient, platform: str, wanted: Wanted, tell: Tell) -> list[str]:

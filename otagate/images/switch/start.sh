@@ -14,9 +14,43 @@ for pem in ${OTAGATE_SWITCH_OWN_TLS:-}; do
         -keyout /conf/key -out /conf/certificate 2> /conf/openssl || { cat /conf/openssl >&2; exit 1; }
     cat /conf/certificate /conf/key > "$pem"
 done
-trap 'exit 0' TERM INT
+number=${OTAGATE_SWITCH_NUMBER:-}
+child=
+trap '[ -z "$child" ] || kill "$child"; wait; exit 0' TERM INT
 if [ ! -s "$map" ]; then
     echo "waiting for $map" >&2
     while [ ! -s "$map" ]; do sleep 0.1; done
 fi
-exec haproxy -W -db -f /conf/haproxy.cfg
+[ -n "$number" ] || exec haproxy -W -db -f /conf/haproxy.cfg
+
+# Production: the sockets of the front doors are the holder's, and only the switch whose number stands in `serving` takes
+# them. Another one rehearses: the same configuration, on ports of its own behind no door.
+sed "s#stats socket [^ ]*#stats socket /run/otagate/rehearsal-$number.sock#" /conf/haproxy.cfg > /conf/rehearsal.cfg
+look() {
+    read -r serving 2> /dev/null < /run/otagate/serving || serving=1
+    read -r holder 2> /dev/null < /run/otagate/holder || holder=
+    if [ "$serving" = "$number" ]; then now="serves $holder"; else now=rehearses; fi
+}
+begin() {
+    is=$now
+    echo "switch $number $is" >&2
+    case $is in
+        rehearses) haproxy -db -f /conf/rehearsal.cfg & ;;
+        *) haproxy -db -x /run/otagate/holder.sock -f /conf/haproxy.cfg & ;;
+    esac
+    child=$!
+}
+look
+while [ "$now" = "serves " ]; do sleep 0.1; look; done
+begin
+while kill -0 "$child" 2> /dev/null; do
+    sleep 0.2
+    look
+    # One that served and is to serve no more keeps its sessions: the steward sees it end them.
+    if [ "$now" = "$is" ] || [ "$now" = rehearses ]; then continue; fi
+    kill "$child" 2> /dev/null || true
+    wait "$child" || true
+    begin
+done
+echo "switch $number ended" >&2
+exit 1

@@ -1,0 +1,55 @@
+"""Body of `switch replace`, and a replacement in words."""
+
+from typing import Any
+
+from otagate import wiring
+from otagate.cli.result import Result, planned
+from otagate.cli.session import opened
+from otagate.core.errors import Exit
+from otagate.core.replacement import Reach, Replacement
+from otagate.core.traffic import Scope
+
+
+def replace(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+    from otagate.flows import switch as flow
+
+    with opened(where) as (platform, ports):
+        if dry_run:
+            return planned(flow.plan_replacement(platform, ports))
+        claim = wiring.claim(Scope.PLATFORM, by, "otagate switch replace", "replace the switch itself")
+        done = flow.replace(platform, ports, claim, wait=wiring.duration(wait))
+        return Result(ending(done), data_of(done), "\n".join(lines_of(done)), next="otagate status")
+
+
+def ending(done: Replacement) -> Exit:
+    return Exit.DONE if done.reach is Reach.REPLACED else Exit.UNDONE
+
+
+def data_of(now: Replacement | None) -> dict[str, Any]:
+    """As it stands in every command's JSON."""
+    if now is None:
+        return {"replacement": None}
+    return {
+        "replacement": {
+            "reach": now.reach.value,
+            "by": now.by,
+            "old": now.old,
+            "new": now.new,
+            "serving": now.serving,
+            "reason": now.reason,
+            "cut": list(now.cut),
+        }
+    }
+
+
+def lines_of(now: Replacement) -> list[str]:
+    """What became of it, and each session that was cut."""
+    heads = {
+        Reach.REPLACED: f"REPLACED  switch {now.old} by switch {now.new}, no session cut",
+        Reach.UNDONE: f"UNDONE  switch {now.old} serves as before",
+    }
+    head = heads.get(now.reach, f"UNFINISHED  switch {now.old} by switch {now.new}: {now.reach}")
+    if now.cut:
+        sessions = "1 session" if len(now.cut) == 1 else f"{len(now.cut)} sessions"
+        head = head.replace("no session cut", f"{sessions} cut at the drain's deadline")
+    return [head, *([f"  {now.reason}"] if now.reason else []), *(f"  cut        {session}" for session in now.cut)]

@@ -1,0 +1,154 @@
+"""The switch itself, replaced while traffic runs: containers are raised and removed here, the steward hands over."""
+
+from collections.abc import Sequence
+
+from otagate.core.cloud import Binding
+from otagate.core.edge import another_switch
+from otagate.core.errors import EngineFault, OtagateError, Refused, SwitchFault, UsageError
+from otagate.core.mirror import ObservedCloud
+from otagate.core.places import HOLDER, SWITCH, switch_name
+from otagate.core.plan import Action, Plan, Step
+from otagate.core.platform import Platform
+from otagate.core.replacement import Reach, Replacement
+from otagate.core.topology import topology
+from otagate.core.traffic import Claim, Status
+from otagate.flows.look import live_status
+from otagate.ports import Hold, Ports, Progress
+
+LOOK = 0.3  # seconds between two looks at what the steward does
+PATIENCE = 120.0  # seconds beyond the drain in which it must have ended
+
+
+def needs_holder(clouds: Sequence[ObservedCloud]) -> None:
+    """Refused for a production whose switch owns its ports itself: it cannot be handed over, only started anew."""
+    there = {c.service: c.name for cloud in clouds for c in cloud.containers if c.binding == Binding.PRODUCTION}
+    if SWITCH in there and HOLDER not in there:
+        raise Refused(
+            f"{there[SWITCH]} owns its ports itself, as an older otagate made it: no other can take them over uncut",
+            code="no-holder",
+            hint=f"once, outside treatment hours: docker rm -f {there[SWITCH]}, then otagate up; it cuts every session "
+            "(docs/switch.md, a platform made before)",
+        )
+
+
+def plan_replacement(platform: Platform, ports: Ports) -> Plan:
+    """What `switch replace` would do, for `--dry-run`."""
+    status = _ready(platform, ports)
+    last = status.replacement.new if status.replacement else 1
+    old, new = status.serving, max(status.serving, last) + 1
+    image = ports.engine.images().switch
+    name = switch_name(platform.name, new)
+    return Plan(
+        f"switch replace {platform.name}",
+        (
+            Step(Action.CREATE, name, f"from image {image.removeprefix('sha256:')[:12]}, beside the one that serves"),
+            Step(Action.RUN, name, "proven behind no door: its map, its servers, every listener"),
+            Step(
+                Action.TURN, "doors", f"{switch_name(platform.name, old)} → {name}, open sessions stay where they are"
+            ),
+            Step(Action.REMOVE, switch_name(platform.name, old), _draining(platform.deadlines.drain)),
+        ),
+    )
+
+
+def steps_to_finish(platform: Platform, now: Replacement) -> tuple[Step, ...]:
+    """What `recover` would do about an unfinished replacement."""
+    old, new = switch_name(platform.name, now.old), switch_name(platform.name, now.new)
+    if now.reach in (Reach.BESIDE, Reach.VOID):
+        return (Step(Action.REMOVE, new, "it never took the doors"), Step(Action.KEEP, old, "it serves as before"))
+    drained = Step(Action.REMOVE, old, _draining(now.drain))
+    if now.reach is Reach.TAKING:
+        taken = Step(Action.TURN, "doors", f"{old} → {new}, or back to {old} where something is wrong")
+        return (taken, drained)
+    return (Step(Action.KEEP, new, "it serves"), drained)
+
+
+def _draining(seconds: float) -> str:
+    return f"once its sessions have ended, {seconds:g} s at most"
+
+
+def _ready(platform: Platform, ports: Ports) -> Status:
+    """Refused and UsageError for what the switch cannot be replaced in."""
+    status = live_status(platform, ports)
+    if status.live is None:
+        raise UsageError(f"platform {platform.name} is not live yet", code="no-production", hint="otagate up goes on")
+    needs_holder(ports.engine.observe(platform.name, [Binding.PRODUCTION]))
+    held = set(ports.engine.published(platform.name))
+    defined = {door.front for door in topology(platform).doors}
+    if held != defined:
+        raise Refused(
+            f"the platform's files define {len(defined)} listeners, its doors were made for {len(held)}",
+            code="doors-changed",
+            hint="a replacement adds and removes no listener: take the change back, or make the platform anew",
+        )
+    return status
+
+
+def replace(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Replacement:
+    """Hand the doors to a new switch; answers how it ended. Raises Busy, Refused and Fault; where the new one could
+    not be raised or proven it is removed first."""
+    _ready(platform, ports)
+    with ports.steward.lease(claim, wait) as hold:
+        begun = hold.replace_switch(platform.deadlines.drain)
+        try:
+            _raise(platform, ports, begun.new)
+            hold.take_doors()
+        except (OtagateError, KeyboardInterrupt) as broke:
+            why = broke.message if isinstance(broke, OtagateError) else "interrupted"
+            _withdraw(platform, ports, hold, begun, why)
+            raise
+        return _followed(platform, ports, hold)
+
+
+def _raise(platform: Platform, ports: Ports, number: int) -> None:
+    def secret(name: str) -> bytes:
+        return ports.secrets.of(platform.name, Binding.PRODUCTION, name)
+
+    stage = another_switch(platform, ports.engine.images().switch, secret, number)
+    folder = ports.vault.folder(f"switch-{platform.name}")
+    ports.provisioner.apply(platform.name, [stage], folder, ports.tell)
+
+
+def _withdraw(platform: Platform, ports: Ports, hold: Hold, begun: Replacement, why: str) -> None:
+    """Nothing was moved, unless the steward is lost: then it is left to `recover`, which can tell."""
+    try:
+        hold.give_up(why)
+        ports.engine.remove_switch(platform.name, begun.new, ports.tell)
+        hold.tidied()
+    except (Refused, SwitchFault, EngineFault) as worse:
+        ports.tell(Progress("switch", switch_name(platform.name, begun.new), f"left to recover: {worse.message}"))
+
+
+def finish_replacement(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Replacement | None:
+    """For `recover`, once the steward goes on by itself. Idempotent."""
+    with ports.steward.lease(claim, wait) as hold:
+        now = ports.steward.status().replacement
+        return now if now is None or now.ended else _followed(platform, ports, hold)
+
+
+def _followed(platform: Platform, ports: Ports, hold: Hold) -> Replacement:
+    """Until the steward is done, then remove what nothing needs any more."""
+    told: Reach | None = None
+    began = ports.clock.monotonic()
+    while (now := _current(ports)).acts:
+        if now.reach is not told:
+            told = now.reach
+            ports.tell(Progress("switch", switch_name(platform.name, now.new), _words(now)))
+        if ports.clock.monotonic() - began > now.drain + PATIENCE:
+            raise SwitchFault("the steward does not end the replacement", code="steward-silent", hint="otagate status")
+        ports.clock.sleep(LOOK)
+    if now.left_over is not None:
+        ports.engine.remove_switch(platform.name, now.left_over, ports.tell)
+        return hold.tidied()
+    return now
+
+
+def _current(ports: Ports) -> Replacement:
+    now = ports.steward.status().replacement
+    if now is None:
+        raise SwitchFault("the steward knows of no replacement", code="protocol", hint="otagate status")
+    return now
+
+
+def _words(now: Replacement) -> str:
+    return "takes the doors" if now.reach is Reach.TAKING else "serves alone; the old one finishes its sessions"

@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+from otagate.core.cloud import Binding, Colour
+from otagate.core.container import Container
+from otagate.core.edge import another_switch, mirror_switch, steward_stage, switch_stage
+from otagate.core.places import Place
+from otagate.core.platform import Tls
+from tests.core.platforms import platform
+
+PORTS = {"web": 18080, "dicom": 10400}
+
+
+def edge(number: int = 1) -> tuple[Container, Container]:
+    holder, switch = switch_stage(platform(), "s", "h", PORTS, lambda _: b"x", number).containers
+    return holder, switch
+
+
+def test_the_holder_publishes_each_listener_where_it_was_told_and_the_switch_nothing() -> None:
+    holder, switch = edge()
+    assert [(p.host, p.host_port) for p in holder.ports] == [("127.0.0.1", 18080), ("127.0.0.1", 10400)]
+    assert holder.command == ("/run/otagate", "20001", "20002")
+    assert switch.ports == ()
+
+
+def test_the_front_doors_bear_the_name_and_no_switch_does() -> None:
+    holder, switch = edge()
+    assert {alias for a in holder.networks for alias in a.aliases} == {"switch"}
+    assert [a.aliases for a in switch.networks] == [(), (), ()]
+
+
+def test_edge_containers_are_unprivileged_and_read_only() -> None:
+    p = platform()
+    stages = (steward_stage(p, "s"), switch_stage(p, "s", "h", PORTS, lambda _: b"x"))
+    containers = [c for stage in stages for c in stage.containers]
+    assert len(containers) == 3
+    for container in containers:
+        assert (container.user, container.read_only, container.cap_drop) == ("65534:65534", True, ("ALL",))
+        assert container.no_new_privileges
+        assert container.restart == "unless-stopped"
+
+
+def test_a_replacement_has_a_name_a_number_and_a_socket_of_its_own_and_nothing_else_does() -> None:
+    (second,) = another_switch(platform(), "s", lambda _: b"x", 2).containers
+    _, first = edge()
+    assert (first.name, second.name) == ("p-shared-switch", "p-shared-switch-2")
+    assert second.environment["OTAGATE_SWITCH_NUMBER"] == "2"
+    assert "stats socket /run/otagate/admin.sock " in first.environment["OTAGATE_SWITCH_CONFIG"]
+    config = second.environment["OTAGATE_SWITCH_CONFIG"]
+    assert config.replace("admin-2.sock", "admin.sock") == first.environment["OTAGATE_SWITCH_CONFIG"]
+    assert replace(second, name=first.name, labels={}, environment={}) == replace(first, labels={}, environment={})
+    assert edge(2)[1] == second, "what serves after it is what production then should be"
+
+
+def test_the_switch_gets_the_key_of_a_listener_whose_tls_it_ends_and_a_mirrors_makes_its_own() -> None:
+    p = platform()
+    listeners = {**p.listeners, "web": replace(p.listeners["web"], tls=Tls.END)}
+    p = replace(p, listeners=listeners)
+    _, switch = switch_stage(p, "s", "h", PORTS, lambda name: f"<{name}>\n".encode()).containers
+    (file,) = switch.files
+    assert (file.path, file.secret) == ("/run/otagate/tls/web.pem", True)
+    assert file.content == b"<listener.web.certificate>\n<listener.web.key>\n"
+    own = mirror_switch(p, Place("p", Binding.CANDIDATE, Colour.GREEN), "s")
+    assert own.files == ()
+    assert own.environment["OTAGATE_SWITCH_OWN_TLS"] == "/run/otagate/tls/web.pem"
+    assert "OTAGATE_SWITCH_NUMBER" not in own.environment, "nobody replaces it"

@@ -1,0 +1,151 @@
+from dataclasses import replace
+
+import pytest
+
+from otagate.core.errors import Busy, OtagateError, ProvisionFault, Refused, SwitchFault, UsageError
+from otagate.core.plan import Action
+from otagate.core.replacement import Reach, Replacement
+from otagate.flows import environments, recover, switch
+from tests.flows.scene import CLAIM, Scene, raised
+from tests.flows.test_promote import Died, die, revive
+
+OLD, NEW = "p-shared-switch", "p-shared-switch-2"
+
+
+def go(scene: Scene) -> Replacement:
+    return switch.replace(scene.platform, scene.ports, CLAIM, wait=0.0)
+
+
+def switches(scene: Scene) -> set[str]:
+    return {name for name in scene.names() if "switch" in name}
+
+
+def red(scene: Scene) -> bool:
+    return environments.describe(scene.platform, scene.ports).red
+
+
+def test_another_switch_stands_where_the_old_one_stood_and_the_doors_stay() -> None:
+    scene = raised()
+    holder, ports = scene.world.containers["p-shared-holder"].id, scene.engine.published("p")
+    done = go(scene)
+    assert (done.reach, done.old, done.new, done.by) == (Reach.REPLACED, 1, 2, "ada")
+    assert switches(scene) == {NEW}
+    assert (scene.world.containers["p-shared-holder"].id, scene.engine.published("p")) == (holder, ports)
+    assert not red(scene)
+    assert scene.up().changed == ()
+
+
+def test_the_next_one_follows_it() -> None:
+    scene = raised()
+    go(scene)
+    assert (go(scene).new, switches(scene)) == (3, {"p-shared-switch-3"})
+
+
+def test_the_dry_run_names_what_is_created_and_removed_and_changes_nothing() -> None:
+    scene = raised()
+    go(scene)
+    before = switches(scene)
+    plan = switch.plan_replacement(scene.platform, scene.ports)
+    assert switches(scene) == before
+    go(scene)
+    changed = {s.subject for s in plan.steps if s.action in (Action.CREATE, Action.REMOVE)}
+    assert changed == before | switches(scene)
+
+
+def test_what_was_cut_is_told() -> None:
+    scene = raised()
+    scene.steward.switches.cut = ("dicom 10.0.0.9:1 open 9s",)
+    assert go(scene).cut == ("dicom 10.0.0.9:1 open 9s",)
+
+
+def test_one_that_cannot_be_raised_is_removed_and_the_old_one_stays() -> None:
+    scene = raised()
+    scene.world.sick.add(scene.engine.images().switch)
+    with pytest.raises(ProvisionFault):
+        go(scene)
+    assert switches(scene) == {OLD}
+    assert not red(scene)
+
+
+def test_one_that_is_not_proven_is_removed_and_the_old_one_stays() -> None:
+    scene = raised()
+    scene.steward.switches.breaks = "its map says green"
+    with pytest.raises(SwitchFault, match="its map says green"):
+        go(scene)
+    assert switches(scene) == {OLD}
+    assert not red(scene)
+
+
+def test_one_through_which_the_doors_do_not_answer_is_undone() -> None:
+    scene = raised()
+    scene.steward.switches.fails = "nobody answers"
+    done = go(scene)
+    assert (done.reach, done.reason) == (Reach.UNDONE, "nobody answers")
+    assert switches(scene) == {OLD}
+
+
+def test_a_production_whose_switch_owns_its_ports_is_told_what_to_do_and_left_alone() -> None:
+    scene = raised()
+    del scene.world.containers["p-shared-holder"]
+    before = {name: s.id for name, s in scene.world.containers.items()}
+    for command in (lambda: go(scene), lambda: switch.plan_replacement(scene.platform, scene.ports), scene.up):
+        with pytest.raises(Refused, match="owns its ports itself") as no:
+            command()
+        assert no.value.code == "no-holder"
+        assert f"docker rm -f {OLD}, then otagate up" in no.value.hint
+    assert {name: s.id for name, s in scene.world.containers.items()} == before
+    del scene.world.containers[OLD]  # what the hint says
+    assert set(scene.up().changed) == {"p-shared-holder", OLD}
+
+
+def test_a_listener_more_or_less_is_refused() -> None:
+    scene = raised()
+    listeners = {"web": scene.platform.listeners["web"]}
+    scene.platform = replace(scene.platform, listeners=listeners)
+    with pytest.raises(Refused, match="define 1 listeners, its doors were made for 2"):
+        go(scene)
+
+
+def test_it_is_refused_before_anything_is_live_and_while_somebody_works() -> None:
+    with pytest.raises(UsageError):
+        go(Scene())
+    scene = raised()
+    with scene.steward.lease(CLAIM, 0.0), pytest.raises(Busy):
+        go(scene)
+    assert switches(scene) == {OLD}
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_command_line_that_died_while_raising_is_undone_by_recover(after: bool) -> None:
+    scene = raised()
+    die(scene, scene.provisioner, "apply", after=after)
+    with pytest.raises(Died):
+        go(scene)
+    revive(scene)
+    assert red(scene)
+    with pytest.raises(Refused, match="unfinished"):
+        go(scene)
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done.replacement is not None
+    assert done.replacement.reach is Reach.UNDONE
+    assert switches(scene) == {OLD}
+    assert not red(scene)
+
+
+@pytest.mark.parametrize("halts", [Reach.TAKING, Reach.ALONE, Reach.DRAINED])
+def test_one_that_was_cut_off_later_is_finished_by_recover(halts: Reach) -> None:
+    scene = raised()
+    scene.steward.switches.halts = halts
+    die(scene, scene.engine, "remove_switch")
+    with pytest.raises((Died, OtagateError)):
+        go(scene)
+    revive(scene)
+    assert red(scene)
+    planned = recover.plan_recovery(scene.platform, scene.ports)
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done.replacement is not None
+    assert done.replacement.reach is Reach.REPLACED
+    assert [s.subject for s in planned.steps if s.action is Action.REMOVE] == [OLD]
+    assert switches(scene) == {NEW}
+    assert not red(scene)
+    assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
