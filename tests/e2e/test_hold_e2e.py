@@ -81,6 +81,12 @@ class Load:
         return max(0.0, max(pairs, default=0.0))
 
 
+def longest(edge: Edge, promotion: str) -> float:
+    """Seconds for which anybody waited, as the switch itself counted: what a busy machine adds is not in it."""
+    told = [event.data["longest"] for event in edge.steward().follow(promotion) if "longest" in event.data]
+    return float(max(told, default=0.0))
+
+
 def load_of(edge: Edge) -> Load:
     fronts = [edge.url(f"/slow?s={WORK}"), "http://{}:{}/slow?s={}".format(*edge.address("raw"), WORK)]
     return Load(tuple(fronts * 4))
@@ -88,6 +94,7 @@ def load_of(edge: Edge) -> Load:
 
 def test_with_a_hold_both_never_work_at_once_and_without_one_they_do(edge: Edge) -> None:
     held = bool(edge.topology().hold)
+    waits: list[float] = []
     with load_of(edge) as load:
         time.sleep(0.5)
         for number in range(4):
@@ -96,16 +103,18 @@ def test_with_a_hold_both_never_work_at_once_and_without_one_they_do(edge: Edge)
             intent = edge.intent(Kind.PROMOTE, live.other, f"p-{held}-{number}", QUICK)
             view = edge.promote(live.other, intent.promotion, intent=intent)
             assert view.phase is Phase.PROMOTED, view.reason
+            waits.append(longest(edge, intent.promotion))
             time.sleep(0.3)
     assert load.failed == []
     assert {colour for colour, _, _ in load.done} == set(Colour)
     print(
         f"hold {edge.topology().hold:g} s: {len(load.done)} answers, {len(load.failed)} failed, both at work at once "
-        f"for {load.at_once() * 1000:.1f} ms, longest answer {load.waited * 1000:.0f} ms (work is {WORK * 1000:.0f} ms)"
+        f"for {load.at_once() * 1000:.1f} ms, "
+        f"longest wait {max(waits) * 1000:.0f} ms, longest answer {load.waited * 1000:.0f} ms (work is {WORK * 1000:.0f} ms)"
     )
     if held:
         assert load.at_once() == 0.0
-        assert load.waited < BOUND
+        assert 0 < max(waits) < BOUND
     else:
         assert load.at_once() > 0.0
 
@@ -124,8 +133,9 @@ def test_a_session_that_does_not_end_refuses_the_flip_and_nobody_waits_longer_th
         assert view.phase is Phase.ROLLED_BACK
         assert "did not end while new work was held" in view.reason
         assert (load.failed, {colour for colour, _, _ in load.done}) == ([], {live.value})
-        print(f"refused: longest answer {load.waited:.2f} s of a bound of {BOUND:g} s")
-        assert load.waited < BOUND + 0.5
+        wait = longest(edge, "p-long")
+        print(f"refused: longest wait {wait:.2f} s of {BOUND:g} s, longest answer {load.waited:.2f} s")
+        assert 0 < wait < BOUND
         line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert json.loads(line.recv(4096).rsplit(b"\r\n", 1)[1])["colour"] == live.value
 
