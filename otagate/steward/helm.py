@@ -144,7 +144,7 @@ class Helm:
             self.prove(to, builds)
             if came is not None and not self.agrees(came, self.book.account.live_epoch):
                 raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
-            with self.hold.on(came, self.drain, cut=False):
+            with self.hold.on(came, self.book.account.live_epoch, self.drain, cut=False):
                 if self.topology.hold:
                     self.stand_down(came)
                 self._set(came, to, held=bool(self.topology.hold and came))
@@ -201,7 +201,8 @@ class Helm:
 
     def _turned_back(self, failed: Colour, warm: Colour) -> None:
         """Where both may not work at once the failed one's sessions end first, one way or the other."""
-        with self.hold.on(failed, self.drain, cut=True):
+        # A turn that was cut off is in the map already and not yet in the journal.
+        with self.hold.on(failed, self.map_file.read()[1], self.drain, cut=True):
             if self.topology.hold:
                 self.hush(failed)
             self._set(failed, warm)

@@ -32,18 +32,24 @@ class Hold:
     clock: Clock
 
     @contextlib.contextmanager
-    def on(self, working: Colour | None, drain: Callable[[Colour, float], str], *, cut: bool) -> Iterator[None]:
-        """New work waits inside the block, which begins once `working` has ended its own; a block that is left early
-        lets it go where the map says then. Refused if `working` does not end in time, save with `cut`, which ends its
-        sessions. Raises SwitchFault."""
+    def on(
+        self, working: Colour | None, epoch: int, drain: Callable[[Colour, float], str], *, cut: bool
+    ) -> Iterator[None]:
+        """New work waits inside the block, which begins once `working`, live since `epoch`, has ended its own; a block
+        that is left early lets it go where the map says then. Raises SwitchFault, and Refused if `working` does not end
+        in time. With `cut` its sessions are cut instead, and a switch that would not hold is no reason to stay."""
         if not self.bound or working is None:
             yield
             return
         self.off()  # what a steward that died held
         self.book.tell(Happening.STEP, f"new work waits at the switch, at most {self.bound:g} s")
         began = self.clock.monotonic()
-        if no := self.switch.hold(self.book.account.live_epoch):
-            raise Refused(f"the switch would not hold: {no}")
+        if no := self.switch.hold(epoch):
+            if not cut:
+                raise Refused(f"the switch would not hold: {no}")
+            self.book.owe(f"new work was not held on the way back: {no}")
+            yield
+            return
         try:
             self._emptied(working, began + self.bound * SHARE, drain, cut=cut)
             yield

@@ -110,7 +110,8 @@ def test_with_a_hold_both_never_work_at_once_and_without_one_they_do(edge: Edge)
     print(
         f"hold {edge.topology().hold:g} s: {len(load.done)} answers, {len(load.failed)} failed, both at work at once "
         f"for {load.at_once() * 1000:.1f} ms, "
-        f"longest wait {max(waits) * 1000:.0f} ms, longest answer {load.waited * 1000:.0f} ms (work is {WORK * 1000:.0f} ms)"
+        f"longest wait {max(waits) * 1000:.0f} ms, longest answer {load.waited * 1000:.0f} ms "
+        f"(work is {WORK * 1000:.0f} ms)"
     )
     if held:
         assert load.at_once() == 0.0

@@ -103,13 +103,31 @@ def test_on_the_way_back_the_failed_colours_sessions_are_cut_at_the_end_of_their
     serves(world, steward, Colour.BLUE)
 
 
-@pytest.mark.parametrize("at", ["hold", "counts", "flip", "entry", "release"])
+def test_a_switch_that_would_not_hold_is_no_reason_to_stay_with_a_failed_colour(world: World) -> None:
+    steward = world.live()
+
+    def fails() -> None:
+        if world.switch.entry_now and world.switch.entry_now[0] is Colour.GREEN:
+            world.switch.down.add("dicom_green")
+            world.switch.hold = lambda epoch: f"it has lost epoch {epoch}"  # type: ignore[method-assign]
+
+    world.clock.on_sleep = fails
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.ROLLED_BACK
+    assert [debt for debt in view.debts if "was not held on the way back: it has lost" in debt]
+    serves(world, steward, Colour.BLUE)
+
+
+@pytest.mark.parametrize("at", ["hold", "counts", "flip", "entry", "release", "entry after the flip"])
 def test_killed_inside_the_hold_another_steward_lets_go_and_one_colour_serves(world: World, at: str) -> None:
     steward = world.live()
     dead: list[bool] = []
 
     def kill(name: str) -> None:
-        if name == at and not dead and (world.switch.holds() or at == "hold"):
+        turned = world.switch.entry_now is not None and world.switch.entry_now[0] is Colour.GREEN
+        named = name == at if not at.endswith("the flip") else name == "entry" and turned
+        if named and not dead and (world.switch.holds() or at == "hold"):
             dead.append(True)
             raise Killed
 
