@@ -12,14 +12,13 @@ from otagate.core.switch import (
     MAP_PATH,
     MOST,
     SOCKET_PATH,
-    BackendCount,
     OpenSession,
     read_copies,
     read_entries,
     read_sessions,
     read_show_map,
-    read_stat,
 )
+from otagate.core.switch_counts import BackendCount, read_counts
 
 _MOST = 4_000_000  # bytes of one answer; far above a platform's statistics
 _LOOK = "otagate status shows the switch; its engine restarts it, and its log says why it ended"
@@ -81,9 +80,9 @@ class HAProxy:
 
     def counts(self) -> Mapping[str, BackendCount]:
         """Backend → what the switch counts; raises SwitchFault."""
-        text = self.ask("show stat")
+        text = self.ask("show stat;otagate counts")
         try:
-            return read_stat(text)
+            return read_counts(text)
         except (ValueError, KeyError) as odd:
             raise SwitchFault(f"the switch's statistics cannot be read: {odd}", code="switch-away", hint=_LOOK) from odd
 

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from otagate.config.check_services import check_variables, declared, readable
+from otagate.config.check_watch import check_watch
 from otagate.config.compose import ComposeFile
 from otagate.config.paths import holds_tests, links_out, within
 from otagate.config.settings import CasesEntry, ListenerEntry, MetricEntry, SettingsFile, SuiteEntry
@@ -21,7 +22,7 @@ def check_gate(settings: SettingsFile, document: Document, compose: ComposeFile,
     _allowed(settings, document, other)
     _suites(settings, document, other, folder)
     _rules(settings, document)
-    _watch(settings, document)
+    check_watch(settings, document, compose, other)
 
 
 def host_and_port(address: str) -> tuple[str, int | None]:
@@ -210,19 +211,3 @@ def _rules(settings: SettingsFile, document: Document) -> None:
             if name not in judged:
                 hint = f"add a rule {{kind: cases, suite: {name}, impact: …}}"
                 document.complain(("suites", name), "no rule judges this suite's cases", hint, key=True)
-
-
-def _watch(settings: SettingsFile, document: Document) -> None:
-    watch = settings.watch
-    if not watch.every < watch.window <= watch.lasts:
-        hint = "choose every < window ≤ lasts"
-        document.complain(("watch",), "every must be shorter than window, and window no longer than lasts", hint)
-        return
-    for name, looks in (("blind", watch.blind), ("unhealthy", watch.unhealthy)):
-        if looks * watch.every >= watch.lasts:
-            message = f"{looks} looks take longer than the whole watch: it would never go back"
-            document.complain(("watch", name), message, f"choose {name} × every < lasts")
-    warm = settings.policy.warm
-    if warm is not None and warm < watch.lasts:
-        message = f"the old colour would be kept for {warm:g} s and watched over for {watch.lasts:g} s"
-        document.complain(("policy", "warm"), message, "write at least what watch: lasts says")

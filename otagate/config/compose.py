@@ -186,6 +186,9 @@ class Hooks(Strict):
     migrate: MigrateStep | None = Field(
         default=None, description="take the state that it shares to the schema that this release writes"
     )
+    invariants: HookCall | None = Field(
+        default=None, description="while watched: answer a JSON object with the values that `watch.invariants` names"
+    )
 
 
 SchemaLabel = Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a label: letters, digits, ., _ and -")]

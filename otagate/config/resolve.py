@@ -6,7 +6,9 @@ from otagate.config import compose as c
 from otagate.config import settings as s
 from otagate.config.check_gate import host_and_port
 from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
+from otagate.config.watching import Watch
 from otagate.core.impact import Impact
+from otagate.core.invariant import Invariant
 from otagate.core.platform import (
     IDLE,
     AllowedDifference,
@@ -30,6 +32,7 @@ from otagate.core.platform import (
 from otagate.core.policy import AnyRule, CasesRule, CrashRule, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.schema import Schema
 from otagate.core.shadow import Body, ShadowRule
+from otagate.core.slow import SlowPolicy
 from otagate.core.watch import WatchPolicy
 
 
@@ -44,7 +47,7 @@ def platform_of(compose: c.ComposeFile, settings: s.SettingsFile, folder: Path, 
         secrets={name: _secret(entry) for name, entry in sorted(compose.secrets.items())} | _keys(settings),
         suites={name: _suite(name, entry, folder) for name, entry in sorted(settings.suites.items())},
         policy=_policy(settings.policy, settings.watch, {name: e.minimum for name, e in settings.suites.items()}),
-        watch=WatchPolicy(**settings.watch.model_dump()),
+        watch=_watch(settings.watch),
         allowed=tuple(AllowedDifference(**rule.model_dump()) for rule in settings.mirror.allowed),
         deadlines=Deadlines(**settings.deadlines.model_dump()),
         engines=_engines(settings.clouds, default_engine),
@@ -101,6 +104,7 @@ def _hooks(hooks: c.Hooks) -> tuple[Hook, ...]:
         (HookName.DRAIN, hooks.drain),
         (HookName.WRITTEN_SINCE, hooks.written_since),
         (HookName.QUARANTINE, hooks.quarantine),
+        (HookName.INVARIANTS, hooks.invariants),
     )
     return tuple(Hook(name, call.port, call.path, call.deadline) for name, call in calls if call is not None)
 
@@ -178,7 +182,7 @@ def _suite(name: str, entry: s.SuiteEntry, folder: Path) -> SuiteSpec:
     )
 
 
-def _policy(section: s.PolicySection, watch: s.Watch, minimums: dict[str, int]) -> Policy:
+def _policy(section: s.PolicySection, watch: Watch, minimums: dict[str, int]) -> Policy:
     return Policy(
         rules=tuple(_rule(name, entry) for name, entry in section.rules.items()),
         max_age=section.max_age,
@@ -188,6 +192,15 @@ def _policy(section: s.PolicySection, watch: s.Watch, minimums: dict[str, int]) 
         clock_skew=section.clock_skew,
         warm=watch.lasts if section.warm is None else section.warm,
         minimums=minimums,
+    )
+
+
+def _watch(section: Watch) -> WatchPolicy:
+    plain = section.model_dump(exclude={"slow", "invariants"})
+    return WatchPolicy(
+        **plain,
+        slow=SlowPolicy(**section.slow.model_dump()),
+        invariants=tuple(Invariant(name, **entry.model_dump()) for name, entry in sorted(section.invariants.items())),
     )
 
 

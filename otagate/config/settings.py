@@ -9,6 +9,7 @@ from pydantic_core import CoreSchema
 from otagate.config.base import Environment, ImageName, Matches, Name, Section, Strict, UrlPath
 from otagate.config.tree import shown
 from otagate.config.units import Count, Deadline, Duration, PortNumber, Positive, Share, between, flaw
+from otagate.config.watching import Watch
 
 ImpactName = Literal["K0", "K1", "K2", "K3", "K4"]
 Words = Annotated[str, Matches(r"[\s\S]*\S[\s\S]*", "some words", 1000)]
@@ -250,26 +251,6 @@ class PolicySection(Section):
         description="no promotion replaces the old colour for so long after a flip; at least and by default the watch",
     )
     rules: dict[Name, AnyEntry] = Field(description="the rules by name")
-
-
-class Watch(Strict):
-    """The time after the flip in which the steward goes back by itself."""
-
-    lasts: Annotated[Duration, AfterValidator(between(1, 86400, "from 1s to 24h"))] = Field(
-        default=60.0, description="how long, default `60s`"
-    )
-    every: Annotated[Duration, AfterValidator(between(0.05, 60, "from 50ms to 60s"))] = Field(
-        default=0.2, description="between two looks, default `200ms`"
-    )
-    window: Duration = Field(default=3.0, description="the stretch over which errors are counted, default `3s`")
-    error_share: Annotated[Share, AfterValidator(between(0, 0.99, "from 0% to 99%"))] = Field(
-        default=0.02, description="more than this share of answers being errors means back, default `2%`"
-    )
-    minimum: Positive = Field(default=20, description="answers in the window before the share counts, default 20")
-    blind: Positive = Field(default=15, description="looks in a row without an answer that mean back, default 15")
-    unhealthy: Positive = Field(
-        default=3, description="looks in a row at an unhealthy colour that mean back, default 3"
-    )
 
 
 class DeadlinesSection(Strict):

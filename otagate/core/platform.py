@@ -73,6 +73,7 @@ class HookName(StrEnum):
     WRITTEN_SINCE = "written_since"
     QUARANTINE = "quarantine"
     DRAIN = "drain"
+    INVARIANTS = "invariants"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ All coloured doors look up one entry, `active`, so one command turns all of them
 has a key of its own; while that is absent its one standing back serves. Runs on HAProxy 2.6 and 3.0.
 """
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from otagate.core.cloud import Colour
 from otagate.core.hold import GUARD, hold_lines, hold_lua
 from otagate.core.platform import Protocol, Tls
+from otagate.core.switch_counts import COUNTS_LUA, counting, mode_of
 from otagate.core.topology import Door, Topology
 
 MAP_PATH = "/run/otagate/active.map"
@@ -75,8 +75,7 @@ def haproxy_config(topology: Topology, number: int = 1) -> str:
 
 
 def _door(door: Door, hold: float) -> str:
-    # What passes unread is bytes, whatever it would be if it could be read.
-    mode = "http" if door.protocol is Protocol.HTTP and door.tls is not Tls.PASS else "tcp"
+    mode = mode_of(door)
     ends = f" ssl crt {certificate_path(door.name)} ssl-min-ver TLSv1.2" if door.tls is Tls.END else ""
     idle = f"{max(1, round(door.idle_timeout * 1000))}ms"
     key = f"str(active),map({MAP_PATH})" if door.coloured else f"str(door.{door.name}),map({MAP_PATH},{STANDING})"
@@ -102,6 +101,7 @@ def _sides(door: Door) -> dict[str, str]:
 
 def _back(door: Door, side: str, host: str, mode: str, idle: str) -> str:
     lines = [f"backend {backend(door.name, side)}", f"    mode {mode}", f"    timeout server {idle}", *_check(door)]
+    lines += counting(door)
     lines.append(f"    timeout tunnel {idle}" if mode == "http" else "    option srvtcpka")
     # A check asks whether the server works; who it is, the steward asks by build and colour before each turn.
     secure = " check-ssl verify none" if door.tls is Tls.PASS else ""
@@ -285,7 +285,7 @@ def flip_lua(topology: Topology) -> str:
         held = {"@HOLD@\n": hold_lua(topology.hold), "@GUARD@": GUARD, "@HELD@": ", held"}
     for mark, part in held.items():
         text = text.replace(mark, part)
-    return text
+    return text + COUNTS_LUA
 
 
 def map_text(colour: Colour, epoch: int) -> str:
@@ -330,37 +330,6 @@ def read_show_map(text: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class BackendCount:
-    """What the switch counts of one backend since it started. `up`: a server is used; `proven`: and its last check has
-    passed (a name just found is used before it was ever asked); `sessions` open now; `answers` HTTP answers or TCP
-    sessions; `errors` answers of 5xx, failed connections and broken answers; `taken` HTTP requests or TCP sessions sent
-    to it; `aborted` of those by one side or the other."""
-
-    up: bool
-    proven: bool
-    sessions: int
-    answers: int
-    errors: int
-    taken: int
-    aborted: int
-
-
-def read_stat(text: str) -> dict[str, BackendCount]:
-    """Backend → counts, from a `show stat` answer; raises ValueError if it is not one."""
-    if not text.startswith("# "):
-        raise ValueError(f"no statistics: {text[:80]!r}")
-    rows = list(csv.DictReader(text[2:].splitlines()))
-    servers = [row for row in rows if row["svname"] not in ("BACKEND", "FRONTEND")]
-    up = {row["pxname"] for row in servers if row["status"].startswith("UP")}
-    proven = {row["pxname"] for row in servers if row["pxname"] in up and row["check_status"].endswith("OK")}
-    return {
-        name: _count(row, name in up, name in proven)
-        for row in rows
-        if row["svname"] == "BACKEND" and (name := row["pxname"])
-    }
-
-
-@dataclass(frozen=True)
 class OpenSession:
     """One session as the switch lists it: `name` is what `shutdown session` takes, `client` is HOST:PORT as the switch
     sees it, `age` is the switch's own text, such as `4m3s`."""
@@ -383,12 +352,3 @@ def read_sessions(text: str) -> tuple[OpenSession, ...]:
             raise ValueError(f"no session: {line[:80]!r}")
         found.append(OpenSession(match[1], match[2], match[3], match[4]))
     return tuple(found)
-
-
-def _count(row: Mapping[str, str], up: bool, proven: bool) -> BackendCount:
-    broken = int(row["econ"]) + int(row["eresp"])
-    sessions, taken, aborted = int(row["scur"]), int(row["stot"]), int(row["cli_abrt"]) + int(row["srv_abrt"])
-    if row["mode"] != "http":
-        return BackendCount(up, proven, sessions, taken, broken, taken, aborted)
-    answers = sum(int(row[f"hrsp_{kind}"]) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
-    return BackendCount(up, proven, sessions, answers, int(row["hrsp_5xx"]) + broken, taken, aborted)

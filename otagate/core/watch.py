@@ -4,16 +4,25 @@
 fresh: health is asked by the switch itself and needs no traffic, so a clinic at night can pass, while a watch that saw
 nothing cannot. Answers are judged where there are any: over the sliding window and over the whole watch as soon as
 `minimum` were seen, and once more at the end however few they are.
+
+One series of samples is one listener or one invariant; `Gauge` says what its samples mean.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+
+from otagate.core.invariant import Invariant
+from otagate.core.slow import SlowPolicy, is_slow
+
+_GROWN = 1.5  # the second half of a window beside the first
 
 
 @dataclass(frozen=True)
 class WatchPolicy:
-    """Seconds, except: `error_share` of answers, `minimum` answers before a share counts, `blind` samples in a row."""
+    """Seconds, except: `error_share` of answers, `minimum` answers before a share counts, `blind` and `unhealthy`
+    samples in a row, `cut` sessions refused or broken off, `queue` requests in progress."""
 
     lasts: float = 60.0
     every: float = 0.2
@@ -22,22 +31,50 @@ class WatchPolicy:
     minimum: int = 20
     blind: int = 15
     unhealthy: int = 3
+    cut: int = 3
+    queue: int = 50
+    slow: SlowPolicy = field(default_factory=SlowPolicy)
+    invariants: tuple[Invariant, ...] = ()
+
+    @property
+    def looks(self) -> int:
+        """As many as there can be at most."""
+        return math.ceil((self.lasts + self.window) / self.every) + 1
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the live colour's backends. Counters are cumulative since the switch started; `at` is monotonic
-    seconds. None marks a blind look: the switch did not answer."""
+    """One look. Counters are cumulative since the switch started; `at` is monotonic seconds. None marks a blind look.
+    `waiting`: requests that are in progress or in a queue now; `timed` answers were timed, `slow` of them too slow."""
 
     at: float
     up: bool | None
     answers: int | None
     errors: int | None
+    waiting: int = 0
+    timed: int = 0
+    slow: int = 0
 
     @property
     def blind(self) -> bool:
         """Nothing can be concluded from it; counts below zero are no counts."""
         return self.up is None or self.answers is None or self.errors is None or min(self.answers, self.errors) < 0
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """What one series counts: `unit` "answers", or "sessions" where few of them, lost, are many; `slow_over` seconds an
+    answer is slow (None: not judged); `sightless` and `ill` say what a blind and an unhealthy look saw, `reason` what
+    the latter is called."""
+
+    unit: str = "answers"
+    slow_over: float | None = None
+    sightless: str = "the switch did not answer"
+    ill: str = "down"
+    reason: str = "unhealthy"
+
+
+ANSWERS, SESSIONS = Gauge(), Gauge(unit="sessions")
 
 
 @dataclass(frozen=True)
@@ -58,7 +95,7 @@ class Enough:
 class Back:
     """Why the watch refuses; `measured` against `limit`."""
 
-    reason: str  # unhealthy, errors, blind, nothing-seen
+    reason: str  # unhealthy, invariant, errors, cut, queue, slow, blind, nothing-seen
     message: str
     measured: float
     limit: float
@@ -70,6 +107,8 @@ class Tally:
 
     answers: int
     errors: int
+    timed: int = 0
+    slow: int = 0
 
     @property
     def share(self) -> float:
@@ -77,14 +116,16 @@ class Tally:
         return min(1.0, self.errors / self.answers) if self.answers else float(self.errors > 0)
 
 
-def look_on(policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float, now: float) -> GoOn | Enough | Back:
+def look_on(
+    policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float, now: float, gauge: Gauge = ANSWERS
+) -> GoOn | Enough | Back:
     """Judge the looks since the flip; `flipped_at` and `now` are monotonic seconds like the samples' own.
 
     Ends at the latest `window` seconds after `lasts`, whatever the samples hold.
     """
     since = [sample for sample in samples if sample.at >= flipped_at]
     seen = [sample for sample in since if not sample.blind]
-    refusal = _blind(policy, since) or _unhealthy(policy, seen) or _errors(policy, seen, now, policy.minimum)
+    refusal = _blind(policy, since, gauge) or _unhealthy(policy, seen, gauge) or _traffic(policy, seen, now, gauge)
     if refusal:
         return refusal
     left = flipped_at + policy.lasts - now
@@ -93,7 +134,7 @@ def look_on(policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float
     needed = max(1, policy.unhealthy)
     healthy = _row(seen, up=True)
     if healthy >= needed and now - seen[-1].at <= policy.window:
-        return _errors(policy, seen, now, 1) or Enough(tally(seen).answers)
+        return _errors(policy, seen, now, 1, gauge) or Enough(tally(seen).answers)
     if -left < policy.window:
         return GoOn(0.0)
     return Back("nothing-seen", f"{healthy} healthy looks at the end of the watch, {needed} needed", healthy, needed)
@@ -101,16 +142,37 @@ def look_on(policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float
 
 def tally(seen: Sequence[Sample]) -> Tally:
     """What was counted from the first look to the last; a counter that fell was begun anew by a restarted switch."""
-    answers = errors = 0
-    for before, after in pairwise(sample for sample in seen if not sample.blind):
-        was, is_ = (before.answers or 0, before.errors or 0), (after.answers or 0, after.errors or 0)
-        start = (0, 0) if is_[0] < was[0] or is_[1] < was[1] else was
-        answers += is_[0] - start[0]
-        errors += is_[1] - start[1]
-    return Tally(answers, errors)
+    total = Tally(0, 0)
+    for step in _steps([sample for sample in seen if not sample.blind]):
+        total = Tally(
+            total.answers + step.answers, total.errors + step.errors, total.timed + step.timed, total.slow + step.slow
+        )
+    return total
 
 
-def _blind(policy: WatchPolicy, since: Sequence[Sample]) -> Back | None:
+def _steps(seen: Sequence[Sample]) -> list[Tally]:
+    """From look to look. What a restarted switch has counted is its own from the beginning."""
+    return [_step(before, after) for before, after in pairwise(seen)]
+
+
+def _step(before: Sample, after: Sample) -> Tally:
+    was = (before.answers or 0, before.errors or 0, before.timed, before.slow)
+    is_ = (after.answers or 0, after.errors or 0, after.timed, after.slow)
+    if any(b < a for a, b in zip(was, is_, strict=True)):
+        return Tally(*is_)
+    return Tally(is_[0] - was[0], is_[1] - was[1], is_[2] - was[2], is_[3] - was[3])
+
+
+def _traffic(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
+    minimum = policy.minimum if gauge.unit == "answers" else policy.cut
+    return (
+        _errors(policy, seen, now, minimum, gauge)
+        or _queue(policy, _window(policy, seen, now), now)
+        or _slow(policy, seen, now, gauge)
+    )
+
+
+def _blind(policy: WatchPolicy, since: Sequence[Sample], gauge: Gauge) -> Back | None:
     row = 0
     for sample in reversed(since):
         if not sample.blind:
@@ -118,14 +180,14 @@ def _blind(policy: WatchPolicy, since: Sequence[Sample]) -> Back | None:
         row += 1
     if row < max(1, policy.blind):
         return None
-    return Back("blind", f"the switch did not answer {row} looks in a row", row, policy.blind)
+    return Back("blind", f"{gauge.sightless} {row} looks in a row", row, policy.blind)
 
 
-def _unhealthy(policy: WatchPolicy, seen: Sequence[Sample]) -> Back | None:
+def _unhealthy(policy: WatchPolicy, seen: Sequence[Sample], gauge: Gauge) -> Back | None:
     row = _row(seen, up=False)
     if row < max(1, policy.unhealthy):
         return None
-    return Back("unhealthy", f"down at {row} looks in a row", row, policy.unhealthy)
+    return Back(gauge.reason, f"{gauge.ill} at {row} looks in a row", row, policy.unhealthy)
 
 
 def _row(seen: Sequence[Sample], *, up: bool) -> int:
@@ -137,12 +199,45 @@ def _row(seen: Sequence[Sample], *, up: bool) -> int:
     return row
 
 
-def _errors(policy: WatchPolicy, seen: Sequence[Sample], now: float, minimum: int) -> Back | None:
-    """The window catches a sudden fault at full speed; the whole watch catches one where traffic is thin."""
+def _window(policy: WatchPolicy, seen: Sequence[Sample], now: float) -> Sequence[Sample]:
     start = max((i for i, sample in enumerate(seen) if sample.at <= now - policy.window), default=0)
-    for name, part in ((f"the last {policy.window:g} s", seen[start:]), ("the watch", seen)):
+    return seen[start:]
+
+
+def _errors(policy: WatchPolicy, seen: Sequence[Sample], now: float, minimum: int, gauge: Gauge) -> Back | None:
+    """The window catches a sudden fault at full speed; the whole watch catches one where traffic is thin."""
+    for name, part in ((f"the last {policy.window:g} s", _window(policy, seen, now)), ("the watch", seen)):
         counted = tally(part)
-        if max(counted.answers, counted.errors) >= max(1, minimum) and counted.share > policy.error_share:
+        # Of sessions the lost ones must be several; of answers, a share counts once enough of them were seen.
+        weight = counted.errors if gauge.unit == "sessions" else max(counted.answers, counted.errors)
+        if weight >= max(1, minimum) and counted.share > policy.error_share:
+            if gauge.unit == "sessions":
+                message = f"{counted.errors} sessions refused or broken off of {counted.answers} in {name}"
+                return Back("cut", message, counted.share, policy.error_share)
             message = f"{counted.errors} errors in {counted.answers} answers of {name}"
             return Back("errors", message, counted.share, policy.error_share)
     return None
+
+
+def _queue(policy: WatchPolicy, part: Sequence[Sample], now: float) -> Back | None:
+    """More in progress than `queue` for a whole window, and still more of it, or nothing answered at all."""
+    if len(part) < 2 or now - part[0].at < policy.window or min(sample.waiting for sample in part) <= policy.queue:
+        return None
+    half = len(part) // 2
+    early = sum(sample.waiting for sample in part[:half]) / half
+    late = sum(sample.waiting for sample in part[half:]) / (len(part) - half)
+    if late < _GROWN * early and tally(part).answers:
+        return None
+    last = part[-1].waiting
+    message = f"{last} requests wait, over {policy.queue} for {policy.window:g} s and no fewer: they are not answered"
+    return Back("queue", message, last, policy.queue)
+
+
+def _slow(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
+    allowed = policy.slow.share
+    if gauge.slow_over is None or not is_slow(((s.timed, s.slow) for s in _steps(seen)), allowed, policy.looks):
+        return None
+    counted = tally(_window(policy, seen, now))
+    share = counted.slow / counted.timed if counted.timed else 1.0
+    what = f"{counted.slow} of {counted.timed} answers of the last {policy.window:g} s"
+    return Back("slow", f"{what} took longer than {gauge.slow_over:.3g} s, {allowed:.0%} may", share, allowed)

@@ -20,6 +20,7 @@ from otagate.steward.helm import Helm
 from otagate.steward.journal import JournalFull
 from otagate.steward.lookout import Lookout
 from otagate.steward.outside import Clock
+from otagate.steward.traffic import before_the_flip
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class Course:
             self._clock.sleep(self._helm.patience.step)
 
     def _watch(self, view: PromotionView) -> tuple[Event, str]:
-        lookout = Lookout(self._helm, self._clock, view.intent.to, view.intent.watch)
+        lookout = self._lookout(view)
         drain = Drain(self._helm, self._book, view.came)
         self._let_go(view)
         while True:
@@ -149,6 +150,17 @@ class Course:
             if isinstance(seen, Enough):
                 return self._still_there(view, seen)
             self._clock.sleep(view.intent.watch.every)
+
+    def _lookout(self, view: PromotionView) -> Lookout:
+        events = (event for _, event in self._book.events(view.intent.promotion, 0))
+        before = before_the_flip(events, view.came)
+        lookout = Lookout(self._helm, self._clock, view.intent.to, view.intent.watch, before)
+        if view.intent.watch.lasts > 0:
+            try:
+                self._book.tell(Happening.STEP, f"the watch sees {lookout.sight()}")
+            except JournalFull as full:
+                log.error("%s", full.message)
+        return lookout
 
     def _let_go(self, view: PromotionView) -> None:
         """Have the old colour's long sessions closed beside the watch: a service that hangs must not blind it."""

@@ -127,7 +127,7 @@ class Desk:
             live = self._book.account.live
             self._book.write("begin", intent.promotion, intent=intent, came=live, lease=holder.epoch)
             begun = self._book.current()
-        self._helm.note_traffic()  # what is served now, for comparison with what comes after
+        self._helm.note_traffic(times=True)  # what is served now, for comparison with what comes after
         return begun
 
     def _may_begin(self, intent: Intent) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
-from otagate.core.switch import BackendCount, OpenSession, backend
+from otagate.core.switch import OpenSession, backend
+from otagate.core.switch_counts import BackendCount
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
 from otagate.steward.helm import Helm

@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
 from otagate.core.platform import HookName, Protocol, Tls
-from otagate.core.switch import BackendCount, backend
+from otagate.core.switch import backend
+from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Happening
 from otagate.steward.account import Stage
@@ -26,6 +28,7 @@ from otagate.steward.outside import Clock, Services, Switch, Switches
 from otagate.steward.traffic import note_traffic
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
+INVARIANTS = HookName.INVARIANTS.value
 PROBE_DEADLINE = 5.0
 
 
@@ -99,7 +102,7 @@ class Helm:
             if self.clock.monotonic() >= until:
                 raise Refused(f"the switch sees no server up: {' '.join(down)}")
             self.clock.sleep(self.patience.step)
-        note_traffic(self.book, self.doors, counts)
+        note_traffic(self.book, self.doors, counts, times=True)
 
     def _down(self, counts: Mapping[str, BackendCount], colour: Colour) -> list[str]:
         names = [backend(door.name, colour) for door in self.doors]
@@ -227,12 +230,13 @@ class Helm:
         if came is not None:
             self.note_traffic()  # from this count on, what the old colour is still given is stale
 
-    def note_traffic(self) -> None:
-        """Count both colours for the promotion's record, if anything is live and the switch answers."""
+    def note_traffic(self, *, times: bool = False) -> None:
+        """Count both colours for the promotion's record, if anything is live and the switch answers; with `times` also
+        how long their answers took."""
         if self.book.account.live is None:
             return
         with contextlib.suppress(SwitchFault):  # nothing waits for its figures
-            note_traffic(self.book, self.doors, self.switch.counts())
+            note_traffic(self.book, self.doors, self.switch.counts(), times=times)
 
     def _run_time(self, came: Colour | None, to: Colour, epoch: int, *, held: bool) -> str:
         """Answers why the switch would not, or "". A switch that is just starting reads the new file by itself."""
@@ -341,6 +345,17 @@ class Helm:
                 wrong.append(fault.message)
         return "; ".join(wrong)
 
+    def invariants(self, colour: Colour, most: float) -> Mapping[str, Any]:
+        """What each service of a colour that has the hook answers to it, None where it does not; at most `most` seconds
+        each. Without the lock: it moves nothing."""
+        return {hook.service: self._asked(hook, colour, most) for hook in self._hooks(INVARIANTS)}
+
+    def _asked(self, hook: HookCall, colour: Colour, most: float) -> Any:
+        try:
+            return self.services.tell(_url(hook, colour), {}, min(hook.deadline, most))
+        except Fault:
+            return None
+
     def keep(self, most: float) -> str:
         """Tell the idle colour again to be passive and the live one to be active, at most `most` seconds each."""
         idle = self._each(PASSIVE, lambda: self.book.account.live and self.book.account.live.other, most)
@@ -364,5 +379,8 @@ class Helm:
         return tuple(hook for hook in self.topology.hooks if hook.name == name)
 
     def _call(self, hook: HookCall, colour: Colour, most: float = float("inf")) -> bool:
-        url = f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}"
-        return self.services.call(url, min(hook.deadline, most))
+        return self.services.call(_url(hook, colour), min(hook.deadline, most))
+
+
+def _url(hook: HookCall, colour: Colour) -> str:
+    return f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}"

@@ -1,60 +1,120 @@
-"""The watch's eyes: one look at the new colour after the other, each door with a series of its own.
+"""The watch's eyes: one look at the new colour after the other, each door and each invariant with a series of its own.
 
 Each door is judged by itself, for a listener that fails among many busy ones would vanish in a common share.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from otagate.core.answer_times import bucket, edge, kept_by, slower
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
-from otagate.core.switch import BackendCount, backend
-from otagate.core.watch import Back, Enough, GoOn, Sample, WatchPolicy, look_on, tally
+from otagate.core.invariant import Invariant, holds
+from otagate.core.sight import seen_share
+from otagate.core.slow import KEPT, limit_of
+from otagate.core.switch import backend
+from otagate.core.switch_counts import BackendCount, is_timed
+from otagate.core.topology import Door
+from otagate.core.watch import Back, Enough, Gauge, GoOn, Sample, WatchPolicy, look_on, tally
 from otagate.steward.helm import Helm
 from otagate.steward.outside import Clock
+from otagate.steward.traffic import Before
 
 _LINE_EVERY = 1.0  # seconds between lines for those who follow
+_ASKED_AT_MOST = 0.5  # seconds for a hook's answer: who is slower is not readable, and the look must go on
+
+
+@dataclass(frozen=True)
+class Series:
+    """What was seen of one door or invariant."""
+
+    gauge: Gauge
+    samples: list[Sample] = field(default_factory=list)
 
 
 class Lookout:
-    """One watch over `colour`. Not thread-safe: its course alone looks."""
+    """One watch over `colour`; `before` says what the old one's doors answered until the flip. Not thread-safe: its
+    course alone looks."""
 
-    def __init__(self, helm: Helm, clock: Clock, colour: Colour, policy: WatchPolicy) -> None:
+    def __init__(
+        self, helm: Helm, clock: Clock, colour: Colour, policy: WatchPolicy, before: Mapping[str, Before]
+    ) -> None:
         self._helm = helm
         self._clock = clock
+        self._colour = colour
         self._policy = policy
-        self._names = {door.name: backend(door.name, colour) for door in helm.doors}
-        self._samples: dict[str, list[Sample]] = {door: [] for door in self._names}
+        self._before = before
+        self._doors = {door.name: Series(self._gauge(door)) for door in helm.doors}
+        self._invariants = {invariant: Series(_gauge_of(invariant)) for invariant in policy.invariants}
         self._began = clock.monotonic()
         self._line_at = self._began
         self._left = policy.lasts
         self.counts: Mapping[str, BackendCount] | None = None
 
+    def _gauge(self, door: Door) -> Gauge:
+        if not is_timed(door):
+            return Gauge(unit="sessions")
+        was = self._before.get(door.name)
+        times = was.times if was else ()
+        limit = limit_of(self._policy.slow, kept_by(times, KEPT), sum(times))
+        return Gauge(slow_over=None if limit is None else edge(bucket(limit)))
+
+    def sight(self) -> str:
+        """What this watch can see, in one line, as far as traffic goes on as it was before the flip."""
+        return "; ".join(self._sight(door.name, is_timed(door)) for door in self._helm.doors)
+
+    def _sight(self, door: str, timed: bool) -> str:
+        was, over = self._before.get(door), self._doors[door].gauge.slow_over
+        if not timed:
+            return f"{door}: {self._policy.cut} sessions refused or broken off"
+        times = "no limit to answer times" if over is None else f"answers over {over:.3g} s"
+        if was is None or not sum(was.times):
+            return f"{door}: too few answers came before to say which error share; {times}"
+        share = seen_share(self._policy, was.rate)
+        which = f"error shares from {share:.1%}" if share is not None else "no error share with certainty"
+        return f"{door}: {which} (95 % sure at {was.rate:.1f} answers/s); {times}"
+
     def look(self) -> GoOn | Enough | Back:
-        """Look once and judge every door: back if one says so, enough only if all do."""
+        """Look once and judge every series: back if one says so, enough only if all do."""
         try:
             self.counts = self._helm.switch.counts()
         except SwitchFault:
             self.counts = None
         now = self._clock.monotonic()
-        for door, name in self._names.items():
-            self._samples[door].append(_sample(now, self.counts, name))
-        return self._judged(now)
+        for door in self._helm.doors:
+            series = self._doors[door.name]
+            count = self.counts.get(backend(door.name, self._colour)) if self.counts is not None else None
+            series.samples.append(_sample(now, count, door, series.gauge))
+        self._ask()
+        return self._judged(self._clock.monotonic())
+
+    def _ask(self) -> None:
+        if not self._invariants:
+            return
+        answers = self._helm.invariants(self._colour, _ASKED_AT_MOST)
+        now = self._clock.monotonic()
+        for invariant, series in self._invariants.items():
+            up = holds(invariant, answers.get(invariant.service))
+            series.samples.append(Sample(now, up, 0, 0))
+
+    def _all(self) -> Iterable[tuple[str, Series]]:
+        yield from self._doors.items()
+        yield from ((invariant.service, series) for invariant, series in self._invariants.items())
 
     def _judged(self, now: float) -> GoOn | Enough | Back:
-        said = {
-            door: look_on(self._policy, samples, flipped_at=self._began, now=now)
-            for door, samples in self._samples.items()
-        }
-        for door, word in said.items():
+        said = [
+            (who, look_on(self._policy, series.samples, flipped_at=self._began, now=now, gauge=series.gauge))
+            for who, series in self._all()
+        ]
+        for who, word in said:
             if isinstance(word, Back):
-                return replace(word, message=f"{door}: {word.message}")
-        waits = [word.left for word in said.values() if isinstance(word, GoOn)]
+                return replace(word, message=f"{who}: {word.message}")
+        waits = [word.left for _, word in said if isinstance(word, GoOn)]
         self._left = max(waits, default=0.0)
         if waits:
             return GoOn(self._left)
-        return Enough(sum(word.answers for word in said.values() if isinstance(word, Enough)))
+        return Enough(sum(word.answers for _, word in said if isinstance(word, Enough)))
 
     def line(self) -> tuple[str, dict[str, Any]] | None:
         """What to tell those who follow, at most once a second."""
@@ -62,15 +122,27 @@ class Lookout:
         if now - self._line_at < _LINE_EVERY:
             return None
         self._line_at = now
-        seen = {door: tally(samples) for door, samples in self._samples.items()}
+        seen = {door: tally(series.samples) for door, series in self._doors.items()}
         answers, errors = sum(t.answers for t in seen.values()), sum(t.errors for t in seen.values())
         message = f"{answers} answers, {errors} errors, {self._left:.0f} s left"
         doors = {door: {"answers": t.answers, "errors": t.errors} for door, t in seen.items()}
         return message, {"answers": answers, "errors": errors, "left": round(self._left, 1), "doors": doors}
 
 
-def _sample(at: float, counts: Mapping[str, BackendCount] | None, name: str) -> Sample:
-    count = counts.get(name) if counts is not None else None
-    if count is None:
+def _gauge_of(invariant: Invariant) -> Gauge:
+    return Gauge(
+        sightless=f"invariant {invariant.name} could not be read",
+        ill=f"invariant {invariant.name} was not {invariant.words}",
+        reason="invariant",
+    )
+
+
+def _sample(at: float, count: BackendCount | None, door: Door, gauge: Gauge) -> Sample:
+    """Blind also where a door's answers should be timed and the switch does not tell: it was not made for that."""
+    if count is None or (is_timed(door) and count.times is None):
         return Sample(at, None, None, None)
-    return Sample(at, count.up, count.answers, count.errors)
+    if count.times is None:
+        return Sample(at, count.up, count.answers, count.errors, count.queued)
+    slow = 0 if gauge.slow_over is None else slower(count.times, gauge.slow_over)
+    waiting = count.queued + count.sessions  # the switch hands everything through: what waits, waits in the service
+    return Sample(at, count.up, count.answers, count.errors, waiting, sum(count.times), slow)

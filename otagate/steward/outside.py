@@ -12,7 +12,8 @@ from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
 from otagate.core.fronts import FrontCount
 from otagate.core.shadow import Reply, Request
-from otagate.core.switch import BackendCount, OpenSession, rehearsal_path, socket_path
+from otagate.core.switch import OpenSession, rehearsal_path, socket_path
+from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door
 
 

@@ -4,13 +4,17 @@ Nothing depends on it: where it cannot be counted or kept the flip goes on witho
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from otagate.core.answer_times import between
 from otagate.core.cloud import Colour
 from otagate.core.errors import Fault
-from otagate.core.switch import BackendCount, backend
+from otagate.core.switch import backend
+from otagate.core.switch_counts import BackendCount, is_timed
 from otagate.core.topology import Door
-from otagate.core.traffic import Happening
+from otagate.core.traffic import Happening, StewardEvent
 from otagate.steward.book import Book
 
 log = logging.getLogger(__name__)
@@ -19,11 +23,16 @@ _DENSE = 0.5  # seconds between two samples at first
 _THINNING = 20.0  # then a twentieth of the age: a day of it adds about two hundred
 
 
-def note_traffic(book: Book, doors: Sequence[Door], counts: Mapping[str, BackendCount]) -> None:
-    """One sample under the unfinished promotion, if there is one: the coloured doors' counters added up."""
+def note_traffic(book: Book, doors: Sequence[Door], counts: Mapping[str, BackendCount], *, times: bool = False) -> None:
+    """One sample under the unfinished promotion, if there is one: the coloured doors' counters added up, and with
+    `times` how long each door's answers took."""
     if book.account.unfinished is None:
         return
-    seen = {colour.value: _sum([counts.get(backend(door.name, colour)) for door in doors]) for colour in Colour}
+    seen: dict[str, Any] = {
+        colour.value: _sum([counts.get(backend(door.name, colour)) for door in doors]) for colour in Colour
+    }
+    if times:
+        seen["times"] = {colour.value: _times(doors, counts, colour) for colour in Colour}
     try:
         book.tell(Happening.TRAFFIC, "", **seen)
     except Fault as fault:
@@ -39,6 +48,41 @@ def _sum(counts: Sequence[BackendCount | None]) -> dict[str, int] | None:
         name: sum(getattr(count, name) for count in known)
         for name in ("answers", "errors", "sessions", "taken", "aborted")
     }
+
+
+def _times(doors: Sequence[Door], counts: Mapping[str, BackendCount], colour: Colour) -> dict[str, list[int]]:
+    told = {door.name: counts.get(backend(door.name, colour)) for door in doors if is_timed(door)}
+    return {name: list(count.times) for name, count in told.items() if count is not None and count.times is not None}
+
+
+@dataclass(frozen=True)
+class Before:
+    """How long a door's answers took before the flip, and over how many seconds they were counted."""
+
+    times: tuple[int, ...]
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return sum(self.times) / self.seconds if self.seconds > 0 else 0.0
+
+
+def before_the_flip(events: Iterable[StewardEvent], colour: Colour | None) -> dict[str, Before]:
+    """Door → what the colour that was live answered from the promotion's beginning to its turn. Read from the journal,
+    so that a watch begun anew compares with the same."""
+    noted: dict[str, list[tuple[float, tuple[int, ...]]]] = {}
+    for event in events:
+        if event.data.get("stage") == "intent":
+            break
+        told = event.data.get("times") if event.happening is Happening.TRAFFIC and colour is not None else None
+        for door, times in (told or {}).get(colour, {}).items():
+            noted.setdefault(door, []).append((event.at, tuple(times)))
+    found = {}
+    for door, ((began, first), *_, (ended, last)) in ((d, n) for d, n in noted.items() if len(n) > 1):
+        if (rose := between(first, last)) is not None:
+            found[door] = Before(rose, ended - began)
+    return found
 
 
 class Tape:

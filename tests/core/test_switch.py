@@ -11,7 +11,6 @@ from pynetdicom.pdu import A_ASSOCIATE_RQ
 from otagate.core.cloud import Colour
 from otagate.core.platform import Protocol, Tls
 from otagate.core.switch import (
-    BackendCount,
     OpenSession,
     associate_request,
     flip_lua,
@@ -21,8 +20,8 @@ from otagate.core.switch import (
     read_map,
     read_sessions,
     read_show_map,
-    read_stat,
 )
+from otagate.core.switch_counts import BackendCount, read_stat
 from otagate.core.topology import Door, Topology
 
 HOSTS = {"blue": "t-blue-web", "green": "t-green-web"}
@@ -69,6 +68,8 @@ def test_an_http_door_is_asked_for_its_probe() -> None:
         "timeout server 60000ms",
         "option httpchk GET /healthz",
         "http-check expect status 200",
+        "http-request set-var(txn.came) date(0,us)",
+        "http-response lua.took",
         "timeout tunnel 60000ms",
         "server s1 t-green-web:8080",
     ]
@@ -196,7 +197,7 @@ def test_show_map_is_read_and_a_double_key_refused() -> None:
 
 
 HEAD = (
-    "pxname,svname,scur,stot,cli_abrt,srv_abrt,econ,eresp,status,check_status,mode,"
+    "pxname,svname,qcur,scur,stot,cli_abrt,srv_abrt,econ,eresp,status,check_status,mode,"
     "hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other"
 )
 
@@ -207,14 +208,14 @@ def stat(*rows: str) -> str:
 
 def test_statistics_are_read_per_backend() -> None:
     text = stat(
-        "web,FRONTEND,9,99,,,,,OPEN,,http,0,0,0,0,0,0",
-        "web_blue,s1,2,50,3,2,1,2,UP,L7OK,http,0,40,3,4,5,1",
-        "web_blue,BACKEND,2,57,3,2,1,2,UP,,http,0,40,3,4,5,1",
-        "dicom_blue,s1,1,12,0,1,0,1,UP,* L4OK,tcp,,,,,,",
-        "dicom_blue,BACKEND,1,12,0,1,0,1,UP,,tcp,,,,,,",
+        "web,FRONTEND,,9,99,,,,,OPEN,,http,0,0,0,0,0,0",
+        "web_blue,s1,0,2,50,3,2,1,2,UP,L7OK,http,0,40,3,4,5,1",
+        "web_blue,BACKEND,4,2,57,3,2,1,2,UP,,http,0,40,3,4,5,1",
+        "dicom_blue,s1,0,1,12,0,1,0,1,UP,* L4OK,tcp,,,,,,",
+        "dicom_blue,BACKEND,0,1,12,0,1,0,1,UP,,tcp,,,,,,",
     )
     assert read_stat(text) == {
-        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8, taken=57, aborted=5),
+        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8, taken=57, aborted=5, queued=4),
         "dicom_blue": BackendCount(up=True, proven=True, sessions=1, answers=12, errors=1, taken=12, aborted=1),
     }
 
@@ -234,8 +235,8 @@ def test_statistics_are_read_per_backend() -> None:
 )
 def test_a_server_is_proven_only_if_its_last_check_passed(status: str, check: str, up: bool, proven: bool) -> None:
     text = stat(
-        f"web_blue,s1,0,0,0,0,0,0,{status},{check},http,0,0,0,0,0,0",
-        "web_blue,BACKEND,0,0,0,0,0,0,UP,,http,0,0,0,0,0,0",
+        f"web_blue,s1,0,0,0,0,0,0,0,{status},{check},http,0,0,0,0,0,0",
+        "web_blue,BACKEND,0,0,0,0,0,0,0,UP,,http,0,0,0,0,0,0",
     )
     count = read_stat(text)["web_blue"]
     assert (count.up, count.proven) == (up, proven)
@@ -268,7 +269,7 @@ def test_open_sessions_are_read_with_client_and_age() -> None:
 
 def test_statistics_with_a_hole_are_refused() -> None:
     with pytest.raises((ValueError, KeyError)):
-        read_stat(stat("web_blue,BACKEND,,0,0,0,UP,,http,0,0,0,0,0,0"))
+        read_stat(stat("web_blue,BACKEND,0,,0,0,0,UP,,http,0,0,0,0,0,0"))
     with pytest.raises((ValueError, KeyError)):
         read_stat("# pxname,svname\nweb_blue,BACKEND\n")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otagate.core.watch import Back, Enough, GoOn, Sample, Tally, WatchPolicy, look_on, tally
+from otagate.core.watch import SESSIONS, Back, Enough, Gauge, GoOn, Sample, Tally, WatchPolicy, look_on, tally
 
 POLICY = WatchPolicy(lasts=10.0, every=0.5, window=3.0, error_share=0.02, minimum=20, blind=4, unhealthy=3)
 FLIP = 100.0
@@ -187,3 +187,90 @@ def test_enough_is_never_said_without_a_healthy_end_and_time(
 def test_a_watch_always_ends(rows: list[tuple[bool | None, int, int]]) -> None:
     samples = [Sample(FLIP + i * 0.5, *row) for i, row in enumerate(rows)]
     assert not isinstance(judged(samples, now=FLIP + POLICY.lasts + POLICY.window), GoOn)
+
+
+def waiting(*counts: int, answers: int = 0, start: float = FLIP) -> list[Sample]:
+    return [Sample(start + i * 0.5, True, i * answers, 0, waiting=count) for i, count in enumerate(counts)]
+
+
+def test_requests_that_pile_up_for_a_whole_window_are_back() -> None:
+    piling = waiting(*range(60, 480, 60), answers=50)
+    verdict = judged(piling, replace(POLICY, queue=50))
+    assert isinstance(verdict, Back)
+    assert (verdict.reason, verdict.measured, verdict.limit) == ("queue", 420, 50)
+    assert isinstance(judged(piling[:-1], replace(POLICY, queue=50)), GoOn), "no whole window yet"
+
+
+def test_requests_that_nobody_answers_are_back_however_slowly_they_grow() -> None:
+    hung = waiting(*[60] * 7)
+    assert isinstance(judged(hung), Back)
+    assert isinstance(judged(waiting(*[60] * 7, answers=1)), GoOn)
+
+
+def test_many_requests_in_progress_are_no_queue_while_they_are_answered() -> None:
+    busy = waiting(*[200, 220, 190, 210, 230, 180, 205] * 3, answers=500)
+    assert isinstance(judged(busy), Enough)
+
+
+def test_one_look_at_a_short_queue_is_enough_relief() -> None:
+    assert isinstance(judged(waiting(60, 120, 180, 50, 300, 360, 420, answers=50)), GoOn)
+
+
+def sessions(samples: Sequence[Sample]) -> GoOn | Enough | Back:
+    return look_on(POLICY, samples, flipped_at=FLIP, now=samples[-1].at, gauge=SESSIONS)
+
+
+def test_a_few_lost_sessions_are_back_where_a_few_lost_answers_are_not() -> None:
+    lost = [Sample(FLIP, True, 5, 0), Sample(FLIP + 0.5, True, 8, 3)]
+    verdict = sessions(lost)
+    assert isinstance(verdict, Back)
+    assert (verdict.reason, verdict.message) == ("cut", "3 sessions refused or broken off of 3 in the last 3 s")
+    assert isinstance(sessions([lost[0], Sample(FLIP + 0.5, True, 8, 2)]), GoOn)
+    assert isinstance(judged(lost), GoOn)
+
+
+def test_open_sessions_that_break_off_count_where_none_begins() -> None:
+    verdict = sessions([Sample(FLIP, True, 5, 0), Sample(FLIP + 0.5, True, 5, 3)])
+    assert isinstance(verdict, Back)
+    assert verdict.measured == 1.0
+
+
+def test_few_lost_of_very_many_sessions_are_within_the_share() -> None:
+    busy = [Sample(FLIP + i * 0.5, True, i * 500, i // 5) for i in range(21)]
+    assert isinstance(sessions(busy), Enough)
+
+
+def timed(count: int, slow: int, over: float | None = 0.3, start: int = 0) -> GoOn | Enough | Back:
+    """Ten answers a look, so many of them slow from look `start` on."""
+    samples = [
+        Sample(FLIP + i * 0.5, True, i * 10, 0, timed=i * 10, slow=max(0, i - start) * slow) for i in range(count)
+    ]
+    gauge = Gauge(slow_over=over)
+    return look_on(replace(POLICY, lasts=30), samples, flipped_at=FLIP, now=samples[-1].at, gauge=gauge)
+
+
+def test_slow_answers_are_back_with_number_against_limit() -> None:
+    verdict = timed(40, 10, start=10)
+    assert isinstance(verdict, Back)
+    assert verdict == Back("slow", "60 of 60 answers of the last 3 s took longer than 0.3 s, 25% may", 1.0, 0.25)
+    assert isinstance(timed(15, 10, start=10), GoOn), "five looks are no evidence"
+
+
+def test_some_slow_answers_are_silent_and_so_is_a_watch_without_a_limit() -> None:
+    assert isinstance(timed(61, 2), Enough)
+    assert isinstance(timed(61, 10, over=None), Enough)
+
+
+def test_a_switch_begun_anew_has_timed_only_what_it_says() -> None:
+    row = [Sample(FLIP, True, 900, 0, timed=900, slow=800), Sample(FLIP + 1, True, 7, 0, timed=7, slow=2)]
+    assert tally(row) == Tally(7, 0, 7, 2)
+
+
+def test_an_invariant_is_judged_like_health() -> None:
+    gauge = Gauge(sightless="invariant x could not be read", ill="invariant x was not true", reason="invariant")
+    broken = [Sample(FLIP + i, i < 2, 0, 0) for i in range(5)]
+    verdict = look_on(POLICY, broken, flipped_at=FLIP, now=FLIP + 4, gauge=gauge)
+    assert verdict == Back("invariant", "invariant x was not true at 3 looks in a row", 3, 3)
+    unread = [Sample(FLIP + i, None, 0, 0) for i in range(4)]
+    verdict = look_on(POLICY, unread, flipped_at=FLIP, now=FLIP + 3, gauge=gauge)
+    assert verdict == Back("blind", "invariant x could not be read 4 looks in a row", 4, 4)

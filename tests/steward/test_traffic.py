@@ -7,7 +7,7 @@ import pytest
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Phase
-from otagate.core.switch import BackendCount
+from otagate.core.switch_counts import BackendCount
 from otagate.core.traffic import Happening, Kind
 from otagate.steward.journal import JournalFull
 from otagate.steward.traffic import Tape, note_traffic

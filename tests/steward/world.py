@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from otagate.adapters.probe import Answer
+from otagate.core.answer_times import row_of
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, SwitchFault
@@ -14,7 +15,8 @@ from otagate.core.fronts import FrontCount
 from otagate.core.platform import Protocol, Tls
 from otagate.core.promotion import Event
 from otagate.core.shadow import Reply, Request
-from otagate.core.switch import BackendCount, OpenSession, backend, read_map
+from otagate.core.switch import OpenSession, backend, read_map
+from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Intent, Kind, PromotionView
 from otagate.core.watch import WatchPolicy
@@ -71,6 +73,8 @@ class FakeSwitch:
     sessions: dict[str, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
+    times: dict[str, dict[int, int]] = field(default_factory=dict)  # by backend: bucket → answers
+    tells_times: bool = True  # False: it was made by an older otagate
     away: bool = False
     refuses: str = ""
     lies: bool = False
@@ -189,9 +193,10 @@ class FakeSwitch:
 
     def _count(self, name: str) -> BackendCount:
         up = name not in self.down
-        return BackendCount(
-            up, up, self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0), 0, 0
-        )
+        sessions, answers, errors = self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0)
+        counted = self.times.get(name, {})
+        times = row_of(counted) if name.startswith("web") and self.tells_times else None
+        return BackendCount(up, up, sessions, answers, errors, 0, 0, times=times)
 
     def _asked(self, name: str) -> None:
         if self.entry_now is None and self.map_file.exists() and not self.away:

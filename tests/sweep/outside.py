@@ -18,7 +18,8 @@ from otagate.core.errors import EngineFault, ProbeFault, ProvisionFault, SwitchF
 from otagate.core.fronts import FrontCount
 from otagate.core.platform import Protocol, Tls
 from otagate.core.shadow import Reply, Request
-from otagate.core.switch import BackendCount, OpenSession, backend, read_map
+from otagate.core.switch import OpenSession, backend, read_map
+from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door, Topology
 from otagate.ports import Tell
 from otagate.steward.book import MAP

@@ -174,3 +174,12 @@ def test_after_its_answers_one_in_five_fails_whatever_the_path_and_health_is_not
     assert codes.count(500) == len(paths) / 5
     assert {client.get("/healthz").status_code for _ in range(10)} == {200}
     assert {client.post("/hooks/passive").status_code for _ in range(10)} == {200}
+
+
+def test_the_invariants_say_whether_it_is_active_and_well(client: Client, store: Memory) -> None:
+    told = client.post("/hooks/invariants").json()
+    assert (told["active"], told["well"]) == (False, True)
+    client.post("/hooks/activate")
+    assert client.post("/hooks/invariants").json()["active"] is True
+    store.down = True
+    assert client.post("/hooks/invariants").json()["well"] is False

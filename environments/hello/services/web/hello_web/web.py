@@ -56,6 +56,7 @@ class Web:
             Route("/hooks/passive", self.passive, methods=["POST"]),
             Route("/hooks/written-since", self.written_since, methods=["POST"]),
             Route("/hooks/quarantine", self.quarantine, methods=["POST"]),
+            Route("/hooks/invariants", self.invariants, methods=["POST"]),
         ]
         refusals: dict[Any, Any] = {
             Unreadable: self._unreadable,
@@ -115,6 +116,9 @@ class Web:
         return self._answer(
             {"quarantined": await run_in_threadpool(self._objects.quarantine, _span(await _body(request)))}
         )
+
+    async def invariants(self, _: Request) -> Response:
+        return self._answer({"active": self._tally.active, "well": await run_in_threadpool(self._well)})
 
     def _answer(self, body: dict[str, Any], code: int = 200) -> Response:
         told = {"build": self._identity.build, "colour": self._identity.colour, **body}
