@@ -1,7 +1,9 @@
 """Switch, steward and two colours that bear load, turned by the steward as a promotion would, again and again."""
 
+import contextlib
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,12 +50,19 @@ def shadowed_topology_of(platform: str) -> Topology:
     return replace(known, doors=(replace(known.doors[0], shadowed=True), *known.doors[1:]))
 
 
+def asked_topology_of(platform: str) -> Topology:
+    """The same, and the service tells its invariants."""
+    known = topology_of(platform)
+    return replace(known, hooks=(*known.hooks, replace(known.hooks[0], name="invariants", path="/hooks/invariants")))
+
+
 class LoadEdge(Edge):
     """Blue is live after `begin`, green stands beside it; nothing is made anew between flips."""
 
     @classmethod
-    def made(cls, client: docker.DockerClient, *, draining: bool = False) -> "LoadEdge":
-        return cls(client, service=SERVICE, topology_of=draining_topology_of if draining else topology_of)
+    def made(cls, client: docker.DockerClient, *, draining: bool = False, invariants: bool = False) -> "LoadEdge":
+        known = draining_topology_of if draining else asked_topology_of if invariants else topology_of
+        return cls(client, service=SERVICE, topology_of=known)
 
     def begin(self) -> None:
         self.raise_()
@@ -66,6 +75,28 @@ class LoadEdge(Edge):
         view = self.promote(to, name, intent=replace(self.intent(Kind.PROMOTE, to, name, watch), drain=drain))
         assert view.phase is Phase.PROMOTED, view.reason
         return self.flip_of(name)
+
+    @contextlib.contextmanager
+    def once_watched(self, promotion: str, act: Callable[[], None]) -> Iterator[None]:
+        """`act` is called as soon as the promotion is watched; what it raises is raised at the end."""
+        wrong: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                assert self.eventually(lambda: self._is_watched(promotion), 20)
+                act()
+            except BaseException as error:
+                wrong.append(error)
+
+        thread = self.beside(wait)
+        yield
+        thread.join(30)
+        if wrong:
+            raise wrong[0]
+
+    def _is_watched(self, promotion: str) -> bool:
+        view = self.steward().status().promotion
+        return view is not None and view.intent.promotion == promotion and view.phase is Phase.WATCHING
 
     def flip_of(self, promotion: str) -> Flip:
         """When the map file was about to be written, and when the switch's own word was read back."""

@@ -1,13 +1,17 @@
 """A release service that bears load: HTTP, a greeting over TCP, MLLP and DICOM storage, each telling its colour.
 
 Runs alone in a container: standard library and pynetdicom. Everything stored or received is remembered by its name, so
-that a test can ask afterwards what arrived, how often and where. `POST /fault?share=N` makes every Nth answer a 500,
-`POST /hooks/drain` closes the MLLP sessions after their acknowledgement.
+that a test can ask afterwards what arrived, how often and where. `POST /fault` plants faults: `share=N` makes every Nth
+answer a 500, `slow=MS` each answer so much later, `hang=1` none at all, `reset=1` resets greetings, `refuse=1` refuses
+associations; 0 ends one. `POST /hooks/drain` closes the MLLP sessions after their acknowledgement, `POST
+/hooks/invariants` answers whether all is well.
 """
 
 import asyncio
 import json
 import os
+import socket
+import struct
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +23,9 @@ WORK = 0.02  # seconds that a POST to /work takes
 BEGIN, END = b"\x0b", b"\x1c\r"
 stored: list[tuple[str, str]] = []  # calling AE title and SOP Instance UID
 received: list[str] = []
-fault = {"share": 0, "count": 0}
+fault = {"share": 0, "slow": 0, "hang": 0, "reset": 0, "refuse": 0, "ill": 0}
+counted = {"answers": 0}
+servers: list[Any] = []  # of DICOM
 
 
 class Web(asyncio.Protocol):
@@ -47,7 +53,11 @@ class Web(asyncio.Protocol):
             return
         if method == "POST":
             if path == "/fault":
-                fault["share"] = int(query["share"][0])
+                fault.update({name: int(values[0]) for name, values in query.items()})
+                servers[0].ae_title = "OTHER" if fault["refuse"] else "LOAD"
+            elif path == "/hooks/invariants":
+                self.say(200, {"well": not fault["ill"]})
+                return
             elif path == "/hooks/drain":
                 Messages.drain()
             self.say(200, {})
@@ -55,9 +65,13 @@ class Web(asyncio.Protocol):
         if path in ("/stored", "/received"):
             self.say(200, {"stored": stored, "received": received})
             return
-        fault["count"] += 1
-        bad = path != "/healthz" and fault["share"] and fault["count"] % fault["share"] == 0
-        self.say(500 if bad else 200, {})
+        if path == "/healthz":
+            self.say(200, {})
+            return
+        counted["answers"] += 1
+        code = 500 if fault["share"] and counted["answers"] % fault["share"] == 0 else 200
+        if not fault["hang"]:
+            asyncio.get_running_loop().call_later(fault["slow"] / 1000, self.say, code, {})
 
     def say(self, code: int, body: object) -> None:
         content = json.dumps(body).encode()
@@ -70,6 +84,11 @@ class Greeting(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        if fault["reset"]:
+            line = transport.get_extra_info("socket")
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+            return
         transport.write(f"{COLOUR}\n".encode())
         transport.close()
 
@@ -117,13 +136,14 @@ def keep(event: Any) -> int:
 
 def serve_dicom() -> None:
     entity = AE(ae_title="LOAD")
+    entity.require_called_aet = True
     entity.maximum_associations = 50
     entity.network_timeout = None
     entity.add_supported_context("1.2.840.10008.1.1")  # verification
     entity.add_supported_context("1.2.840.10008.5.1.4.1.1.7")  # secondary capture
     entity.implementation_version_name = f"{COLOUR[0]}-{BUILD.removeprefix('sha256:')[:12]}"
     handlers: list[Any] = [(evt.EVT_C_ECHO, lambda _: 0x0000), (evt.EVT_C_STORE, keep)]
-    entity.start_server(("0.0.0.0", DICOM), block=False, evt_handlers=handlers)
+    servers.append(entity.start_server(("0.0.0.0", DICOM), block=False, evt_handlers=handlers))
 
 
 async def main() -> None:

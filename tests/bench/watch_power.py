@@ -1,0 +1,158 @@
+"""What the watch sees and how often it cries wolf: simulated looks through the real `look_on`; writes docs/watch.md.
+
+Run: .venv/bin/python -m tests.bench.watch_power [--short]. Poisson traffic, looks every 0.2 s, a watch of 60 s with the
+defaults. Answers take a lognormal time (spread 0.5, median 100 ms); what is slow is told from 2,000 answers drawn before,
+as the steward does it. Everything is drawn from one recorded seed.
+"""
+
+import math
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist, median
+
+from otagate.core.answer_times import bucket, edge, kept_by, row_of
+from otagate.core.sight import seen_share
+from otagate.core.slow import KEPT, limit_of
+from otagate.core.watch import Back, Gauge, GoOn, Sample, WatchPolicy, look_on
+
+PAGE = Path(__file__).parents[2] / "docs" / "watch.md"
+BEGIN, END = "<!-- power: begin -->", "<!-- power: end -->"
+SEED = 20261124
+POLICY = WatchPolicy()
+RATES = (5, 50, 500)
+ERRORS = (0.02, 0.03, 0.05, 0.10, 0.20, 0.50)
+SLOWDOWNS = (1.2, 1.5, 1.8, 2.0, 2.5, 3.0)
+HEALTHY = 0.002  # errors of a healthy colour, a tenth of what is allowed
+SPREAD, MEDIAN, BEFORE = 0.5, 0.1, 2000
+
+
+@dataclass(frozen=True)
+class Colour:
+    """How it answers: the share of errors, and how many times slower than the old one."""
+
+    errors: float = HEALTHY
+    slower: float = 1.0
+
+
+def poisson(chance: random.Random, mean: float) -> int:
+    """Knuth's way for few, the bell curve for many."""
+    if mean > 30:
+        return max(0, round(chance.gauss(mean, math.sqrt(mean))))
+    limit, product, count = math.exp(-mean), chance.random(), 0
+    while product > limit:
+        product *= chance.random()
+        count += 1
+    return count
+
+
+def some(chance: random.Random, of: int, share: float) -> int:
+    """How many of so many, each with the chance `share`."""
+    if of * share * (1 - share) > 30:
+        return min(of, max(0, round(chance.gauss(of * share, math.sqrt(of * share * (1 - share))))))
+    return sum(chance.random() < share for _ in range(of))
+
+
+def took(chance: random.Random) -> float:
+    """Seconds that an answer of the old colour takes."""
+    return MEDIAN * math.exp(chance.gauss(0, SPREAD))
+
+
+def watched(chance: random.Random, rate: float, colour: Colour) -> tuple[str, float]:
+    """One watch: why it went back ("" if it did not), and after how many seconds."""
+    counted: dict[int, int] = {}
+    for _ in range(BEFORE):
+        index = bucket(took(chance))
+        counted[index] = counted.get(index, 0) + 1
+    times = row_of(counted)
+    limit = limit_of(POLICY.slow, kept_by(times, KEPT), sum(times))
+    assert limit is not None
+    over = edge(bucket(limit))
+    slow_share = 1 - NormalDist().cdf(math.log(over / (MEDIAN * colour.slower)) / SPREAD)
+    samples, answers, errors, slow, at = [Sample(0.0, True, 0, 0)], 0, 0, 0, 0.0
+    while True:
+        at += POLICY.every
+        fresh = poisson(chance, rate * POLICY.every)
+        answers += fresh
+        errors += some(chance, fresh, colour.errors)
+        slow += some(chance, fresh, slow_share)
+        samples.append(Sample(at, True, answers, errors, timed=answers, slow=slow))
+        word = look_on(POLICY, samples, flipped_at=0.0, now=at, gauge=Gauge(slow_over=over))
+        if not isinstance(word, GoOn):
+            return (word.reason, at) if isinstance(word, Back) else ("", at)
+
+
+def power(rate: float, colour: Colour, reason: str, count: int) -> str:
+    """A cell: how many watches of a hundred went back for that reason, and after what median time."""
+    chance = random.Random(f"{SEED} {rate} {colour}")  # noqa: S311 - the same watches at each run
+    ends = [watched(chance, rate, colour) for _ in range(count)]
+    times = [at for why, at in ends if why == reason]
+    return f"{len(times) / count:.0%}" + (f", {median(times):.1f} s" if times else "")
+
+
+def most(alarms: int, count: int) -> float:
+    """The 95 % upper bound of a share of which so many were seen (Clopper and Pearson)."""
+    low, high = alarms / count, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        at_most = math.fsum(math.comb(count, n) * middle**n * (1 - middle) ** (count - n) for n in range(alarms + 1))
+        low, high = (middle, high) if at_most > 0.05 else (low, middle)
+    return high
+
+
+def false_alarms(rate: float, count: int) -> str:
+    """A row: alarms of healthy watches, by reason, and the upper bound of all of them."""
+    chance = random.Random(f"{SEED} healthy {rate}")  # noqa: S311 - the same watches at each run
+    reasons = [why for why, _ in (watched(chance, rate, Colour()) for _ in range(count)) if why]
+    by = ", ".join(f"{reasons.count(why)} {why}" for why in sorted(set(reasons))) or "none"
+    return f"| {rate} | {count:,} | {by} | {len(reasons) / count:.2%} | {most(len(reasons), count):.2%} |"
+
+
+def page(power_of: int, healthy: Sequence[int]) -> list[str]:
+    heads = "".join(f" {rate}/s |" for rate in RATES)
+    rule = "| --- |" + " --- |" * len(RATES)
+    seen = [seen_share(POLICY, rate) for rate in RATES]
+    told = ", ".join(f"{share:.1%} at {rate}/s" for share, rate in zip(seen, RATES, strict=True) if share is not None)
+    rows = [
+        f"Error share of the new colour, and how many of {power_of} watches went back and when (median). The steward's own",
+        f"words before each watch, computed: with 95 % it sees {told}.",
+        "",
+        f"| errors |{heads}",
+        rule,
+    ]
+    for share in ERRORS:
+        cells = "".join(f" {power(rate, Colour(errors=share), 'errors', power_of)} |" for rate in RATES)
+        rows.append(f"| {share:.0%} |{cells}")
+    rows += ["", "Slowdown of every answer, the same way:", "", f"| slower |{heads}", rule]
+    for slower in SLOWDOWNS:
+        cells = "".join(f" {power(rate, Colour(slower=slower), 'slow', power_of)} |" for rate in RATES)
+        rows.append(f"| ×{slower:.1f} |{cells}")
+    rows += [
+        "",
+        f"Healthy watches ({HEALTHY:.1%} errors, as fast as before), and how many went back all the same:",
+        "",
+        "| answers/s | watches | went back | share | at most, with 95 % |",
+        "| --- | --- | --- | --- | --- |",
+        *(false_alarms(rate, count) for rate, count in zip(RATES, healthy, strict=True)),
+    ]
+    return rows
+
+
+def main() -> int:
+    short = "--short" in sys.argv[1:]
+    began = time.monotonic()
+    lines = page(10, (40, 40, 40)) if short else page(100, (2000, 2000, 2000))
+    print("\n".join(lines), flush=True)
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    if not short:
+        text = PAGE.read_text()
+        head, tail = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
+        PAGE.write_text("\n".join([head, "", *lines, "", tail]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
