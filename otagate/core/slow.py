@@ -42,12 +42,13 @@ def limit_of(policy: SlowPolicy, kept: float, answers: int) -> float | None:
 def is_slow(looks: Iterable[tuple[int, int]], allowed: float, horizon: int) -> bool:
     """Whether the looks (answers, of these slow) show that more than `allowed` are slow; `horizon`: the number of looks
     that there can be in all, fixed before the first."""
+    enough = len(_BETS) * horizon / ALPHA
     stakes = [0.0] * len(_BETS)  # what the gamblers own who began at one of the looks so far
     for answers, slow in looks:
         if answers <= 0:
             continue
         gain = min(1.0, slow / answers) - allowed
         stakes = [(1 + stake) * (1 + bet * gain) for stake, bet in zip(stakes, _BETS, strict=True)]
-        if sum(stakes) / len(_BETS) >= horizon / ALPHA:
+        if sum(stakes) >= enough:
             return True
     return False

@@ -58,7 +58,7 @@ class Sample:
     @property
     def blind(self) -> bool:
         """Nothing can be concluded from it; counts below zero are no counts."""
-        return self.up is None or self.answers is None or self.errors is None or min(self.answers, self.errors) < 0
+        return self.up is None or self.answers is None or self.errors is None or self.answers < 0 or self.errors < 0
 
 
 @dataclass(frozen=True)
@@ -142,25 +142,32 @@ def look_on(
 
 def tally(seen: Sequence[Sample]) -> Tally:
     """What was counted from the first look to the last; a counter that fell was begun anew by a restarted switch."""
-    total = Tally(0, 0)
-    for step in _steps([sample for sample in seen if not sample.blind]):
-        total = Tally(
-            total.answers + step.answers, total.errors + step.errors, total.timed + step.timed, total.slow + step.slow
-        )
-    return total
+    begun = [0, 0, 0, 0]  # where the counters stood that the last look's are counted from
+    past = [0, 0, 0, 0]  # what was counted until the switch was last started
+    last: list[int] | None = None
+    for sample in seen:
+        if sample.blind:
+            continue
+        now = [sample.answers or 0, sample.errors or 0, sample.timed, sample.slow]
+        if last is None:
+            begun = now
+        elif now[0] < last[0] or now[1] < last[1] or now[2] < last[2] or now[3] < last[3]:
+            past = [p + was - b for p, was, b in zip(past, last, begun, strict=True)]
+            begun = [0, 0, 0, 0]
+        last = now
+    if last is None:
+        return Tally(0, 0)
+    return Tally(*(p + is_ - b for p, is_, b in zip(past, last, begun, strict=True)))
 
 
-def _steps(seen: Sequence[Sample]) -> list[Tally]:
-    """From look to look. What a restarted switch has counted is its own from the beginning."""
-    return [_step(before, after) for before, after in pairwise(seen)]
-
-
-def _step(before: Sample, after: Sample) -> Tally:
-    was = (before.answers or 0, before.errors or 0, before.timed, before.slow)
-    is_ = (after.answers or 0, after.errors or 0, after.timed, after.slow)
-    if any(b < a for a, b in zip(was, is_, strict=True)):
-        return Tally(*is_)
-    return Tally(is_[0] - was[0], is_[1] - was[1], is_[2] - was[2], is_[3] - was[3])
+def _timings(seen: Sequence[Sample]) -> list[tuple[int, int]]:
+    """Answers timed and of these slow, from look to look."""
+    return [
+        (after.timed - before.timed, after.slow - before.slow)
+        if after.timed >= before.timed and after.slow >= before.slow
+        else (after.timed, after.slow)
+        for before, after in pairwise(seen)
+    ]
 
 
 def _traffic(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
@@ -235,7 +242,7 @@ def _queue(policy: WatchPolicy, part: Sequence[Sample], now: float) -> Back | No
 
 def _slow(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
     allowed = policy.slow.share
-    if gauge.slow_over is None or not is_slow(((s.timed, s.slow) for s in _steps(seen)), allowed, policy.looks):
+    if gauge.slow_over is None or not is_slow(_timings(seen), allowed, policy.looks):
         return None
     counted = tally(_window(policy, seen, now))
     share = counted.slow / counted.timed if counted.timed else 1.0

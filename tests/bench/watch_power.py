@@ -1,8 +1,8 @@
 """What the watch sees and how often it cries wolf: simulated looks through the real `look_on`; writes docs/watch.md.
 
 Run: .venv/bin/python -m tests.bench.watch_power [--short]. Poisson traffic, looks every 0.2 s, a watch of 60 s with the
-defaults. Answers take a lognormal time (spread 0.5, median 100 ms); what is slow is told from 2,000 answers drawn before,
-as the steward does it. Everything is drawn from one recorded seed.
+defaults. Answers take a lognormal time (spread 0.5, median 100 ms); what is slow is told from 2,000 answers drawn
+before, as the steward does it. Everything is drawn from one recorded seed.
 """
 
 import math
@@ -117,8 +117,8 @@ def page(power_of: int, healthy: Sequence[int]) -> list[str]:
     seen = [seen_share(POLICY, rate) for rate in RATES]
     told = ", ".join(f"{share:.1%} at {rate}/s" for share, rate in zip(seen, RATES, strict=True) if share is not None)
     rows = [
-        f"Error share of the new colour, and how many of {power_of} watches went back and when (median). The steward's own",
-        f"words before each watch, computed: with 95 % it sees {told}.",
+        f"Error share of the new colour, and how many of {power_of} watches went back and when (median). The steward says",
+        f"before a watch what it computes: with 95 % certainty it sees {told}.",
         "",
         f"| errors |{heads}",
         rule,

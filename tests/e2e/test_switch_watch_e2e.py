@@ -21,7 +21,7 @@ from otagate.core.switch_counts import BackendCount, read_counts
 from otagate.core.watch import WatchPolicy
 from tests.e2e.load_edge import LoadEdge
 
-POLICY = WatchPolicy(lasts=12.0, every=0.1, window=1.0, queue=20, slow=SlowPolicy(limit=0.1))
+POLICY = WatchPolicy(lasts=60.0, every=0.1, window=1.0, queue=20, slow=SlowPolicy(limit=0.1))
 
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
@@ -130,7 +130,7 @@ def test_a_planted_fault_is_gone_back_from(edge: LoadEdge, fault: str) -> None:
     policy = (
         POLICY
         if fault != "ill=1"
-        else WatchPolicy(lasts=5.0, every=0.1, window=1.0, invariants=(Invariant("well", "web", is_true=True),))
+        else WatchPolicy(lasts=60.0, every=0.1, window=1.0, invariants=(Invariant("well", "web", is_true=True),))
     )
     threads: list[Thread] = []
 
