@@ -1,7 +1,7 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-clinic check bench bench-switch sweep soak clean venv engine images
+.PHONY: help setup demo test test-clinic check bench bench-switch bench-watch sweep soak clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 APART := --ignore=tests/e2e/test_treatment_platform.py
@@ -29,6 +29,9 @@ bench: images ## figures that are reported, not tested
 	$(PY) tests/bench/help_time.py
 	$(PY) -m tests.bench.raise_time
 	$(PY) -m tests.bench.mirror_time
+
+bench-watch: ## what the watch sees and how often it cries wolf, simulated; writes docs/watch.md's figures
+	$(PY) -m tests.bench.watch_power $(BENCH)
 
 bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
 	$(PY) -m tests.bench.switch_flips $(BENCH)

@@ -22,10 +22,18 @@ local function row(txn)
   return counted[name]
 end
 
+-- The switch's own clock at both ends: beside the wall's it may be seconds off.
+local function microseconds()
+  local now = core.now()
+  return now.sec * 1000000 + now.usec
+end
+
+core.register_action("came", { "http-req" }, function(txn) txn:set_var("txn.came", microseconds()) end)
+
 core.register_action("took", { "http-res" }, function(txn)
-  local came, now = txn:get_var("txn.came"), core.now()
+  local came = txn:get_var("txn.came")
   if came == nil then return end
-  local took = (now.sec * 1000000 + now.usec - came) / 1000
+  local took = (microseconds() - came) / 1000
   local at = 0
   if took > 1 then at = math.min(@LAST@, math.floor(math.log(took) / math.log(2) * 4) + 1) end
   local times = row(txn).times
@@ -66,7 +74,7 @@ def counting(door: Door) -> list[str]:
     """What the switch does not count by itself: how long each answer took, and associations that are refused. A service
     that refuses or aborts one says so in its first byte and hangs up in order, which looks like a good end."""
     if is_timed(door):
-        return ["    http-request set-var(txn.came) date(0,us)", "    http-response lua.took"]
+        return ["    http-request lua.came", "    http-response lua.took"]
     if door.protocol is Protocol.DICOM and door.tls is not Tls.PASS:
         return [
             "    tcp-response inspect-delay 10s",

@@ -25,6 +25,7 @@ from otagate.core.schema import Move, beyond, unreadable
 from otagate.core.shadow import ShadowSeen, Told, judged
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
+from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, read_back, what_discard_removes
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
@@ -91,10 +92,15 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
                 for name, rule in platform.shadows.items()
             ),
             Step(Action.TURN, "switch", f"{candidate.production.live} → {candidate.to}, all listeners at once"),
-            Step(Action.RUN, "watch", f"{watch.lasts:g} s; back by itself above {watch.error_share:.1%} errors"),
+            Step(Action.RUN, "watch", _watched(watch)),
             Step(Action.KEEP, str(candidate.production.live), "stays warm as the way back"),
         ),
     )
+
+
+def _watched(watch: WatchPolicy) -> str:
+    more = f", or if one of {len(watch.invariants)} invariants breaks" if watch.invariants else ""
+    return f"{watch.lasts:g} s; back by itself above {watch.error_share:.1%} errors, if slow, cut or piling up{more}"
 
 
 def check(platform: Platform, candidate: Candidate, ports: Ports) -> tuple[Objection, ...]:

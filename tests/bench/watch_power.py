@@ -117,8 +117,8 @@ def page(power_of: int, healthy: Sequence[int]) -> list[str]:
     seen = [seen_share(POLICY, rate) for rate in RATES]
     told = ", ".join(f"{share:.1%} at {rate}/s" for share, rate in zip(seen, RATES, strict=True) if share is not None)
     rows = [
-        f"Error share of the new colour, and how many of {power_of} watches went back and when (median). The steward says",
-        f"before a watch what it computes: with 95 % certainty it sees {told}.",
+        f"Error share of the new colour, and how many of {power_of} watches went back, and when. What the steward says",
+        f"before such a watch, computed: with 95 % certainty it sees error shares from {told}.",
         "",
         f"| errors |{heads}",
         rule,
@@ -144,7 +144,7 @@ def page(power_of: int, healthy: Sequence[int]) -> list[str]:
 def main() -> int:
     short = "--short" in sys.argv[1:]
     began = time.monotonic()
-    lines = page(10, (40, 40, 40)) if short else page(100, (2000, 2000, 2000))
+    lines = page(3, (5, 5, 5)) if short else page(40, (2000, 500, 500))
     print("\n".join(lines), flush=True)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if not short:

@@ -68,7 +68,7 @@ def test_an_http_door_is_asked_for_its_probe() -> None:
         "timeout server 60000ms",
         "option httpchk GET /healthz",
         "http-check expect status 200",
-        "http-request set-var(txn.came) date(0,us)",
+        "http-request lua.came",
         "http-response lua.took",
         "timeout tunnel 60000ms",
         "server s1 t-green-web:8080",
