@@ -1,6 +1,6 @@
 """The switch under load beside other ways to turn traffic, and long runs of it alone; writes docs/switch.md's figures.
 
-Run: .venv/bin/python -m tests.bench.switch_flips [compare] [flips] [dicom] [hl7] [--short]; without words: all of it.
+Run: .venv/bin/python -m tests.bench.switch_flips [compare] [flips] [dicom] [hl7] [fault] [--short]; without words: all.
 """
 
 import os
@@ -16,6 +16,7 @@ from pathlib import Path
 import docker
 
 from otagate.core.cloud import Colour
+from tests.bench import planted_fault
 from tests.bench.switch_page import DOCS, picture, table, write_figures
 from tests.bench.switch_ways import Way, ways
 from tests.e2e.flip_account import Flip, account_of
@@ -153,7 +154,14 @@ def hl7(client: docker.DockerClient, short: bool) -> list[str]:
     return rows
 
 
-PARTS: dict[str, Measure] = {"compare": compare, "flips": long_run, "dicom": dicom, "hl7": hl7}
+def fault(client: docker.DockerClient, short: bool) -> list[str]:
+    """A faulty release is flipped to and gone back from, with the command line alive and killed."""
+    with standing(client) as edge:
+        found = planted_fault.rows(edge, 1 if short else 3, (50.0,) if short else (500.0, 50.0))
+    return [*found, "", f"Every fifth answer was an error; the default watch. {machine()}"]
+
+
+PARTS: dict[str, Measure] = {"fault": fault, "compare": compare, "flips": long_run, "dicom": dicom, "hl7": hl7}
 
 
 def main() -> int:
