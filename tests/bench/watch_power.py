@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import NormalDist, median
 
 from otagate.core.answer_times import bucket, edge, kept_by, row_of
-from otagate.core.sight import seen_share
+from otagate.core.sight import at_least, seen_share
 from otagate.core.slow import KEPT, limit_of
 from otagate.core.watch import Back, Gauge, GoOn, Sample, WatchPolicy, look_on
 
@@ -98,7 +98,7 @@ def most(alarms: int, count: int) -> float:
     low, high = alarms / count, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        at_most = math.fsum(math.comb(count, n) * middle**n * (1 - middle) ** (count - n) for n in range(alarms + 1))
+        at_most = 1 - at_least(alarms + 1, count, middle)
         low, high = (middle, high) if at_most > 0.05 else (low, middle)
     return high
 
@@ -144,7 +144,7 @@ def page(power_of: int, healthy: Sequence[int]) -> list[str]:
 def main() -> int:
     short = "--short" in sys.argv[1:]
     began = time.monotonic()
-    lines = page(3, (5, 5, 5)) if short else page(40, (2000, 500, 500))
+    lines = page(3, (5, 5, 5)) if short else page(40, (1000, 400, 400))
     print("\n".join(lines), flush=True)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if not short:

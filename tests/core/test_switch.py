@@ -21,7 +21,6 @@ from otagate.core.switch import (
     read_sessions,
     read_show_map,
 )
-from otagate.core.switch_counts import BackendCount, read_stat
 from otagate.core.topology import Door, Topology
 
 HOSTS = {"blue": "t-blue-web", "green": "t-green-web"}
@@ -196,58 +195,6 @@ def test_show_map_is_read_and_a_double_key_refused() -> None:
         read_entries(read_show_map("\n"))
 
 
-HEAD = (
-    "pxname,svname,qcur,scur,stot,cli_abrt,srv_abrt,econ,eresp,status,check_status,mode,"
-    "hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other"
-)
-
-
-def stat(*rows: str) -> str:
-    return "# " + "\n".join([HEAD, *rows]) + "\n"
-
-
-def test_statistics_are_read_per_backend() -> None:
-    text = stat(
-        "web,FRONTEND,,9,99,,,,,OPEN,,http,0,0,0,0,0,0",
-        "web_blue,s1,0,2,50,3,2,1,2,UP,L7OK,http,0,40,3,4,5,1",
-        "web_blue,BACKEND,4,2,57,3,2,1,2,UP,,http,0,40,3,4,5,1",
-        "dicom_blue,s1,0,1,12,0,1,0,1,UP,* L4OK,tcp,,,,,,",
-        "dicom_blue,BACKEND,0,1,12,0,1,0,1,UP,,tcp,,,,,,",
-    )
-    assert read_stat(text) == {
-        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8, taken=57, aborted=5, queued=4),
-        "dicom_blue": BackendCount(up=True, proven=True, sessions=1, answers=12, errors=1, taken=12, aborted=1),
-    }
-
-
-@pytest.mark.parametrize(
-    ("status", "check", "up", "proven"),
-    [
-        ("UP", "L7OK", True, True),
-        ("UP 1/2", "L4TOUT", True, False),
-        ("UP", "INI", True, False),
-        ("DOWN", "L7STS", False, False),
-        ("DOWN 1/2", "L7OK", False, False),
-        ("MAINT (resolution)", "", False, False),
-        ("NOLB", "L7OK", False, False),
-        ("no check", "", False, False),
-    ],
-)
-def test_a_server_is_proven_only_if_its_last_check_passed(status: str, check: str, up: bool, proven: bool) -> None:
-    text = stat(
-        f"web_blue,s1,0,0,0,0,0,0,0,{status},{check},http,0,0,0,0,0,0",
-        "web_blue,BACKEND,0,0,0,0,0,0,0,UP,,http,0,0,0,0,0,0",
-    )
-    count = read_stat(text)["web_blue"]
-    assert (count.up, count.proven) == (up, proven)
-
-
-@pytest.mark.parametrize("text", ["", "Unknown command: 'show stat'\n", "pxname,svname\n"])
-def test_what_is_no_statistics_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no statistics"):
-        read_stat(text)
-
-
 SESSIONS = """\
 0x55d0c1: proto=tcpv4 src=172.18.0.1:40122 fe=dicom be=dicom_blue srv=s1 ts=00 epoch=0 age=4m3s calls=2 rate=0 cpu=0 lat=0 rq[f=848202h,i=0,an=00h] rp[f=0] scf=[8,200000h] scb=[8,200000h] exp=3h59m rc=0 c_exp=
 0x55d0c2: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 rate=1 exp=10m
@@ -265,13 +212,6 @@ def test_open_sessions_are_read_with_client_and_age() -> None:
     for odd in ("Unknown command\n", "0x55: src=1.2.3.4:5 be=\n"):
         with pytest.raises(ValueError, match="no session"):
             read_sessions(odd)
-
-
-def test_statistics_with_a_hole_are_refused() -> None:
-    with pytest.raises((ValueError, KeyError)):
-        read_stat(stat("web_blue,BACKEND,0,,0,0,0,UP,,http,0,0,0,0,0,0"))
-    with pytest.raises((ValueError, KeyError)):
-        read_stat("# pxname,svname\nweb_blue,BACKEND\n")
 
 
 def test_the_configuration_has_no_line_that_is_too_long_for_the_switch() -> None:

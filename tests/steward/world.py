@@ -74,7 +74,7 @@ class FakeSwitch:
     answers: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     times: dict[str, dict[int, int]] = field(default_factory=dict)  # by backend: bucket → answers
-    tells_times: bool = True  # False: it was made by an older otagate
+    tells_times: bool = True
     away: bool = False
     refuses: str = ""
     lies: bool = False
@@ -146,8 +146,7 @@ class FakeSwitch:
 
     def counts(self) -> Mapping[str, BackendCount]:
         self._asked("counts")
-        names = [backend(door, colour) for door in ("web", "dicom") for colour in Colour]
-        return {name: self._count(name) for name in names}
+        return {name: self._count(name) for name in (backend(d, c) for d in ("web", "dicom") for c in Colour)}
 
     def open_sessions(self) -> tuple[OpenSession, ...]:
         self._asked("open_sessions")
@@ -192,11 +191,9 @@ class FakeSwitch:
         return not self.away and door not in self.paused | self.shut_doors
 
     def _count(self, name: str) -> BackendCount:
-        up = name not in self.down
-        sessions, answers, errors = self.sessions.get(name, 0), self.answers.get(name, 0), self.errors.get(name, 0)
-        counted = self.times.get(name, {})
-        times = row_of(counted) if name.startswith("web") and self.tells_times else None
-        return BackendCount(up, up, sessions, answers, errors, 0, 0, times=times)
+        counted = (of.get(name, 0) for of in (self.sessions, self.answers, self.errors))
+        times = row_of(self.times.get(name, {})) if name.startswith("web") and self.tells_times else None
+        return BackendCount(name not in self.down, name not in self.down, *counted, 0, 0, times=times)
 
     def _asked(self, name: str) -> None:
         if self.entry_now is None and self.map_file.exists() and not self.away:

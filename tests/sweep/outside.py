@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from otagate.adapters.probe import Answer
+from otagate.core.answer_times import row_of
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_SERVICE, Binding, Cloud, Colour
 from otagate.core.container import Container, Stage
 from otagate.core.errors import EngineFault, ProbeFault, ProvisionFault, SwitchFault
@@ -257,7 +258,8 @@ class KeptSwitch:
     def _count(self, door: str, colour: Colour, live: Colour) -> BackendCount:
         up = self.world.one(f"p-{colour}-web") is not None
         sickens = (self.folder / "sickens").exists() and colour is live is Colour.GREEN and door == "web"
-        return BackendCount(up and not sickens, up and not sickens, 0, 0, 0, 0, 0)
+        times = row_of({}) if door == "web" else None
+        return BackendCount(up and not sickens, up and not sickens, 0, 0, 0, 0, 0, times=times)
 
     def fronts(self) -> Mapping[str, FrontCount]:
         with self._asked("fronts"):
@@ -346,10 +348,13 @@ class KeptServices:
 
     def tell(self, url: str, body: Mapping[str, Any], deadline: float) -> Any:
         assert deadline > 0
-        assert body
+        asked = url.endswith("/hooks/invariants")
+        assert body or asked
         host = url.split("//")[1].split(":")[0]
         self.world.faults.call(f"services told {host}", ProbeFault)
-        return None if self.world.one(host) is None else {}
+        if self.world.one(host) is None:
+            return None
+        return {"active": host in self.active(), "well": True} if asked else {}
 
     def active(self) -> set[str]:
         """The hosts that work on their own now."""
