@@ -191,9 +191,9 @@ class FakeSwitch:
         return not self.away and door not in self.paused | self.shut_doors
 
     def _count(self, name: str) -> BackendCount:
-        counted = (of.get(name, 0) for of in (self.sessions, self.answers, self.errors))
+        now, answers, errors = (of.get(name, 0) for of in (self.sessions, self.answers, self.errors))
         times = row_of(self.times.get(name, {})) if name.startswith("web") and self.tells_times else None
-        return BackendCount(name not in self.down, name not in self.down, *counted, 0, 0, times=times)
+        return BackendCount(name not in self.down, name not in self.down, now, answers, errors, 0, 0, times=times)
 
     def _asked(self, name: str) -> None:
         if self.entry_now is None and self.map_file.exists() and not self.away:
