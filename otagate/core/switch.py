@@ -58,9 +58,11 @@ def certificate_path(listener: str) -> str:
     return f"{CERTIFICATES}/{listener}.pem"
 
 
-def socket_path(number: int = 1) -> str:
-    """Where the Runtime API of production's switch of that number listens; no two stand in each other's way."""
-    return SOCKET_PATH if number == 1 else SOCKET_PATH.replace(".sock", f"-{number}.sock")
+def socket_path(number: int = 1, *, second: bool = False) -> str:
+    """Where the Runtime API of production's switch of that number listens, or of the second of a pair; no two stand in
+    each other's way."""
+    path = SOCKET_PATH if number == 1 else SOCKET_PATH.replace(".sock", f"-{number}.sock")
+    return path.replace("admin", "second") if second else path
 
 
 def rehearsal_path(number: int) -> str:
@@ -68,9 +70,9 @@ def rehearsal_path(number: int) -> str:
     return SOCKET_PATH.replace("admin", f"rehearsal-{number}")
 
 
-def haproxy_config(topology: Topology, number: int = 1) -> str:
+def haproxy_config(topology: Topology, number: int = 1, *, second: bool = False) -> str:
     """haproxy.cfg; a mirror's topology may know one colour only."""
-    head = _HEAD.replace("@SOCKET@", socket_path(number))
+    head = _HEAD.replace("@SOCKET@", socket_path(number, second=second))
     return "\n".join([head, *(_door(door, topology.hold if door.coloured else 0.0) for door in topology.doors)])
 
 

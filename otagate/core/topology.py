@@ -44,13 +44,20 @@ class HookCall:
 
 @dataclass(frozen=True)
 class Topology:
-    """`switch` is the host name of the front doors on the steward's network."""
+    """`switch` is the host name of the front doors on the steward's network, `second` that of a pair's other switch
+    ("": there is one)."""
 
     platform: str
     switch: str
     doors: tuple[Door, ...]
     hooks: tuple[HookCall, ...] = ()
     hold: float = 0.0  # seconds for which a flip may hold new work; 0: no service needs it
+    second: str = ""
+
+    @property
+    def fronts(self) -> tuple[str, ...]:
+        """Every host at which clients meet the doors."""
+        return (self.switch, self.second) if self.second else (self.switch,)
 
 
 def topology(platform: Platform, mirror: Place | None = None) -> Topology:

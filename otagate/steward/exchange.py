@@ -68,6 +68,8 @@ class Exchange:
                 code="unfinished",
                 hint="otagate recover finishes or undoes it",
             )
+        if self._helm.topology.second:
+            raise Refused("one of a pair of switches cannot be replaced yet", code="pair", hint="docs/switch.md")
         if account.live is None:
             raise Refused("nothing is live yet", code="out-of-order", hint="otagate up")
         if not self._helm.agrees(account.live, account.live_epoch):

@@ -25,6 +25,7 @@ from otagate.steward.book import Book
 from otagate.steward.hold import Hold
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
+from otagate.steward.pair import SPLIT
 from otagate.steward.traffic import note_traffic
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
@@ -112,9 +113,9 @@ class Helm:
         """Every listener answers through the front door (or a switch at `host`) with the colour and a build of
         `builds`."""
         for door in self.doors:
-            at = host or self.topology.switch
-            build = self._told(door, at, door.front, colour, tls=door.tls is not Tls.NONE)
-            self._judged(door, build, builds, f"listener {door.name}")
+            for at in (host,) if host else self.topology.fronts:
+                build = self._told(door, at, door.front, colour, tls=door.tls is not Tls.NONE)
+                self._judged(door, build, builds, f"listener {door.name}")
 
     def _judged(self, door: Door, build: str, builds: Mapping[str, str], who: str) -> None:
         """Raises Refused unless it is the build of the door's own service, whole or by its first twelve hex digits
@@ -240,20 +241,24 @@ class Helm:
 
     def _run_time(self, came: Colour | None, to: Colour, epoch: int, *, held: bool) -> str:
         """Answers why the switch would not, or "". A switch that is just starting reads the new file by itself."""
-        colour, last = self._await_switch()
-        if (colour, last) == (to, epoch):
+        now = self._await_switch()
+        if now == (to, epoch):
             return ""
-        if colour is to or came is None:  # run time was never turned away from where this goes
+        # Run time was never turned away from where this goes, or a pair was cut off between the one and the other.
+        if now is None or now[0] is to or came is None:
             self.switch.restore(to, epoch)
             return ""
         return self.switch.flip(came, to, epoch, held=held)
 
-    def _await_switch(self) -> tuple[Colour, int]:
+    def _await_switch(self) -> tuple[Colour, int] | None:
+        """What it says once it answers; None: two that do not say the same."""
         until = self.clock.monotonic() + self.patience.switch
         while True:
             try:
                 return self.switch.entry()
-            except SwitchFault:
+            except SwitchFault as fault:
+                if fault.code == SPLIT:
+                    return None
                 if self.clock.monotonic() >= until:
                     raise
                 self.clock.sleep(self.patience.step)
@@ -296,7 +301,9 @@ class Helm:
                     raise
                 try:
                     run = self.switch.entry()
-                except SwitchFault:
+                except SwitchFault as fault:
+                    if fault.code == SPLIT:
+                        raise
                     run = (account.live, account.live_epoch)  # a switch that is down reads what is written now
                 if run != (account.live, account.live_epoch):
                     what = f"{broken.message}; the journal says {account.live}, the switch {run[0]} of epoch {run[1]}"

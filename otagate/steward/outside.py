@@ -2,17 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from otagate.adapters import probe
-from otagate.adapters.haproxy import HAProxy
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
 from otagate.core.fronts import FrontCount
 from otagate.core.shadow import Reply, Request
-from otagate.core.switch import OpenSession, rehearsal_path, socket_path
+from otagate.core.switch import OpenSession
 from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door
 
@@ -86,19 +83,6 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float) -> None: ...
-
-
-@dataclass(frozen=True)
-class RealSwitches:
-    """Their sockets stand in `volume`."""
-
-    volume: Path
-
-    def at_doors(self, number: int) -> Switch:
-        return HAProxy(str(self.volume / Path(socket_path(number)).name))
-
-    def rehearsing(self, number: int) -> Switch:
-        return HAProxy(str(self.volume / Path(rehearsal_path(number)).name))
 
 
 class RealServices:

@@ -29,7 +29,8 @@ from otagate.steward.keeper import Keeper
 from otagate.steward.leases import Leases
 from otagate.steward.map_file import MapFile
 from otagate.steward.outlook import Outlook
-from otagate.steward.outside import Clock, RealClock, RealServices, RealSwitches, Services, Switches
+from otagate.steward.outside import Clock, RealClock, RealServices, Services, Switches
+from otagate.steward.pair import RealSwitches
 
 SOCKET = "steward.sock"
 LOCK = "steward.lock"
@@ -54,7 +55,7 @@ class Office:
         self._volume = volume
         self._topology = topology
         self.source = source
-        self._switches = switches or RealSwitches(volume)
+        self._switches = switches or RealSwitches(volume, paired=bool(topology.second))
         self._services = services or RealServices()
         self._clock = clock or RealClock()
         self._patience = patience or Patience()

@@ -1,0 +1,154 @@
+"""Two switches as one: both are asked before either is turned, and what one refuses the other takes back."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from otagate.adapters.haproxy import HAProxy
+from otagate.core.cloud import Colour
+from otagate.core.errors import SwitchFault
+from otagate.core.fronts import FrontCount
+from otagate.core.switch import OpenSession, rehearsal_path, socket_path
+from otagate.core.switch_counts import BackendCount
+from otagate.steward.outside import Switch
+
+SPLIT = "switches-disagree"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """outside.Switch over several; the map file is one for all, so each comes back by itself on what it says.
+
+    `entry` raises SwitchFault (code "switches-disagree") where they do not tell the same.
+    """
+
+    switches: tuple[Switch, ...]
+
+    def entry(self) -> tuple[Colour, int]:
+        entries = [switch.entry() for switch in self.switches]
+        if len(set(entries)) > 1:
+            told = ", ".join(
+                f"switch {n} says {colour} of epoch {epoch}" for n, (colour, epoch) in enumerate(entries, 1)
+            )
+            raise SwitchFault(f"the switches do not agree: {told}", code=SPLIT, hint="otagate recover")
+        return entries[0]
+
+    def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
+        """All or none: where one would not, those already turned are set back."""
+        before = self.entry()
+        turned: list[Switch] = []
+        for number, switch in enumerate(self.switches, 1):
+            try:
+                no = switch.flip(came, to, epoch, held=held)
+            except SwitchFault:
+                self._set_back([*turned, switch], before)
+                raise
+            if no:
+                self._set_back(turned, before)
+                return f"switch {number}: {no}"
+            turned.append(switch)
+        return ""
+
+    def _set_back(self, turned: list[Switch], before: tuple[Colour, int]) -> None:
+        """As far as each answers: one that does not reads the map file when it comes back."""
+        for switch in turned:
+            with contextlib.suppress(SwitchFault):
+                switch.restore(*before)
+
+    def hold(self, epoch: int) -> str:
+        """All or none."""
+        for number, switch in enumerate(self.switches, 1):
+            if no := switch.hold(epoch):
+                for held in self.switches[: number - 1]:
+                    held.release()
+                return f"switch {number}: {no}"
+        return ""
+
+    def release(self) -> float:
+        return max([switch.release() for switch in self.switches])
+
+    def arm_shadow(self, door: str, seconds: float, most: int) -> None:
+        """Each its share, so that together it is at most so many."""
+        share = max(1, most // len(self.switches))
+        self._each(lambda switch: switch.arm_shadow(door, seconds, share))
+
+    def take_shadow(self, door: str) -> tuple[tuple[bytes, ...], int]:
+        taken = [switch.take_shadow(door) for switch in self.switches]
+        return tuple(copy for copies, _ in taken for copy in copies), sum(dropped for _, dropped in taken)
+
+    def restore(self, colour: Colour, epoch: int) -> None:
+        for switch in self.switches:
+            switch.restore(colour, epoch)
+
+    def counts(self) -> Mapping[str, BackendCount]:
+        """Added up; up is what both see up, and what one does not know is not counted."""
+        first, *others = [switch.counts() for switch in self.switches]
+        for other in others:
+            first = {name: _sum(count, other[name]) for name, count in first.items() if name in other}
+        return first
+
+    def open_sessions(self) -> tuple[OpenSession, ...]:
+        """Each bears the place of its switch, for names are one switch's own."""
+        return tuple(
+            replace(session, name=f"{place}:{session.name}")
+            for place, switch in enumerate(self.switches)
+            for session in switch.open_sessions()
+        )
+
+    def cut(self, session: OpenSession) -> bool:
+        place, _, name = session.name.partition(":")
+        return self.switches[int(place)].cut(replace(session, name=name))
+
+    def fronts(self) -> Mapping[str, FrontCount]:
+        first, *others = [switch.fronts() for switch in self.switches]
+        for other in others:
+            first = {n: FrontCount(c.open + other[n].open, c.taken + other[n].taken) for n, c in first.items()}
+        return first
+
+    def pause(self, door: str) -> None:
+        self._each(lambda switch: switch.pause(door))
+
+    def resume(self, door: str) -> None:
+        self._each(lambda switch: switch.resume(door))
+
+    def shut(self, door: str) -> None:
+        self._each(lambda switch: switch.shut(door))
+
+    def _each(self, do: Callable[[Switch], None]) -> None:
+        for switch in self.switches:
+            do(switch)
+
+
+def _sum(one: BackendCount, other: BackendCount) -> BackendCount:
+    return BackendCount(
+        one.up and other.up,
+        one.proven and other.proven,
+        one.sessions + other.sessions,
+        one.answers + other.answers,
+        one.errors + other.errors,
+        one.taken + other.taken,
+        one.aborted + other.aborted,
+        one.queued + other.queued,
+        None
+        if one.times is None or other.times is None
+        else tuple(a + b for a, b in zip(one.times, other.times, strict=True)),
+    )
+
+
+@dataclass(frozen=True)
+class RealSwitches:
+    """Their sockets stand in `volume`; with `paired` two serve together."""
+
+    volume: Path
+    paired: bool = False
+
+    def at_doors(self, number: int) -> Switch:
+        one = self._at(socket_path(number))
+        return Pair((one, self._at(socket_path(number, second=True)))) if self.paired else one
+
+    def rehearsing(self, number: int) -> Switch:
+        return self._at(rehearsal_path(number))
+
+    def _at(self, path: str) -> HAProxy:
+        return HAProxy(str(self.volume / Path(path).name))

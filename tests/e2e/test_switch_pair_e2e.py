@@ -1,0 +1,75 @@
+"""A pair of real switches, each with ports of its own, turned together by one steward."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import docker
+import pytest
+import requests
+
+from otagate.core.cloud import Colour
+from otagate.core.promotion import Phase
+from otagate.core.switch import flip_lua, haproxy_config, socket_path
+from otagate.core.topology import Topology
+from tests.e2e.edge import Edge, claim_of, topology_of
+
+pytestmark = [pytest.mark.docker, pytest.mark.e2e]
+
+SECOND = socket_path(second=True)
+
+
+def paired(platform: str) -> Topology:
+    return replace(topology_of(platform), second=f"{platform}-shared-second")
+
+
+class PairEdge(Edge):
+    def run_switch(self) -> None:
+        super().run_switch()
+        topology = self.topology()
+        config = haproxy_config(topology, second=True)
+        environment = {"OTAGATE_SWITCH_CONFIG": config, "OTAGATE_SWITCH_LUA": flip_lua(topology)}
+        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
+        self._edge("second", self.images.switch, environment, ports)
+
+    def colours(self) -> tuple[str, str]:
+        """What each front door answers with."""
+        published = self.container("shared-second").ports[f"{self.fronts['web']}/tcp"]
+        assert published
+        second = requests.get(f"http://127.0.0.1:{published[0]['HostPort']}/", timeout=5)
+        return self.colour_now(), second.headers["X-Otagate-Colour"]
+
+    def second(self, command: str) -> str:
+        """A command for the second switch, past the steward."""
+        code = f"from otagate.adapters.haproxy import HAProxy; print(HAProxy({SECOND!r}).ask({command!r}))"
+        return self._python("shared-steward", code)
+
+
+@pytest.fixture(scope="module")
+def pair(engine: docker.DockerClient) -> Iterator[PairEdge]:
+    made = PairEdge(engine, topology_of=paired)
+    try:
+        made.raise_()
+        assert made.genesis().phase is Phase.PROMOTED
+        made.run_colour(Colour.GREEN)
+        made.await_up(Colour.GREEN)
+        yield made
+    finally:
+        made.remove()
+
+
+def test_both_turn_together(pair: PairEdge) -> None:
+    assert pair.colours() == ("blue", "blue")
+    assert pair.promote(Colour.GREEN, "p-both").phase is Phase.PROMOTED
+    assert pair.colours() == ("green", "green")
+    assert pair.steward().status().disagreements == ()
+
+
+def test_one_that_was_turned_alone_is_told_and_recover_makes_them_agree(pair: PairEdge) -> None:
+    epoch = pair.steward().status().switch.file_epoch
+    assert pair.second(f"otagate restore blue {epoch}") == f"OK blue epoch {epoch}"
+    assert pair.colours() == ("green", "blue"), "the split is real"
+    (said,) = pair.steward().status().disagreements
+    assert "the switches do not agree: switch 1 says green" in said
+    pair.steward().recover(claim_of("alice"), 0)
+    assert pair.colours() == ("green", "green")
+    assert pair.steward().status().disagreements == ()

@@ -1,0 +1,209 @@
+"""Two switches: both turn or neither, and where they do not tell the same it is red until recover makes them agree."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from otagate.adapters.probe import Answer
+from otagate.core.cloud import Colour
+from otagate.core.errors import Refused, SwitchFault
+from otagate.core.promotion import Phase
+from otagate.core.topology import Door
+from otagate.core.traffic import Claim, Holder, Scope
+from otagate.steward import journal
+from otagate.steward.book import MAP
+from otagate.steward.exchange import Exchange
+from otagate.steward.outlook import Outlook
+from otagate.steward.pair import SPLIT, Pair, RealSwitches
+from tests.steward.world import TOPOLOGY, FakeServices, FakeSwitch, FakeSwitches, Killed, Steward, World
+
+HOLDER = Holder(Claim(Scope.PLATFORM, "alice", "here", "otagate switch replace", "a test"), 0.0, 7)
+
+
+class Together(FakeSwitches):
+    other: FakeSwitch
+
+    def at_doors(self, number: int) -> Pair:  # type: ignore[override]
+        return Pair((super().at_doors(number), self.other))
+
+
+class BothFronts(FakeServices):
+    def ask(self, door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
+        if host == "second":
+            host = door.backs[self.switches.other.entry()[0].value]  # type: ignore[attr-defined]
+        return super().ask(door, host, port, deadline, tls=tls)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(journal, "DURABLE", "OFF")
+    made = World(tmp_path, replace(TOPOLOGY, second="second"))
+    together = Together(tmp_path, {1: made.switch})
+    together.other = FakeSwitch(tmp_path / MAP)
+    made.switches, made.services = together, BothFronts(together)
+    yield made
+    made.close()
+
+
+def other(world: World) -> FakeSwitch:
+    assert isinstance(world.switches, Together)
+    return world.switches.other
+
+
+def both(world: World) -> tuple[Colour, Colour]:
+    return world.switch.entry()[0], other(world).entry()[0]
+
+
+def told(steward: Steward) -> tuple[str, ...]:
+    return Outlook("s", steward.helm, lambda: ()).disagreements()
+
+
+def test_a_promotion_turns_both_and_each_is_asked_in_front(world: World) -> None:
+    steward = world.live()
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+    steward.promote()
+    assert steward.book.current().phase is Phase.PROMOTED
+    assert both(world) == (Colour.GREEN, Colour.GREEN)
+    assert told(steward) == ()
+
+
+def refuses(switch: FakeSwitch) -> None:
+    switch.refuses = "no server up: web_green"
+
+
+def lies(switch: FakeSwitch) -> None:
+    switch.lies = True
+
+
+def breaks(switch: FakeSwitch) -> None:
+    def before(name: str) -> None:
+        if name == "flip":
+            switch.before = lambda _name: None
+            raise SwitchFault("the switch did not answer", code="switch-away")
+
+    switch.before = before
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("spoils", [refuses, lies, breaks])
+def test_where_one_would_not_turn_the_other_is_set_back(
+    world: World, which: int, spoils: Callable[[FakeSwitch], None]
+) -> None:
+    steward = world.live()
+    spoils((world.switch, other(world))[which])
+    steward.promote()
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+    assert world.map_file.read()[0] is Colour.BLUE is steward.book.account.live
+    assert told(steward) == ()
+
+
+def test_a_colour_that_one_of_them_does_not_see_is_not_turned_to(world: World) -> None:
+    steward = world.live()
+    other(world).down.add("web_green")
+    steward.promote()
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert "sees no server up: web_green" in steward.book.current().reason
+    assert Colour.GREEN not in world.switch.served | other(world).served, "neither was asked to"
+
+
+def test_a_second_front_door_that_answers_otherwise_goes_back(world: World) -> None:
+    """The control: the run time of both says green, and one door still leads to blue."""
+    steward = world.live()
+    asked = world.services.ask
+
+    def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
+        back = host == "second" and other(world).entry()[0] is Colour.GREEN
+        return asked(door, door.backs["blue"] if back else host, port, deadline, tls=tls)
+
+    world.services.ask = ask  # type: ignore[method-assign]
+    steward.promote()
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+
+
+def test_two_that_do_not_tell_the_same_are_red_and_settled_by_the_file(world: World) -> None:
+    steward = world.live()
+    other(world).entry_now = (Colour.GREEN, 9)
+    (said,) = told(steward)
+    assert said == "the switches do not agree: switch 1 says blue of epoch 1, switch 2 says green of epoch 9"
+    steward.helm.settle()
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+    assert told(steward) == ()
+
+
+def test_an_unreadable_map_is_not_written_anew_over_two_that_do_not_agree(world: World) -> None:
+    steward = world.live()
+    other(world).entry_now = (Colour.GREEN, 9)
+    (world.volume / MAP).write_text("activ")
+    with pytest.raises(SwitchFault) as split:
+        steward.helm.mend_map()
+    assert split.value.code == SPLIT
+
+
+@pytest.mark.parametrize("at", range(1, 19))
+@pytest.mark.parametrize("which", [0, 1])
+def test_killed_at_any_call_to_either_both_come_to_the_same(world: World, at: int, which: int) -> None:
+    steward = world.live()
+    seen = [0]
+
+    def before(_name: str) -> None:
+        seen[0] += 1
+        if seen[0] == at:
+            raise Killed
+
+    (world.switch, other(world))[which].before = before
+    killed = False
+    try:
+        steward.promote()
+    except Killed:
+        killed = True
+    world.switch.before = other(world).before = lambda _name: None
+    assert killed or at > 10, "there are so many calls at least"
+    world.close()
+    again = world.steward()
+    if again.course.take_on():
+        again.course.run()
+    assert again.book.current().phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
+    assert len(set(both(world))) == 1
+    assert both(world)[0] is again.book.account.live is world.map_file.read()[0]
+
+
+def test_sessions_and_counts_of_both_are_one_account_and_each_cut_goes_to_its_own(world: World) -> None:
+    world.live()
+    pair = Pair((world.switch, other(world)))
+    world.switch.sessions["dicom_blue"], other(world).sessions["dicom_blue"] = 1, 2
+    world.switch.answers["web_blue"], other(world).answers["web_blue"] = 3, 4
+    counts = pair.counts()
+    assert (counts["dicom_blue"].sessions, counts["web_blue"].answers) == (3, 7)
+    for session in pair.open_sessions():
+        assert pair.cut(session)
+    assert (world.switch.sessions["dicom_blue"], other(world).sessions["dicom_blue"]) == (0, 0)
+
+
+def test_a_hold_is_on_both_or_on_neither(world: World) -> None:
+    world.live()
+    pair = Pair((world.switch, other(world)))
+    for switch in (world.switch, other(world)):
+        switch.bound, switch.monotonic = 4.0, world.clock.monotonic
+    assert pair.hold(1) == ""
+    assert (world.switch.holds(), other(world).holds()) == (True, True)
+    pair.release()
+    other(world).held_until = 1e9
+    assert pair.hold(1) == "switch 2: held already"
+    assert not world.switch.holds()
+
+
+def test_one_of_a_pair_is_not_replaced_yet(world: World) -> None:
+    steward = world.live()
+    with pytest.raises(Refused, match="cannot be replaced yet"):
+        Exchange(steward.helm, steward.book, world.volume).begin(HOLDER, 5)
+
+
+def test_the_real_ones_stand_at_two_sockets(tmp_path: Path) -> None:
+    pair = RealSwitches(tmp_path, paired=True).at_doors(1)
+    assert isinstance(pair, Pair)
+    assert [Path(s.path).name for s in pair.switches] == ["admin.sock", "second.sock"]  # type: ignore[attr-defined]
+    assert not isinstance(RealSwitches(tmp_path).at_doors(1), Pair)
