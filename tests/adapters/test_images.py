@@ -106,9 +106,9 @@ def test_without_a_base_image_it_says_what_makes_one() -> None:
 def test_what_is_there_from_the_same_inputs_is_not_made_again() -> None:
     engine = Engine({images.BASE: "sha256:base", images.PYTHON: "sha256:python"}, [{"stream": "done"}])
     first = edge_images(engine)  # type: ignore[arg-type]
-    assert len(engine.built) == 2
+    assert len(engine.built) == 3
     assert edge_images(engine) == first  # type: ignore[arg-type]
-    assert len(engine.built) == 2
+    assert len(engine.built) == 3
     engine.present[images.BASE] = "sha256:newer base"
     assert edge_images(engine).switch != first.switch  # type: ignore[arg-type]
 
@@ -133,7 +133,7 @@ def test_a_build_that_fails_ends_in_its_own_last_words() -> None:
 def test_in_a_real_engine_they_are_made_once_unprivileged_and_of_this_source(engine: docker.DockerClient) -> None:
     made = edge_images(engine)
     assert edge_images(engine) == made
-    for identity in (made.switch, made.steward):
+    for identity in (made.switch, made.holder, made.steward):
         config = engine.images.get(identity).attrs["Config"]
         assert config["User"] == "65534:65534"
     environment = engine.images.get(made.steward).attrs["Config"]["Env"]
