@@ -14,9 +14,9 @@ _LUA = """\
 
 -- otagate hold <epoch>      new work waits, at most @MOST@ ms; refused if the map has turned since <epoch>
 -- otagate release           what waits goes where the map says
--- Whoever waits is let go at the bound by its own look at the clock.
+-- Whoever waits is let go at the bound by its own look at the clock; who came first waits longest.
 local MOST = @MOST@
-local until_ms, longest = 0, 0
+local until_ms, first_ms = 0, 0
 
 local function ms()
   local now = core.now()
@@ -25,9 +25,9 @@ end
 
 local function wait(txn)
   if until_ms == 0 then return end
-  local came = ms()
+  local now = ms()
+  if first_ms == 0 and now < until_ms then first_ms = now end
   while ms() < until_ms do core.msleep(@STEP@) end
-  longest = math.max(longest, ms() - came)
 end
 
 core.register_action("hold", { "tcp-req", "http-req" }, wait, 0)
@@ -38,15 +38,17 @@ core.register_cli({ "otagate", "hold" }, "otagate hold <epoch>", function(applet
   elseif number(epoch) ~= number(entries:lookup("epoch")) then said = "ERR the map has another epoch"
   elseif ms() < until_ms then said = "ERR held already"
   else
-    until_ms, longest = ms() + MOST, 0
+    until_ms, first_ms = ms() + MOST, 0
     said = "OK held"
   end
   applet:send(said .. "\\n")
 end)
 
 core.register_cli({ "otagate", "release" }, "otagate release", function(applet, _, _)
-  local held = ms() < until_ms
-  until_ms = 0
+  local now = ms()
+  local held = now < until_ms
+  local longest = first_ms > 0 and math.min(now, until_ms) - first_ms or 0
+  until_ms, first_ms = 0, 0
   applet:send(string.format("OK %s, longest %d\\n", held and "released" or "passed", longest))
 end)
 """
