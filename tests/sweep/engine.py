@@ -87,7 +87,7 @@ def inner(client: docker.DockerClient) -> Iterator[tuple[Container, docker.Docke
             engine = docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=60)
             awake(engine, outer)
             images = edge_images(client)
-            load(client, engine, (BASE, PYTHON, images.switch, images.steward))
+            load(client, engine, (BASE, PYTHON, images.switch, images.holder, images.steward))
             yield outer, engine
             engine.close()
         finally:
