@@ -7,7 +7,7 @@ import secrets
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -103,10 +103,16 @@ class Edge:
         return {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
 
     def _edge(
-        self, service: str, image: str, environment: Mapping[str, str], ports: Mapping[str, tuple[str, int | None]]
+        self,
+        service: str,
+        image: str,
+        environment: Mapping[str, str],
+        ports: Mapping[str, tuple[str, int | None]],
+        command: Sequence[str] = (),
     ) -> None:
         made = self.client.containers.create(
             image,
+            command=list(command) or None,
             name=f"{self.platform}-shared-{service}",
             network=self.platform,
             environment=dict(environment),

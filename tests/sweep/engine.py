@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import docker
@@ -27,6 +27,8 @@ from otagate.adapters.images import BASE, PYTHON, edge_images
 from otagate.core.cloud import LABEL_PLATFORM, Colour
 from otagate.core.errors import OtagateError
 from otagate.core.promotion import Event, Phase
+from otagate.core.switch import flip_lua, haproxy_config
+from otagate.core.topology import Topology
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import Edge, claim_of
@@ -42,9 +44,20 @@ WAYS: Mapping[str, str] = {KILLED: "KILL", ENDED_BY_TERM: "TERM", POWER: ""}
 
 @dataclass
 class InnerEdge(Edge):
-    """An edge whose switch is reached at the inner engine's own address."""
+    """An edge whose doors are reached at the inner engine's own address, with a holder as `otagate up` makes it."""
 
     at: str = ""
+
+    def topology(self) -> Topology:
+        return replace(super().topology(), switch=f"{self.platform}-shared-holder")
+
+    def run_switch(self) -> None:
+        topology = self.topology()
+        fronts = [str(front) for front in self.fronts.values()]
+        self._edge("holder", self.images.holder, {}, self.published(), ["/run/otagate", *fronts])
+        config, lua = haproxy_config(topology), flip_lua(topology)
+        environment = {"OTAGATE_SWITCH_CONFIG": config, "OTAGATE_SWITCH_LUA": lua, "OTAGATE_SWITCH_NUMBER": "1"}
+        self._edge("switch", self.images.switch, environment, {})
 
     def published(self) -> Mapping[str, tuple[str, int | None]]:
         return {f"{front}/tcp": ("0.0.0.0", front) for front in self.fronts.values()}
