@@ -247,7 +247,7 @@ core.register_action("shadow", { "http-req" }, function(txn, door)
   for name, values in pairs(txn.http:req_get_headers()) do
     for _, value in pairs(values) do lines[#lines + 1] = name .. ": " .. value end
   end
-  local raw = table.concat(lines, "\n")
+  local raw = table.concat(lines, "\\n")
   if #shadow.kept >= WAITING or #raw > LONGEST then shadow.dropped = shadow.dropped + 1 return end
   shadow.kept[#shadow.kept + 1] = txn.c:hex(raw)
   shadow.left, shadow.due = shadow.left - 1, now + shadow.gap
@@ -265,13 +265,13 @@ local function shadow(applet, what, door, ms, most)
     return string.format("OK %s %d", door, count)
   end
   local answer = string.format("OK %d %d", #found.kept, found.dropped)
-  for _, line in ipairs(found.kept) do answer = answer .. "\n" .. line end
+  for _, line in ipairs(found.kept) do answer = answer .. "\\n" .. line end
   found.kept, found.dropped = {}, 0
   return answer
 end
 
 core.register_cli({ "otagate", "shadow" }, "otagate shadow <arm|take> <door> [<ms> <most>]",
-  function(applet, _, _, what, door, ms, most) applet:send(shadow(applet, what, door, ms, most) .. "\n") end)
+  function(applet, _, _, what, door, ms, most) applet:send(shadow(applet, what, door, ms, most) .. "\\n") end)
 """
 
 

@@ -102,6 +102,8 @@ def test_safe_requests_are_copied_only_where_the_platform_says_so() -> None:
     assert "http-request lua.shadow web if METH_GET" in section(haproxy_config(shadowed), "frontend web")
     assert 'local SHADOWS = { "web" }' in flip_lua(shadowed)
     assert 'local DOORS = { "web", "dicom" }' in flip_lua(shadowed)
+    for line in flip_lua(shadowed).splitlines():
+        assert line.count('"') % 2 == 0, f"a text is left open: {line}"
     assert "shadow" not in haproxy_config(topology(WEB, DICOM)) + flip_lua(topology(WEB, DICOM))
 
 

@@ -84,19 +84,9 @@ def inner(client: docker.DockerClient) -> Iterator[tuple[Container, docker.Docke
     client.images.build(path=str(HERE), tag=IMAGE, rm=True)
     name = f"t-engine-{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory() as folder:
-        outer = client.containers.run(
-            IMAGE,
-            name=name,
-            detach=True,
-            cap_add=["ALL"],
-            cap_drop=["SYS_RESOURCE"],
-            security_opt=["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"],
-            device_cgroup_rules=["a *:* rwm"],
-            cgroupns="private",
-            volumes={folder: {"bind": "/engine", "mode": "rw"}},
-            labels={LABEL_PLATFORM: name},
-        )
+        outer = made(client, name, folder)
         try:
+            outer.start()
             engine = docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=60)
             awake(engine, outer)
             images = edge_images(client)
@@ -105,6 +95,23 @@ def inner(client: docker.DockerClient) -> Iterator[tuple[Container, docker.Docke
             engine.close()
         finally:
             outer.remove(force=True, v=True)
+
+
+def made(client: docker.DockerClient, name: str, folder: str) -> Container:
+    """With the rights that an engine needs, of the paths that a container may not touch too, which the SDK's own words
+    cannot give."""
+    rights = client.api.create_host_config(
+        binds={folder: {"bind": "/engine", "mode": "rw"}},
+        cap_add=["ALL"],
+        cap_drop=["SYS_RESOURCE"],
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["a *:* rwm"],
+        cgroupns="private",
+    )
+    rights.update({"MaskedPaths": [], "ReadonlyPaths": []})
+    labels = {LABEL_PLATFORM: name}
+    found = client.api.create_container(IMAGE, name=name, host_config=rights, labels=labels, volumes=["/engine"])
+    return client.containers.get(found["Id"])
 
 
 def awake(engine: docker.DockerClient, outer: Container) -> None:
