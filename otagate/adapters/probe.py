@@ -163,8 +163,8 @@ def fetch(host: str, port: int, request: Request, deadline: float) -> Reply | No
             line.putheader(name, value)
         line.endheaders()
         answer = line.getresponse()
-        body = b""
-        while len(body) <= _COMPARED and (part := answer.read1(65536)):
+        body, most = b"", min(_COMPARED + 1, _COMPARED + 1 if answer.length is None else answer.length)
+        while len(body) < most and (part := answer.read1(65536)):  # who keeps the line open ends it by no end of file
             body += part
             if time.monotonic() > until:
                 return None
