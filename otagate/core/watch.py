@@ -2,8 +2,9 @@
 
 "Enough" needs evidence. Busy or quiet, the watch must end on `unhealthy` healthy looks in a row, the last of them
 fresh: health is asked by the switch itself and needs no traffic, so a clinic at night can pass, while a watch that saw
-nothing cannot. Answers are judged where there are any: over the sliding window and over the whole watch as soon as
-`minimum` were seen, and once more at the end however few they are.
+nothing cannot. Answers are judged where there are any: at every look over the sliding window and over the whole watch,
+as soon as `minimum` were seen and more errors than luck can explain; and once more at the end, the whole watch's share
+as it is, however few they are.
 
 One series of samples is one listener or one invariant; `Gauge` says what its samples mean.
 """
@@ -17,6 +18,7 @@ from otagate.core.invariant import Invariant
 from otagate.core.slow import SlowPolicy, is_slow
 
 _GROWN = 1.5  # the second half of a window beside the first
+_LUCK = 1e-4  # at one look; a watch has some hundred, and looks that follow one another see nearly the same
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def look_on(
     needed = max(1, policy.unhealthy)
     healthy = _row(seen, up=True)
     if healthy >= needed and now - seen[-1].at <= policy.window:
-        return _errors(policy, seen, now, 1, gauge) or Enough(tally(seen).answers)
+        return _too_many(policy, "the watch", tally(seen), gauge) or Enough(tally(seen).answers)
     if -left < policy.window:
         return GoOn(0.0)
     return Back("nothing-seen", f"{healthy} healthy looks at the end of the watch, {needed} needed", healthy, needed)
@@ -171,9 +173,8 @@ def _timings(seen: Sequence[Sample]) -> list[tuple[int, int]]:
 
 
 def _traffic(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
-    minimum = policy.minimum if gauge.unit == "answers" else policy.cut
     return (
-        _errors(policy, seen, now, minimum, gauge)
+        _errors(policy, seen, now, gauge)
         or _queue(policy, _window(policy, seen, now), now)
         or _slow(policy, seen, now, gauge)
     )
@@ -211,19 +212,45 @@ def _window(policy: WatchPolicy, seen: Sequence[Sample], now: float) -> Sequence
     return seen[start:]
 
 
-def _errors(policy: WatchPolicy, seen: Sequence[Sample], now: float, minimum: int, gauge: Gauge) -> Back | None:
+def _errors(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
     """The window catches a sudden fault at full speed; the whole watch catches one where traffic is thin."""
     for name, part in ((f"the last {policy.window:g} s", _window(policy, seen, now)), ("the watch", seen)):
         counted = tally(part)
-        # Of sessions the lost ones must be several; of answers, a share counts once enough of them were seen.
-        weight = counted.errors if gauge.unit == "sessions" else max(counted.answers, counted.errors)
-        if weight >= max(1, minimum) and counted.share > policy.error_share:
-            if gauge.unit == "sessions":
-                message = f"{counted.errors} sessions refused or broken off of {counted.answers} in {name}"
-                return Back("cut", message, counted.share, policy.error_share)
-            message = f"{counted.errors} errors in {counted.answers} answers of {name}"
-            return Back("errors", message, counted.share, policy.error_share)
+        refusal = _too_many(policy, name, counted, gauge)
+        if refusal and _shown(policy, counted, gauge):
+            return refusal
     return None
+
+
+def _too_many(policy: WatchPolicy, name: str, counted: Tally, gauge: Gauge) -> Back | None:
+    if not counted.share > policy.error_share:
+        return None
+    if gauge.unit == "sessions":
+        message = f"{counted.errors} sessions refused or broken off of {counted.answers} in {name}"
+        return Back("cut", message, counted.share, policy.error_share)
+    message = f"{counted.errors} errors in {counted.answers} answers of {name}"
+    return Back("errors", message, counted.share, policy.error_share)
+
+
+def _shown(policy: WatchPolicy, counted: Tally, gauge: Gauge) -> bool:
+    """Whether that many can be more than luck: of sessions the lost ones must be several; of answers enough must have
+    been seen, and so many errors be rarer than 1 in 10,000 where the share is the limit itself."""
+    if gauge.unit == "sessions":
+        return counted.errors >= max(1, policy.cut)
+    answers = max(counted.answers, counted.errors)
+    return answers >= max(1, policy.minimum) and luck(counted.errors, answers, policy.error_share) < _LUCK
+
+
+def luck(errors: int, answers: int, share: float) -> float:
+    """At most this is the chance of so many errors or more among `answers`, if each is one with the chance `share` and
+    they are more than that (Chernoff's bound; Hoeffding 1963, theorem 1)."""
+    if not share > 0:
+        return float(errors <= 0)
+    if share >= 1:
+        return 1.0
+    found = errors / answers
+    good = (1 - found) * math.log((1 - found) / (1 - share)) if found < 1 else 0.0
+    return math.exp(-answers * (found * math.log(found / share) + good)) if found > share else 1.0
 
 
 def _queue(policy: WatchPolicy, part: Sequence[Sample], now: float) -> Back | None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otagate.core.watch import SESSIONS, Back, Enough, Gauge, GoOn, Sample, Tally, WatchPolicy, look_on, tally
+from otagate.core.sight import at_least
+from otagate.core.watch import SESSIONS, Back, Enough, Gauge, GoOn, Sample, Tally, WatchPolicy, look_on, luck, tally
 
 POLICY = WatchPolicy(lasts=10.0, every=0.5, window=3.0, error_share=0.02, minimum=20, blind=4, unhealthy=3)
 FLIP = 100.0
@@ -67,8 +68,39 @@ def test_looks_before_the_flip_do_not_count() -> None:
 
 
 def test_errors_above_the_share_in_the_window_are_back_at_once() -> None:
-    verdict = judged([*looks(4, answers=50), Sample(FLIP + 2.0, True, 200, 5)])
-    assert verdict == Back("errors", "5 errors in 200 answers of the last 3 s", 0.025, 0.02)
+    verdict = judged([*looks(4, answers=50), Sample(FLIP + 2.0, True, 200, 20)])
+    assert verdict == Back("errors", "20 errors in 200 answers of the last 3 s", 0.1, 0.02)
+
+
+def test_errors_that_luck_explains_wait_for_more_of_them() -> None:
+    assert isinstance(judged([*looks(4, answers=50), Sample(FLIP + 2.0, True, 200, 5)]), GoOn)
+    assert isinstance(judged([Sample(FLIP, True, 0, 0), Sample(FLIP + 1, True, 20, 1)]), GoOn)
+    assert isinstance(judged([Sample(FLIP, True, 0, 0), Sample(FLIP + 1, True, 20, 6)]), Back)
+
+
+def test_where_no_error_may_be_the_first_is_back() -> None:
+    none = replace(POLICY, error_share=0.0)
+    assert isinstance(judged([*looks(4, answers=50), Sample(FLIP + 2.0, True, 200, 1)], none), Back)
+
+
+def test_the_share_of_the_whole_watch_is_judged_as_it_is_at_the_end() -> None:
+    late = [*looks(20, answers=5), Sample(FLIP + 10.0, True, 100, 3)]
+    assert judged(late) == Back("errors", "3 errors in 100 answers of the watch", 0.03, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("errors", "answers", "share", "bound"),
+    [(6, 20, 0.02, 9.8e-6), (20, 20, 0.02, 0.02**20), (2, 100, 0.02, 1.0), (1, 9, 0.0, 0.0), (0, 9, 0.0, 1.0)],
+)
+def test_what_luck_explains(errors: int, answers: int, share: float, bound: float) -> None:
+    assert luck(errors, answers, share) == pytest.approx(bound, rel=0.01)
+    assert luck(answers, answers, 1.0) == 1.0
+
+
+@given(st.integers(1, 60), st.floats(0.001, 0.9), st.data())
+def test_luck_is_never_less_than_the_chance_itself(answers: int, share: float, data: st.DataObject) -> None:
+    errors = data.draw(st.integers(0, answers))
+    assert luck(errors, answers, share) >= at_least(errors, answers, share) - 1e-9
 
 
 def test_errors_at_the_share_are_within_it() -> None:
@@ -79,19 +111,19 @@ def test_the_window_does_not_let_a_good_hour_hide_a_bad_moment() -> None:
     long = replace(POLICY, lasts=1000.0)
     good = looks(1000, answers=50)
     last = good[-1]
-    bad = Sample(last.at + 0.5, True, (last.answers or 0) + 50, 10)
+    bad = Sample(last.at + 0.5, True, (last.answers or 0) + 50, 20)
     verdict = judged([*good, bad], long)
     assert isinstance(verdict, Back)
-    assert verdict.message == "10 errors in 300 answers of the last 3 s"
+    assert verdict.message == "20 errors in 300 answers of the last 3 s"
 
 
 def test_thin_traffic_is_judged_over_the_whole_watch() -> None:
     long = replace(POLICY, lasts=1000.0)
     verdict = judged(looks(41, answers=1), long)
     assert isinstance(verdict, GoOn)
-    thin = [Sample(FLIP + i, True, i, i // 5) for i in range(26)]
+    thin = [Sample(FLIP + i, True, i, i // 5) for i in range(36)]
     verdict = judged(thin, long)
-    assert verdict == Back("errors", "5 errors in 25 answers of the watch", 0.2, 0.02)
+    assert verdict == Back("errors", "7 errors in 35 answers of the watch", 0.2, 0.02)
 
 
 def test_few_answers_do_not_count_before_the_end_and_do_at_the_end() -> None:
