@@ -22,9 +22,9 @@ BUILDS = {"1.0": {"LABEL": "1"}, "2.0": {"LABEL": "2"}, "2.1": {"LABEL": "2", "R
 
 @pytest.fixture(scope="module")
 def ledger(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    engine.images.build(path=str(HOME / "store"), tag="t-ledger/store:1.0")
+    engine.images.build(path=str(HOME / "store"), tag="t-ledger/store:1.0", rm=True)
     for version, arguments in BUILDS.items():
-        engine.images.build(path=str(HOME / "web"), tag=f"t-ledger/web:{version}", buildargs=arguments)
+        engine.images.build(path=str(HOME / "web"), tag=f"t-ledger/web:{version}", buildargs=arguments, rm=True)
     live = produced(tmp_path_factory)
     shutil.copytree(HOME, live.folder, ignore=shutil.ignore_patterns("store", "web", "__pycache__"))
     live.edit("otagate.yaml", "platform: ledger", f"platform: {live.name}")
