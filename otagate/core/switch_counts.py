@@ -60,6 +60,9 @@ core.register_cli({ "otagate", "counts" }, "otagate counts",
 """.replace("@LAST@", str(LAST))
 
 
+_UNKNOWN = "Unknown command"  # what HAProxy says to a command that nobody registered
+
+
 def is_timed(door: Door) -> bool:
     """Whether the switch reads its requests, and so can tell how long each answer took."""
     return mode_of(door) == "http"
@@ -108,8 +111,10 @@ def read_counts(text: str) -> dict[str, BackendCount]:
     are not that. A switch made before it could tell answer times says that it knows no such command."""
     statistics, _, own = text.partition("\n\n")
     counts = read_stat(statistics)
-    if not own.startswith("# counts"):
+    if own.startswith(_UNKNOWN):
         return counts
+    if not own.startswith("# counts"):
+        raise ValueError(f"no counts: {own[:80]!r}")
     told = dict(_own_counts(line) for line in own.strip().split("\n")[1:])
     nothing = (0, row_of({}))
     return {

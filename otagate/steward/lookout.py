@@ -62,13 +62,17 @@ class Lookout:
 
     def sight(self) -> str:
         """What this watch can see, in one line, as far as traffic goes on as it was before the flip."""
-        return "; ".join(self._sight(door.name, is_timed(door)) for door in self._helm.doors)
+        counts = self._counted() or {}
+        return "; ".join(self._sight(door, counts.get(backend(door.name, self._colour))) for door in self._helm.doors)
 
-    def _sight(self, door: str, timed: bool) -> str:
+    def _sight(self, known: Door, count: BackendCount | None) -> str:
+        door = known.name
         was, over = self._before.get(door), self._doors[door].gauge.slow_over
-        if not timed:
+        if not is_timed(known):
             return f"{door}: {self._policy.cut} sessions refused or broken off"
         times = "no limit to answer times" if over is None else f"answers over {over:.3g} s"
+        if count is not None and count.times is None:
+            times = "answer times are not judged, the switch was made before it could tell them"
         if was is None or not sum(was.times):
             return f"{door}: too few answers came before to say which error share; {times}"
         share = seen_share(self._policy, was.rate)
@@ -77,10 +81,7 @@ class Lookout:
 
     def look(self) -> GoOn | Enough | Back:
         """Look once and judge every series: back if one says so, enough only if all do."""
-        try:
-            self.counts = self._helm.switch.counts()
-        except SwitchFault:
-            self.counts = None
+        self.counts = self._counted()
         now = self._clock.monotonic()
         for door in self._helm.doors:
             series = self._doors[door.name]
@@ -88,6 +89,12 @@ class Lookout:
             series.samples.append(_sample(now, count, door, series.gauge))
         self._ask()
         return self._judged(self._clock.monotonic())
+
+    def _counted(self) -> Mapping[str, BackendCount] | None:
+        try:
+            return self._helm.switch.counts()
+        except SwitchFault:
+            return None
 
     def _ask(self) -> None:
         if not self._invariants:
@@ -138,11 +145,13 @@ def _gauge_of(invariant: Invariant) -> Gauge:
 
 
 def _sample(at: float, count: BackendCount | None, door: Door, gauge: Gauge) -> Sample:
-    """Blind also where a door's answers should be timed and the switch does not tell: it was not made for that."""
-    if count is None or (is_timed(door) and count.times is None):
+    """A switch made before it could tell answer times is no blind one: health, errors and requests are judged. The
+    sessions of a DICOM or TCP listener stay open for hours and wait for nothing."""
+    if count is None:
         return Sample(at, None, None, None)
-    if count.times is None:
+    if not is_timed(door):
         return Sample(at, count.up, count.answers, count.errors, count.queued)
-    slow = 0 if gauge.slow_over is None else slower(count.times, gauge.slow_over)
     waiting = count.queued + count.sessions  # the switch hands everything through: what waits, waits in the service
-    return Sample(at, count.up, count.answers, count.errors, waiting, sum(count.times), slow)
+    times = count.times or ()
+    slow = 0 if gauge.slow_over is None else slower(times, gauge.slow_over)
+    return Sample(at, count.up, count.answers, count.errors, waiting, sum(times), slow)

@@ -90,6 +90,12 @@ def test_a_switch_that_does_not_know_the_command_tells_no_times() -> None:
     assert found["dicom_blue"].errors == 1
 
 
+@pytest.mark.parametrize("own", ["", "counts", "Can't connect", "\n# counts\n"])
+def test_an_answer_that_is_neither_counts_nor_unknown_is_no_statistics(own: str) -> None:
+    with pytest.raises(ValueError, match="no counts"):
+        read_counts(stat(*WEB_AND_DICOM) + "\n" + own)
+
+
 @pytest.mark.parametrize("line", ["web_blue", "web_blue x", "web_blue 0 1", "web_blue 0 99:1", "web_blue 0 1:-1"])
 def test_odd_counts_are_no_statistics(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):

@@ -101,12 +101,35 @@ def test_a_watch_begun_anew_compares_with_the_same_old_colour(world: World) -> N
     assert "took longer than" in view_of(again).reason
 
 
-def test_a_switch_that_cannot_tell_answer_times_is_a_blind_one(world: World) -> None:
+def test_a_healthy_switch_that_cannot_tell_answer_times_is_no_blind_one_and_it_says_so(world: World) -> None:
     steward = world.live()
     world.switch.tells_times = False
+    world.clock.on_sleep = lambda: busy(world, "web_green", 0.1)
+    steward.promote(watch=replace(LONG, slow=SlowPolicy(limit=0.2)))
+    assert view_of(steward).phase is Phase.PROMOTED
+    (sees,) = [line for line in steward.told("p-1") if line.startswith("the watch sees")]
+    assert "answer times are not judged, the switch was made before" in sees
+
+
+def test_errors_and_waiting_requests_bring_it_back_also_where_the_switch_tells_no_times(world: World) -> None:
+    steward = world.live()
+    world.switch.tells_times = False
+
+    def wrong() -> None:
+        busy(world, "web_green", 0.1)
+        world.switch.errors["web_green"] = world.switch.errors.get("web_green", 0) + 10
+
+    def piling() -> None:
+        world.switch.sessions["web_green"] = world.switch.sessions.get("web_green", 0) + 60
+
+    world.clock.on_sleep = wrong
     steward.promote()
     assert view_of(steward).phase is Phase.ROLLED_BACK
-    assert "web: the switch did not answer 4 looks in a row" in view_of(steward).reason
+    assert "errors in" in view_of(steward).reason
+    world.clock.on_sleep = piling
+    steward.promote(Colour.GREEN, "p-2")
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "requests wait" in view_of(steward).reason
 
 
 def test_requests_that_pile_up_bring_it_back_and_long_sessions_do_not(world: World) -> None:

@@ -192,7 +192,7 @@ class FakeSwitch:
 
     def _count(self, name: str) -> BackendCount:
         now, answers, errors = (of.get(name, 0) for of in (self.sessions, self.answers, self.errors))
-        times = row_of(self.times.get(name, {})) if name.startswith("web") and self.tells_times else None
+        times = row_of(self.times.get(name, {})) if self.tells_times else None
         return BackendCount(name not in self.down, name not in self.down, now, answers, errors, 0, 0, times=times)
 
     def _asked(self, name: str) -> None:

@@ -258,8 +258,7 @@ class KeptSwitch:
     def _count(self, door: str, colour: Colour, live: Colour) -> BackendCount:
         up = self.world.one(f"p-{colour}-web") is not None
         sickens = (self.folder / "sickens").exists() and colour is live is Colour.GREEN and door == "web"
-        times = row_of({}) if door == "web" else None
-        return BackendCount(up and not sickens, up and not sickens, 0, 0, 0, 0, 0, times=times)
+        return BackendCount(up and not sickens, up and not sickens, 0, 0, 0, 0, 0, times=row_of({}))
 
     def fronts(self) -> Mapping[str, FrontCount]:
         with self._asked("fronts"):
