@@ -20,7 +20,7 @@ collect_ignore = ["platforms"]  # suites of platforms that are raised here, not 
 @pytest.fixture(scope="module")
 def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Production with its first release live; a watch of a few seconds so that promotions are short."""
-    yield from _production(tmp_path_factory, "hello", {"lasts: 60s": "lasts: 4s"})
+    yield from _production(tmp_path_factory, "hello", {"lasts: 60s": "lasts: 10s"})
 
 
 @pytest.fixture(scope="module")
