@@ -5,11 +5,13 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otagate.cli.options import Output
 from otagate.core.errors import ConfigError, Exit, OtagateError
-from otagate.core.plan import Plan
+
+if TYPE_CHECKING:  # what a plan is made of would make every --help wait
+    from otagate.core.plan import Plan
 
 SCHEMA = "otagate/1"
 
@@ -49,7 +51,7 @@ def kept(keep: Callable[[], object], word: str = "kept") -> tuple[Mapping[str, s
     return ()
 
 
-def planned(plan: Plan) -> Result:
+def planned(plan: "Plan") -> Result:
     """What `--dry-run` answers: the plan, each step with its cause."""
     steps = [{"action": s.action.value, "subject": s.subject, "cause": s.cause} for s in plan.steps]
     return Result(Exit.DONE, {"plan": {"title": plan.title, "steps": steps}}, plan.text() + "\nnothing was changed")
