@@ -1,7 +1,7 @@
 """Two colours that may not work at once, on the real switch, under load: how long anybody waits, at most and at all."""
 
+import http.client
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,12 +137,18 @@ def test_control_without_a_hold_they_do(plain: Edge) -> None:
     assert max(waits) == 0.0
 
 
+def answering(line: http.client.HTTPConnection) -> str:
+    line.request("GET", "/")
+    colour: str = json.loads(line.getresponse().read())["colour"]
+    return colour
+
+
 def test_a_session_that_does_not_end_refuses_the_flip_and_nobody_waits_longer_than_the_bound(held: Edge) -> None:
     live = held.steward().status().live
     assert live is not None
-    with closing(socket.create_connection(held.address("raw"))) as line:
-        line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert line.recv(4096)  # and stays open
+    with closing(http.client.HTTPConnection(*held.address("raw"), timeout=10)) as line:
+        assert answering(line) == live.value  # and stays open
+        line.auto_open = 0  # never on another connection
         with load_of(held) as load:
             time.sleep(0.3)
             view = held.promote(live.other, "p-long", intent=held.intent(Kind.PROMOTE, live.other, "p-long", QUICK))
@@ -152,8 +158,7 @@ def test_a_session_that_does_not_end_refuses_the_flip_and_nobody_waits_longer_th
         wait = longest(held, "p-long")
         print(f"refused: longest wait {wait:.2f} s of {BOUND:g} s, longest answer {load.waited:.2f} s")
         assert 0 < wait < BOUND
-        line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert json.loads(line.recv(4096).rsplit(b"\r\n", 1)[1])["colour"] == live.value
+        assert answering(line) == live.value
 
 
 def test_what_nobody_lets_go_is_let_go_at_the_bound_by_the_switch_itself(held: Edge) -> None:
