@@ -90,9 +90,9 @@ class Example:
 
 @dataclass(frozen=True)
 class ShadowSeen:
-    """What came of one listener's shadow. `compared` requests, `differing` of them; `moving`: the live colour did not
-    answer the same twice; `unpaired`: it did not answer; `dropped`: not copied because the bounds were reached;
-    `trouble`: what ended it early."""
+    """What came of one listener's shadow. `compared` requests, `differing` of them; `moving`: they differed only where
+    the live colour did not answer the same twice; `unpaired`: it did not answer; `dropped`: not copied because the
+    bounds were reached; `trouble`: what ended it early."""
 
     compared: int = 0
     differing: int = 0
@@ -154,6 +154,19 @@ def compare(rule: ShadowRule, request: Request, live: Reply, new: Reply) -> tupl
     if request.method != "HEAD":
         found.extend(_bodies(rule, live, new))
     return tuple(found)
+
+
+def beyond_own(found: Sequence[Difference], own: Sequence[Difference]) -> tuple[Difference, ...]:
+    """What was `found` of the new colour, without the places at or below which the live colour departs from its `own`
+    answer as well: one place that moves must not hide another that is wrong."""
+    moved = [difference.place for difference in own]
+    return tuple(
+        difference
+        for difference in found
+        if not any(
+            difference.place == place or difference.place.startswith((f"{place}/", f"{place} /")) for place in moved
+        )
+    )
 
 
 def _bodies(rule: ShadowRule, live: Reply, new: Reply) -> Iterator[Difference]:

@@ -11,7 +11,17 @@ from dataclasses import replace
 from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
-from otagate.core.shadow import Difference, Reply, Request, ShadowRule, ShadowSeen, compare, judged, read_request
+from otagate.core.shadow import (
+    Difference,
+    Reply,
+    Request,
+    ShadowRule,
+    ShadowSeen,
+    beyond_own,
+    compare,
+    judged,
+    read_request,
+)
 from otagate.core.topology import Door
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
@@ -74,7 +84,7 @@ class Shadow:
     def _asked(
         self, seen: ShadowSeen, door: Door, rule: ShadowRule, raw: bytes, colours: tuple[Colour, Colour]
     ) -> ShadowSeen:
-        """A live colour that does not answer the same twice cannot be departed from."""
+        """Where the live colour does not answer the same twice it cannot be departed from."""
         try:
             request = read_request(raw)
         except ValueError:
@@ -89,7 +99,10 @@ class Shadow:
         found = compare(rule, request, before, answer)
         if found:
             again = self._fetch(door, live, request)
-            if again is None or compare(rule, request, before, again):
+            if again is None:
+                return replace(seen, unpaired=seen.unpaired + 1)
+            found = beyond_own(found, compare(rule, request, before, again))
+            if not found:
                 return replace(seen, moving=seen.moving + 1)
         return seen.with_compared(request, found)
 

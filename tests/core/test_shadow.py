@@ -12,6 +12,7 @@ from otagate.core.shadow import (
     ShadowRule,
     ShadowSeen,
     Told,
+    beyond_own,
     compare,
     judged,
     read_request,
@@ -27,6 +28,14 @@ def reply(body: bytes = b"{}", code: int = 200, **headers: str) -> Reply:
 
 def places(found: tuple[Difference, ...]) -> list[str]:
     return [difference.place for difference in found]
+
+
+def test_what_moves_hides_what_stands_below_it_and_nothing_else() -> None:
+    found = [Difference(place, "") for place in ("status", "body /a", "body /a/0", "body /ab", "header etag")]
+    own = [Difference("body /a", ""), Difference("header etag", "")]
+    assert places(beyond_own(found, own)) == ["status", "body /ab"]
+    assert places(beyond_own(found, [Difference("body", "")])) == ["status", "header etag"]
+    assert places(beyond_own(found, [])) == places(tuple(found))
 
 
 def test_the_same_answer_differs_nowhere() -> None:

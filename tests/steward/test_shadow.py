@@ -67,6 +67,14 @@ def test_a_live_colour_that_answers_otherwise_each_time_compares_nothing(world: 
     assert run(3) == ShadowSeen(moving=3)
 
 
+def test_a_body_that_moves_hides_no_error_of_the_new_colour(world: World, run: Run) -> None:
+    number = count()
+    world.services.replies = {BLUE: lambda _request: Reply(200, {}, b"%d" % next(number)), GREEN: always(b"x", 500)}
+    seen = run(3)
+    assert (seen.compared, seen.differing, seen.moving) == (3, 3, 0)
+    assert [difference.place for difference in seen.examples[0].differences] == ["status"]
+
+
 def test_a_new_colour_that_does_not_answer_differs(world: World, run: Run) -> None:
     world.services.hung.add(GREEN)
     seen = run(1)
