@@ -16,7 +16,7 @@ from otagate.core.slow import KEPT, limit_of
 from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount, is_timed
 from otagate.core.topology import Door
-from otagate.core.watch import Back, Enough, Gauge, GoOn, Sample, WatchPolicy, look_on, tally
+from otagate.core.watch import ANSWERS, Back, Enough, Gauge, GoOn, Sample, WatchPolicy, look_on, tally
 from otagate.steward.helm import Helm
 from otagate.steward.outside import Clock
 from otagate.steward.traffic import Before
@@ -58,7 +58,9 @@ class Lookout:
         was = self._before.get(door.name)
         times = was.times if was else ()
         limit = limit_of(self._policy.slow, kept_by(times, KEPT), sum(times))
-        return Gauge(slow_over=None if limit is None else edge(bucket(limit)))
+        if limit is None:
+            return ANSWERS
+        return Gauge(slow_over=edge(bucket(limit)), sightless="the switch did not answer, or not with answer times,")
 
     def sight(self) -> str:
         """What this watch can see, in one line, as far as traffic goes on as it was before the flip."""
@@ -72,7 +74,8 @@ class Lookout:
             return f"{door}: {self._policy.cut} sessions refused or broken off"
         times = "no limit to answer times" if over is None else f"answers over {over:.3g} s"
         if count is not None and count.times is None:
-            times = "answer times are not judged, the switch was made before it could tell them"
+            old = "the switch was made before it could tell answer times"
+            times = f"{old}: not judged" if over is None else f"{old}, and a limit is declared: otagate switch replace"
         if was is None or not sum(was.times):
             return f"{door}: too few answers came before to say which error share; {times}"
         share = seen_share(self._policy, was.rate)
@@ -145,9 +148,10 @@ def _gauge_of(invariant: Invariant) -> Gauge:
 
 
 def _sample(at: float, count: BackendCount | None, door: Door, gauge: Gauge) -> Sample:
-    """A switch made before it could tell answer times is no blind one: health, errors and requests are judged. The
-    sessions of a DICOM or TCP listener stay open for hours and wait for nothing."""
-    if count is None:
+    """A switch made before it could tell answer times is blind only where there is a limit to hold them against: a
+    limit that nothing is held against must not pass. Else health, errors and requests are judged. The sessions of a
+    DICOM or TCP listener stay open for hours and wait for nothing."""
+    if count is None or (gauge.slow_over is not None and count.times is None):
         return Sample(at, None, None, None)
     if not is_timed(door):
         return Sample(at, count.up, count.answers, count.errors, count.queued)

@@ -105,10 +105,22 @@ def test_a_healthy_switch_that_cannot_tell_answer_times_is_no_blind_one_and_it_s
     steward = world.live()
     world.switch.tells_times = False
     world.clock.on_sleep = lambda: busy(world, "web_green", 0.1)
-    steward.promote(watch=replace(LONG, slow=SlowPolicy(limit=0.2)))
+    steward.promote(watch=LONG)
     assert view_of(steward).phase is Phase.PROMOTED
     (sees,) = [line for line in steward.told("p-1") if line.startswith("the watch sees")]
-    assert "answer times are not judged, the switch was made before" in sees
+    assert "the switch was made before it could tell answer times: not judged" in sees
+
+
+def test_a_declared_limit_that_no_answer_times_can_be_held_against_is_blind(world: World) -> None:
+    steward = world.live()
+    world.switch.tells_times = False
+    world.clock.on_sleep = lambda: busy(world, "web_green", 0.1)
+    steward.promote(watch=replace(LONG, slow=SlowPolicy(limit=0.2)))
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert "not with answer times" in view_of(steward).reason
+    (sees,) = [line for line in steward.told("p-1") if line.startswith("the watch sees")]
+    assert "otagate switch replace" in sees
+    serves(world, steward, Colour.BLUE)
 
 
 def test_errors_and_waiting_requests_bring_it_back_also_where_the_switch_tells_no_times(world: World) -> None:
