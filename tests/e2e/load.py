@@ -86,6 +86,6 @@ class Load:
 
 def _get(line: http.client.HTTPConnection) -> tuple[int, str]:
     line.request("GET", "/")
-    answer = line.getresponse()
-    answer.read()
+    with line.getresponse() as answer:
+        answer.read()
     return answer.status, answer.headers.get("X-Otagate-Colour", "")

@@ -44,19 +44,18 @@ class Steady:
             line = line or http.client.HTTPConnection(self.host, self.port, timeout=20)
             try:
                 line.request("GET", "/healthz")
-                answer = line.getresponse()
-                answer.read()
+                with line.getresponse() as answer:
+                    answer.read()
                 self.asked += 1
                 if answer.status != http.client.OK:
                     self.failed.append(str(answer.status))
                 if not keeps or answer.will_close:
                     line.close()
                     line = None
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.failed.append(repr(error))
-                line = None
-            except http.client.HTTPException as error:
-                self.failed.append(repr(error))
+                if line is not None:
+                    line.close()  # a request that broke halfway leaves it open
                 line = None
             self._ends.wait(0.1)
         if line is not None:
