@@ -44,7 +44,8 @@ class After:
 class Account:
     """`harmed`: answered 500 by a build that went bad. `stale`: begun after a flip's acknowledgement, answered by the
     old colour. `kept`, over DICOM or HTTP, and `plans` were acknowledged. `recovery`: seconds from the first harmed
-    answer to the flip back; None if none was harmed."""
+    answer to the flip back; None if none was harmed, or none came. `nameless` associations ended whole and did not
+    say whose they were."""
 
     requests: int
     failed: int
@@ -57,13 +58,14 @@ class Account:
     stores_failed: int
     associations: int
     associations_cut: int
+    nameless: int
     kept: tuple[str, ...]
     recovery: float | None
     by_colour: Mapping[str, int] = field(default_factory=dict)
 
     def lost(self, after: After) -> bool:
         went = self.failed or self.stale or self.reads_failed or self.stores_failed or self.associations_cut
-        return bool(went or after.missing or after.astray or after.unplanned)
+        return bool(went or self.nameless or after.missing or after.astray or after.unplanned)
 
 
 def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str) -> Account:
@@ -93,6 +95,7 @@ def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str)
         stores_failed=len(stores) - len(taken),
         associations=len(associations),
         associations_cut=sum(r.came != "whole" for r in associations),
+        nameless=sum(r.came == "whole" and not (r.colour and r.build) for r in associations),
         kept=(*taken, *posted),
         recovery=_recovery(harmed, flips),
         by_colour={c: sum(r.colour == c for r in http) for c in sorted({r.colour for r in http if r.colour})},
@@ -101,7 +104,8 @@ def account(log: Iterable[Request], flips: Sequence[Flip], first: str, bad: str)
 
 def lines_of(counted: Account, after: After, *, plans: bool) -> list[tuple[str, str]]:
     """The account as people read it; `plans`: whether the platform has a machine that gets them."""
-    recovery = "none harmed" if counted.recovery is None else f"{counted.recovery:.2f} s"
+    never = "it never came" if counted.harmed else "none harmed"
+    recovery = never if counted.recovery is None else f"{counted.recovery:.2f} s"
     lines = [
         ("HTTP requests", f"{counted.requests}"),
         ("  failed", f"{counted.failed}"),
@@ -110,6 +114,7 @@ def lines_of(counted: Account, after: After, *, plans: bool) -> list[tuple[str, 
         ("  from the first of them to the way back", recovery),
         ("DICOM associations", f"{counted.associations}"),
         ("  cut", f"{counted.associations_cut}"),
+        ("  that did not say whose they were", f"{counted.nameless}"),
         ("instances stored", f"{counted.stores}"),
         ("  not acknowledged", f"{counted.stores_failed}"),
         ("objects acknowledged, over HTTP as well", f"{len(counted.kept)}"),
@@ -140,6 +145,8 @@ def _stale(request: Request, flips: Sequence[Flip], first: str) -> bool:
 
 
 def _recovery(harmed: Sequence[Request], flips: Sequence[Flip]) -> float | None:
-    if not harmed or not flips:
+    """To the first flip after the first harm: one before it was no way back from it."""
+    if not harmed:
         return None
-    return flips[-1].acknowledged - min(r.ended for r in harmed)
+    first = min(r.ended for r in harmed)
+    return next((flip.acknowledged - first for flip in flips if flip.acknowledged >= first), None)

@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from otagate.demo.account import Account, After
+from otagate.demo.command import Surprise
 from otagate.demo.production import Production
 
 SOP_CLASS, SOP_INSTANCE = "00080016", "00080018"
@@ -38,7 +39,15 @@ def _found(session: requests.Session, url: str) -> bool:
 
 
 def clinic(counted: Account, production: Production) -> After:
-    """Each study is asked for at the archive, each acknowledged plan at the machine."""
+    """Each study is asked for at the archive, each acknowledged plan at the machine. Raises Surprise if one of them
+    cannot be asked: then nothing is known of what was lost."""
+    try:
+        return _at_archive_and_machine(counted, production)
+    except requests.RequestException as error:
+        raise Surprise(f"what was acknowledged could not be asked for: {type(error).__name__}: {error}") from None
+
+
+def _at_archive_and_machine(counted: Account, production: Production) -> After:
     auth = ("clinic", production.secret("vna-password"))
     base = f"http://{production.address('vna-web')}/dicom-web/studies"
 

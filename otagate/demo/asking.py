@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.association import Association
 
 COLOURS = {"b": "blue", "g": "green"}
+LOOKED = 1.0  # seconds between two looks whether all still ask
 HELD_BY = 1.0  # seconds in which a thread that may run comes round once, on a busy machine too
 
 
@@ -36,21 +38,41 @@ def paced(rate: float, stop: threading.Event) -> Iterator[int]:
         turn, due = turn + 1, max(due + 1.0 / rate, time.monotonic() - 1.0)
 
 
-def keep_asking(
-    threads: Callable[[Log, threading.Event], Sequence[threading.Thread]], log: Path, most: float, patience: float
-) -> None:
-    """Run the threads until SIGTERM or for `most` seconds; each then gets `patience` seconds for its last request."""
+Ask = Callable[[Log, threading.Event], None]  # asks until the event is set
+
+
+def keep_asking(asks: Sequence[Ask], log: Path, most: float, patience: float) -> int:
+    """Each in a thread of its own until SIGTERM or for `most` seconds; all together then get `patience` seconds for
+    their last requests. Exit status: 1 unless each asked to the end and logged its last answer, for then the log is
+    not all that was asked, and what is missing in it must not pass for calm."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the story decides when to stop, also after Ctrl-C
+    whole: list[Ask] = []
     with log.open("a") as stream:
-        asking = threads(Log(stream), stop)
+        told = Log(stream)
+        asking = [threading.Thread(target=_asked, args=(ask, told, stop, whole), daemon=True) for ask in asks]
         for thread in asking:
             thread.start()
-        stop.wait(most)
+        until = time.monotonic() + most
+        while all(thread.is_alive() for thread in asking) and time.monotonic() < until and not stop.wait(LOOKED):
+            pass
         stop.set()
+        until = time.monotonic() + patience
         for thread in asking:
-            thread.join(patience)
+            thread.join(max(0.0, until - time.monotonic()))
+        return 0 if len(whole) == len(asking) else 1
+
+
+def _asked(ask: Ask, log: Log, stop: threading.Event, whole: list[Ask]) -> None:
+    """Notes in `whole` that it ended because it was told to, with nothing under way."""
+    try:
+        ask(log, stop)
+    except Exception as error:
+        sys.stderr.write(f"the client broke: {type(error).__name__}: {error}\n")
+    else:
+        if stop.is_set():
+            whole.append(ask)
 
 
 def who(association: Association) -> tuple[str, str]:
@@ -79,5 +101,8 @@ def hold(association: Association) -> None:
 def stored(association: Association, dataset: Dataset) -> str:
     """Send one object: the DIMSE status that came, or "cut"."""
     hold(association)
-    status = association.send_c_store(dataset) if association.is_established else Dataset()
+    try:
+        status = association.send_c_store(dataset)
+    except RuntimeError:  # it is not established, perhaps since a moment ago
+        return "cut"
     return f"0x{status.Status:04x}" if "Status" in status else "cut"

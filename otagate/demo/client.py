@@ -5,9 +5,11 @@ Every request becomes one line of its log: kind, start and end (seconds since th
 """
 
 import argparse
+import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -88,8 +90,10 @@ def fresh(base: str, rate: float, objects: Objects, log: Log, stop: threading.Ev
             ask(session.request, base, turn, objects, log, "fresh")
 
 
-def dicom(host: str, port: int, rate: float, log: Log, objects: Objects, called: str, stop: threading.Event) -> None:
-    """Associations of a few C-STOREs each; a store without status 0 is one that failed."""
+def dicom(peer: tuple[str, int, str], rate: float, objects: Objects, log: Log, stop: threading.Event) -> None:
+    """Associations of a few C-STOREs each; a store without status 0 is one that failed. `peer`: host, port, called AE
+    title."""
+    host, port, called = peer
     ae = AE(ae_title=AE_TITLE)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = TIMEOUT
     sample = fresh_object()
@@ -113,7 +117,8 @@ def dicom(host: str, port: int, rate: float, log: Log, objects: Objects, called:
         log("association", began, "whole" if whole else "cut", colour, build)
 
 
-def main() -> None:
+def main() -> int:
+    """Exit status 1 if the log is not all that was asked."""
     parser = argparse.ArgumentParser(prog="otagate.demo.client", description=__doc__)
     parser.add_argument("--web", required=True, help="host:port")
     parser.add_argument("--dicom", required=True, help="host:port")
@@ -126,16 +131,14 @@ def main() -> None:
     base, (host, _, port) = f"http://{given.web}", given.dicom.rpartition(":")
     objects = Objects()
 
-    def threads(log: Log, stop: threading.Event) -> list[threading.Thread]:
-        return [
-            threading.Thread(target=kept_alive, args=(base, given.requests * 0.4, objects, log, stop)),
-            threading.Thread(target=kept_alive, args=(base, given.requests * 0.4, objects, log, stop)),
-            threading.Thread(target=fresh, args=(base, given.requests * 0.2, objects, log, stop)),
-            threading.Thread(target=dicom, args=(host, int(port), given.stores, log, objects, given.called, stop)),
-        ]
-
-    keep_asking(threads, given.log, given.most, TIMEOUT * 2)
+    asks = [
+        partial(kept_alive, base, given.requests * 0.4, objects),
+        partial(kept_alive, base, given.requests * 0.4, objects),
+        partial(fresh, base, given.requests * 0.2, objects),
+        partial(dicom, (host, int(port), given.called), given.stores, objects),
+    ]
+    return keep_asking(asks, given.log, given.most, TIMEOUT * 2)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

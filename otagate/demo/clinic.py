@@ -8,10 +8,12 @@ answer.
 
 import argparse
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,12 +153,16 @@ def plan(send: Send, base: str, patient: Patient, waiting: Waiting, log: Log) ->
         made = answer.json() if came == "200" else {}
     except requests.RequestException as error:
         came, colour, build = type(error).__name__, "", ""
+    named = str(made.get("plan") or "") if isinstance(made, dict) else ""
+    if came == "200" and not named:
+        came = "no plan"
     if came == "200":
-        waiting.add(patient.study, str(made["plan"]))
-    log("plan", began, came, colour, build, str(made.get("plan", "")))
+        waiting.add(patient.study, named)
+    log("plan", began, came, colour, build, named)
 
 
-def main() -> None:
+def main() -> int:
+    """Exit status 1 if the log is not all that was asked."""
     parser = argparse.ArgumentParser(prog="otagate.demo.clinic", description=__doc__)
     parser.add_argument("--planner", required=True, help="host:port, HTTP")
     parser.add_argument("--scans", required=True, help="host:port, DICOM")
@@ -171,18 +177,15 @@ def main() -> None:
     archive, password = f"http://{given.archive}", os.environ["CLINIC_PASSWORD"]
     waiting = Waiting()
 
-    def threads(log: Log, stop: threading.Event) -> list[threading.Thread]:
-        asked: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
-            (kept_alive, (base, given.doses * 0.4, waiting)),
-            (kept_alive, (base, given.doses * 0.4, waiting)),
-            (fresh, (base, given.doses * 0.2, waiting)),
-            (reads, (archive, password, given.reads, waiting)),
-            (scans, ((host, int(port)), base, given.patients, waiting)),
-        ]
-        return [threading.Thread(target=target, args=(*more, log, stop)) for target, more in asked]
-
-    keep_asking(threads, given.log, given.most, TIMEOUT * 2)
+    asks = [
+        partial(kept_alive, base, given.doses * 0.4, waiting),
+        partial(kept_alive, base, given.doses * 0.4, waiting),
+        partial(fresh, base, given.doses * 0.2, waiting),
+        partial(reads, archive, password, given.reads, waiting),
+        partial(scans, (host, int(port)), base, given.patients, waiting),
+    ]
+    return keep_asking(asks, given.log, given.most, TIMEOUT * 2)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

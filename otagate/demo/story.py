@@ -4,14 +4,15 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from otagate.core.promotion import Phase
-from otagate.demo.account import ANSWERED, Account, After, Flip, Request, account, lines_of
+from otagate.demo.account import ANSWERED, READ, Account, After, Flip, Request, account, lines_of
 from otagate.demo.command import COMMAND_SECONDS, Story, Surprise, started
 from otagate.demo.expected import Expectation
 from otagate.demo.outside import raise_outside
@@ -19,6 +20,7 @@ from otagate.demo.production import Production
 from otagate.demo.scenario import Least, Scenario
 
 MORE_SECONDS = 180.0
+LAST_ANSWERS = 90.0  # for a client that is told to stop: it gives its own last requests a minute at most
 WAY_OUT_SECONDS = 120.0  # for a promotion that is told to end to discard what it deployed
 
 
@@ -187,23 +189,25 @@ def _left_behind(story: Story, phase: str, incidents: Sequence[Mapping[str, Any]
 
 @contextmanager
 def _client(story: Story, scenario: Scenario, production: Production, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The client as a process of its own, deaf to Ctrl-C, ended by its process id."""
+    """The client as a process of its own, deaf to Ctrl-C, ended by its process id. One that broke, or had to be killed
+    with requests under way, has not logged all that it asked: what was lost there would count as nothing."""
     doors = (word for option, name in scenario.doors.items() for word in (option, production.address(name)))
     command = [sys.executable, "-m", scenario.client, *doors, "--log", str(log)]
     secrets = {variable: production.secret(name) for variable, name in scenario.secrets.items()}
     environment = {**story.environment, **secrets}
-    with started(command, patience=30.0, env=environment, start_new_session=True) as process:
+    with started(command, patience=LAST_ANSWERS, env=environment, start_new_session=True) as process:
         story.say(f"    the client asks from now on (process {process.pid})")
         yield process
+    story.check(process.returncode == 0, f"the client ended with status {process.returncode}: its log is not whole")
 
 
 def _enough(story: Story, least: Least, log: Path, client: "subprocess.Popen[bytes]") -> None:
     """Let the client go on, bounded, until it has asked as much as the story promises."""
     until = time.monotonic() + MORE_SECONDS
     while time.monotonic() < until and client.poll() is None:
-        kinds = [entry.kind for entry in _read(log)]
-        asked = sum(kinds.count(kind) for kind in ANSWERED)
-        if asked >= least.requests and kinds.count("store") >= least.stores and kinds.count("plan") >= least.plans:
+        kinds = Counter(entry.kind for entry in _read(log))
+        asked = sum(kinds[kind] for kind in ANSWERED), kinds["store"], kinds["plan"], kinds[READ]
+        if all(count >= wanted for count, wanted in zip(asked, astuple(least), strict=True)):
             return
         time.sleep(2.0)
     story.check(client.poll() is None, f"the client ended by itself with status {client.poll()}")
@@ -222,6 +226,8 @@ def _weigh(story: Story, least: Least, counted: Account, after: After, lines: li
     story.check(counted.requests >= least.requests, f"only {counted.requests} requests were asked")
     story.check(counted.stores >= least.stores, f"only {counted.stores} instances were stored")
     story.check(len(counted.plans) >= least.plans, f"only {len(counted.plans)} plans were acknowledged")
+    story.check(counted.reads >= least.reads, f"the archive was read only {counted.reads} times")
     story.check(set(counted.by_colour) == {"blue", "green"}, f"answers came from {sorted(counted.by_colour)} alone")
     story.check(counted.harmed > 0, "the build that goes bad harmed nobody: it was not put to the test")
+    story.check(counted.recovery is not None, "no flip followed the harm that the bad build did")
     story.check(not counted.lost(after), "something was lost")

@@ -109,3 +109,23 @@ def test_plans_are_told_only_where_there_is_a_machine() -> None:
     without, with_ = (dict(lines_of(counted, After(0), plans=plans)) for plans in (False, True))
     assert not [name for name in without if "plan" in name]
     assert with_["  not at the machine exactly once"] == "0"
+
+
+def test_an_association_that_does_not_say_whose_it_is_proves_nothing() -> None:
+    log = [
+        Request("association", 1, 2, "whole", "", ""),
+        Request("association", 1, 2, "whole", "blue", ""),
+        Request("association", 1, 2, "whole", "blue", "ab"),
+        Request("association", 1, 2, "not established", "", ""),
+    ]
+    counted = account(log, [], "blue", BAD)
+    assert (counted.nameless, counted.associations_cut) == (2, 1)
+    assert account(log[:1], [], "blue", BAD).lost(After(missing=0))
+    assert not account(log[2:3], [], "blue", BAD).lost(After(missing=0))
+
+
+def test_a_flip_before_the_harm_was_no_way_back_from_it() -> None:
+    counted = account([http(150, "green", "500")], FLIPS[:1], "blue", BAD)
+    assert (counted.harmed, counted.recovery) == (1, None)
+    told = dict(lines_of(counted, After(0), plans=False))
+    assert told["  from the first of them to the way back"] == "it never came"

@@ -1,10 +1,16 @@
 """The clinic's client: whom it asks for, and what it makes of an answer."""
 
+import json
 from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from otagate.demo.clinic import AN_EARLIER_ONE, LATEST, Waiting, origin
+from otagate.demo.asking import Log
+from otagate.demo.clinic import AN_EARLIER_ONE, LATEST, Waiting, origin, plan
+from otagate.demo.patient import arrive
 
 HONEST = {"X-Otagate-Colour": "green", "X-Engine-Colour": "green", "X-Engine-Build": "sha256:ab"}
 
@@ -44,3 +50,13 @@ def test_more_than_twenty_patients_come_within_the_watch_of_a_release_that_has_s
 )  # fmt: skip
 def test_an_answer_is_the_engines_and_of_one_colour(status: int, headers: dict[str, str], came: str) -> None:
     assert origin(status, headers) == (came, "green", headers.get("X-Engine-Build", ""))
+
+
+@pytest.mark.parametrize("body", [{}, {"plan": ""}, {"plan": None}, []])
+def test_an_answer_that_names_no_plan_is_no_plan(tmp_path: Path, body: Any) -> None:
+    answer = SimpleNamespace(status_code=200, headers=HONEST, json=lambda: body)
+    waiting = Waiting()
+    with (tmp_path / "log").open("w") as file:
+        plan(lambda *_, **__: answer, "http://127.0.0.1", arrive(1), waiting, Log(file))  # type: ignore[arg-type]
+    kind, _, _, came, *_, what = json.loads((tmp_path / "log").read_text())
+    assert (kind, came, what, waiting.one()) == ("plan", "no plan", "", None)

@@ -4,15 +4,19 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from otagate.demo import story as module
+from otagate.demo.account import After, Request, account
 from otagate.demo.command import Story, Surprise, started
 from otagate.demo.expected import HELLO
+from otagate.demo.production import Production
+from otagate.demo.scenario import HELLO as HELLO_STORY
+from otagate.demo.scenario import Least
 
 READY = "import signal, sys, time; print('up', flush=True); "
 WAITS = [sys.executable, "-c", f"{READY}time.sleep(60)"]
@@ -74,3 +78,29 @@ def test_a_promotion_ends_with_a_story_that_fails_while_it_deploys(
     assert process.stdout is not None
     process.stdout.close()
     assert process.poll() == -15
+
+
+@pytest.mark.parametrize(("ending", "surprises"), [("0", 0), ("1", 1)])
+def test_a_client_whose_log_is_not_whole_is_a_surprise(tmp_path: Path, ending: str, surprises: int) -> None:
+    (tmp_path / "told_to_end.py").write_text(
+        "import signal, sys\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: sys.exit({ending}))\n"
+        "open(sys.argv[2] + '.up', 'w').close()\n"
+        "signal.pause()\n"
+    )
+    scenario = replace(HELLO_STORY, client="told_to_end", doors={}, secrets={})
+    story = Story(tmp_path, "p", tmp_path, {"PYTHONPATH": str(tmp_path)}, lambda _: None)
+    with module._client(story, scenario, Production("p", tmp_path, {}, {}), tmp_path / "log"):
+        until = time.monotonic() + 20
+        while not (tmp_path / "log.up").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+    assert len(story.surprises) == surprises
+
+
+def test_reads_are_waited_for_and_asked_for_like_all_else(tmp_path: Path) -> None:
+    log = [Request("forward", 1, 2, "200", "blue", "ab"), Request("read", 1, 2, "200", "", "")]
+    counted = account(log, [], "blue", "bad")
+    for reads, told in ((1, False), (2, True)):
+        story = Story(tmp_path, "p", tmp_path, {}, lambda _: None)
+        module._weigh(story, Least(requests=1, stores=0, reads=reads), counted, After(missing=0), [])
+        assert ("the archive was read only 1 times" in story.surprises) is told
