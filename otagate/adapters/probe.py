@@ -1,11 +1,13 @@
 """One question to an address, with a deadline: which build and colour answers there? Raises ProbeFault."""
 
+import contextlib
 import http.client
 import json
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,27 +155,53 @@ def tell(url: str, body: Mapping[str, Any], deadline: float) -> Any:
 
 def fetch(host: str, port: int, request: Request, deadline: float) -> Reply | None:
     """A safe request as a client sent it, marked as a copy. None if there was no whole answer within `deadline`
-    seconds."""
+    seconds, however little at a time it came."""
     until = time.monotonic() + deadline
     line = http.client.HTTPConnection(host, port, timeout=deadline)
     try:
-        named = any(name.lower() == "host" for name, _ in request.headers)
-        line.putrequest(request.method, request.target, skip_host=named, skip_accept_encoding=True)
-        for name, value in (*request.headers, (MARK, "1"), ("Connection", "close")):
-            line.putheader(name, value)
-        line.endheaders()
-        answer = line.getresponse()
-        body, most = b"", min(_COMPARED + 1, _COMPARED + 1 if answer.length is None else answer.length)
-        while len(body) < most and (part := answer.read1(65536)):  # who keeps the line open ends it by no end of file
-            body += part
-            if time.monotonic() > until:
-                return None
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return Reply(answer.status, headers, body[:_COMPARED], len(body) <= _COMPARED)
+        line.connect()
+        with _cut_at(line.sock, until):
+            reply = _answer_to_copy(line, request)
+        return reply if time.monotonic() <= until else None
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         line.close()
+
+
+@contextlib.contextmanager
+def _cut_at(line: socket.socket, until: float) -> Iterator[None]:
+    """A socket's own timeout begins anew with each part; this one does not."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, until - time.monotonic()), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _answer_to_copy(line: http.client.HTTPConnection, request: Request) -> Reply:
+    """Raises OSError, HTTPException or ValueError where there is no whole answer."""
+    named = any(name.lower() == "host" for name, _ in request.headers)
+    line.putrequest(request.method, request.target, skip_host=named, skip_accept_encoding=True)
+    for name, value in (*request.headers, (MARK, "1"), ("Connection", "close")):
+        line.putheader(name, value)
+    line.endheaders()
+    answer = line.getresponse()
+    body, claimed = b"", answer.length
+    most = _COMPARED + 1 if claimed is None else min(_COMPARED + 1, claimed)
+    while len(body) < most and (part := answer.read1(65536)):  # who keeps the line open ends it by no end of file
+        body += part
+    if claimed is not None and len(body) < most:
+        raise http.client.IncompleteRead(body)
+    headers = {name.lower(): value for name, value in answer.getheaders()}
+    return Reply(answer.status, headers, body[:_COMPARED], len(body) <= _COMPARED)
 
 
 def _posted(url: str, body: Mapping[str, Any] | None, deadline: float) -> bytes | None:

@@ -223,10 +223,10 @@ def read_copies(text: str) -> tuple[tuple[bytes, ...], int]:
 
 # Copies go into memory and nowhere else: the switch itself never asks a candidate, so none can hold a request up.
 _SHADOW_LUA = """
--- otagate shadow arm <door> <ms> <most>   keep copies of safe requests, spread over the time, at most so many
+-- otagate shadow arm <door> <ms> <most>   keep copies of safe requests, never ahead of an even pace, at most so many
 -- otagate shadow take <door>              hand out what was kept, and how many were dropped since
 local SHADOWS = { @DOORS@ }
-local WAITING, LONGEST = 64, 8192
+local WAITING, LONGEST, FORGOTTEN = 64, 8192, 30000  -- requests, bytes of one, ms after the end
 local shadows = {}
 for _, door in ipairs(SHADOWS) do
   shadows[door] = { kept = {}, left = 0, dropped = 0, ends = 0, due = 0, gap = 0 }
@@ -237,20 +237,25 @@ local function milliseconds()
   return now.sec * 1000 + now.usec / 1000
 end
 
+-- Every safe request of the time is copied or counted. Copies that nobody came for hold what clients sent: they are
+-- forgotten.
 core.register_action("shadow", { "http-req" }, function(txn, door)
   local shadow = shadows[door]
-  if shadow.left <= 0 then return end
+  if shadow.ends == 0 then return end
   local now = milliseconds()
-  if now >= shadow.ends then shadow.left = 0 return end
-  if now < shadow.due then return end
+  if now >= shadow.ends then
+    if now >= shadow.ends + FORGOTTEN then shadow.kept, shadow.ends = {}, 0 end
+    return
+  end
+  if shadow.left <= 0 or now < shadow.due or #shadow.kept >= WAITING then shadow.dropped = shadow.dropped + 1 return end
   local lines = { txn.f:method() .. " " .. txn.f:pathq() }
   for name, values in pairs(txn.http:req_get_headers()) do
     for _, value in pairs(values) do lines[#lines + 1] = name .. ": " .. value end
   end
   local raw = table.concat(lines, "\\n")
-  if #shadow.kept >= WAITING or #raw > LONGEST then shadow.dropped = shadow.dropped + 1 return end
+  if #raw > LONGEST then shadow.dropped = shadow.dropped + 1 return end
   shadow.kept[#shadow.kept + 1] = txn.c:hex(raw)
-  shadow.left, shadow.due = shadow.left - 1, now + shadow.gap
+  shadow.left, shadow.due = shadow.left - 1, shadow.due + shadow.gap
 end, 1)
 
 local function shadow(applet, what, door, ms, most)
@@ -264,10 +269,9 @@ local function shadow(applet, what, door, ms, most)
     found.gap = lasts / count
     return string.format("OK %s %d", door, count)
   end
-  local answer = string.format("OK %d %d", #found.kept, found.dropped)
-  for _, line in ipairs(found.kept) do answer = answer .. "\\n" .. line end
+  local answer = { string.format("OK %d %d", #found.kept, found.dropped), table.unpack(found.kept) }
   found.kept, found.dropped = {}, 0
-  return answer
+  return table.concat(answer, "\\n")
 end
 
 core.register_cli({ "otagate", "shadow" }, "otagate shadow <arm|take> <door> [<ms> <most>]",

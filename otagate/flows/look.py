@@ -152,11 +152,12 @@ def addresses(platform: Platform, ports: Ports) -> dict[str, str]:
 
 def policy_digest(platform: Platform) -> str:
     """What a verdict was given under: rules with their kinds, demands, allowed differences, the mirror's data, and the
-    watch that must bear it out."""
+    shadows and the watch that must bear it out."""
     policy = platform.policy
     rules = [{"kind": type(rule).__name__, "rule": plain(rule)} for rule in policy.rules]
     parts = {"policy": policy, "allowed": platform.allowed, "data": platform.mirror_data, "watch": platform.watch}
-    return digest_of({"rules": rules, **plain(parts)})
+    shadows = {"shadows": platform.shadows} if platform.shadows else {}
+    return digest_of({"rules": rules, **plain(parts), **plain(shadows)})
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ class Shadow:
         self, colour: Colour, rules: Mapping[str, ShadowRule], still: Callable[[], object]
     ) -> dict[str, ShadowSeen]:
         """By listener, one after the other; each is journalled. `still` raises once the promotion is no longer
-        the asker's. Raises Refused where there is nothing to compare with."""
+        the asker's: nothing is asked of anybody any more, and nothing journalled. Raises Refused where there is nothing
+        to compare with."""
         live = self._book.account.live
         if live is None or live is colour:
             raise Refused(f"{colour} has no live colour beside it to be compared with", code="shadow")
@@ -52,7 +53,7 @@ class Shadow:
             if name not in doors:
                 what = f"the switch was made without a shadow of {name}"
                 raise Refused(what, code="shadow-unapplied", hint="otagate up says what is changed and not applied")
-            seen[name] = self._one(doors[name], rule, live, colour)
+            seen[name] = self._one(doors[name], rule, (live, colour), still)
             still()
             word = judged(rule, seen[name])
             self._book.tell(
@@ -62,24 +63,35 @@ class Shadow:
             )
         return seen
 
-    def _one(self, door: Door, rule: ShadowRule, live: Colour, new: Colour) -> ShadowSeen:
-        """A switch that is lost ends it early: what was compared by then counts."""
+    def _one(
+        self, door: Door, rule: ShadowRule, colours: tuple[Colour, Colour], still: Callable[[], object]
+    ) -> ShadowSeen:
+        """A switch that is lost ends it early: what was compared by then counts. The last look leaves no copy with the
+        switch. What `still` raises ends it too."""
         clock, seen = self._helm.clock, ShadowSeen()
         until = clock.monotonic() + rule.lasts
+
+        def over() -> bool:
+            return clock.monotonic() >= until or seen.compared >= rule.most
+
         try:
             self._helm.switch.arm_shadow(door.name, rule.lasts, rule.most)
-            while clock.monotonic() < until and seen.compared < rule.most:
+            while True:
+                ended = over()
                 copies, dropped = self._helm.switch.take_shadow(door.name)
                 seen = replace(seen, dropped=seen.dropped + dropped)
                 for number, raw in enumerate(copies):
-                    if clock.monotonic() >= until:
+                    still()
+                    if ended or over():
                         seen = replace(seen, dropped=seen.dropped + len(copies) - number)
                         break
-                    seen = self._asked(seen, door, rule, raw, (live, new))
+                    seen = self._asked(seen, door, rule, raw, colours)
+                still()
+                if ended:
+                    return seen
                 clock.sleep(_EVERY)
         except SwitchFault as fault:
-            seen = replace(seen, trouble=fault.message)
-        return seen
+            return replace(seen, trouble=fault.message)
 
     def _asked(
         self, seen: ShadowSeen, door: Door, rule: ShadowRule, raw: bytes, colours: tuple[Colour, Colour]

@@ -67,6 +67,29 @@ class Site:
         self.thread.join(5)
 
 
+@contextlib.contextmanager
+def raw(begin: bytes, then: bytes = b"", every: float = 0.0) -> Iterator[int]:
+    """The port of a server that says `begin` to its first client, then `then` again and again, or hangs up."""
+    ends = threading.Event()
+    with socket.create_server((HERE, 0)) as listening:
+
+        def serve() -> None:
+            line, _ = listening.accept()
+            with line, contextlib.suppress(OSError):
+                line.recv(65536)
+                line.sendall(begin)
+                while then and not ends.wait(every):
+                    line.sendall(then)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            ends.set()
+            thread.join(5)
+
+
 @pytest.fixture
 def site() -> Iterator[Site]:
     made = Site()
@@ -110,6 +133,20 @@ class TestFetch:
         began = time.monotonic()
         assert fetch(HERE, site.port, self.COPY, 0.3) is None
         assert time.monotonic() - began < 1.5
+
+    @pytest.mark.parametrize(
+        "part", [b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
+    )
+    def test_an_answer_that_comes_drop_by_drop_is_cut_off_at_the_deadline(self, part: bytes) -> None:
+        began = time.monotonic()
+        with raw(part, then=b"x", every=0.05) as port:
+            assert fetch(HERE, port, self.COPY, 0.5) is None
+        assert time.monotonic() - began < 2.5
+
+    @pytest.mark.parametrize(("said", "whole"), [(b"abc", False), (b"abcd", True)])
+    def test_an_answer_that_is_shorter_than_it_says_is_none(self, said: bytes, whole: bool) -> None:
+        with raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + said) as port:
+            assert (fetch(HERE, port, self.COPY, 5.0) is not None) is whole
 
     def test_what_cannot_be_sent_is_no_answer(self, site: Site) -> None:
         odd = Request("GET", "/a", (("x", "a\r\nb: c"),))

@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.errors import Alarm, UsageError
+from otagate.core.platform import Platform
 from otagate.core.policy import Policy
+from otagate.core.shadow import Body, ShadowRule
 from otagate.flows.look import addresses, host_ports, look_at_production, look_at_suites, policy_digest
 from tests.flows.scene import Scene, raised
 
@@ -43,9 +45,16 @@ def test_a_listener_keeps_the_port_it_was_given_at_genesis() -> None:
     assert set(shown) == {"web", "dicom"}
 
 
-def test_any_change_of_policy_allowed_differences_or_data_changes_its_digest() -> None:
+def test_any_change_of_policy_allowed_differences_data_or_shadow_changes_its_digest() -> None:
     p = Scene().platform
+
+    def shadowed(rule: ShadowRule) -> Platform:
+        return replace(p, listeners={**p.listeners, "web": replace(p.listeners["web"], shadow=rule)})
+
+    strict = ShadowRule(5.0, 100, 20, 0, (), Body.EXACT)
     digests = {
+        policy_digest(shadowed(strict)),
+        policy_digest(shadowed(replace(strict, unexplained=None))),
         policy_digest(p),
         policy_digest(replace(p, policy=Policy())),
         policy_digest(replace(p, policy=replace(p.policy, approvals=1))),
@@ -53,7 +62,7 @@ def test_any_change_of_policy_allowed_differences_or_data_changes_its_digest() -
         policy_digest(replace(p, watch=replace(p.watch, lasts=1.0))),
         policy_digest(replace(p, watch=replace(p.watch, error_share=0.99))),
     }
-    assert len(digests) == 6
+    assert len(digests) == 8
 
 
 def test_any_change_of_what_a_suite_runs_changes_its_digest() -> None:

@@ -134,6 +134,39 @@ def test_it_needs_a_live_colour_beside_and_a_switch_that_copies(steward: Steward
         shadow.run(Colour.GREEN, {"dicom": replace(RULE)}, lambda: None)
 
 
+def test_no_more_is_asked_than_the_rule_says_and_the_rest_is_counted(world: World, run: Run) -> None:
+    assert run(5, replace(RULE, most=3)) == ShadowSeen(compared=3, dropped=2)
+    assert world.services.fetched == [BLUE, GREEN] * 3
+    assert run(5, replace(RULE, most=5)) == ShadowSeen(compared=5)
+
+
+def test_what_the_switch_still_keeps_at_the_end_is_taken_from_it_and_asked_of_nobody(world: World, run: Run) -> None:
+    began = world.clock.time
+
+    def late(name: str) -> None:
+        if name == "take_shadow" and world.clock.time - began >= RULE.lasts:
+            world.switch.copies.append(COPY)
+
+    world.switch.before = late
+    assert run(2) == ShadowSeen(compared=2, dropped=1)
+    assert (world.switch.copies, world.services.fetched) == ([], [BLUE, GREEN] * 2)
+
+
+def test_whoever_lost_the_lease_asks_no_colour_anything_more(world: World, steward: Steward) -> None:
+    looks = count()
+
+    def still() -> None:
+        if next(looks) >= 2:  # a lease that is lost is never held again
+            raise SwitchFault("the lease is not held any more", code="lease-lost")
+
+    world.switch.copies.extend([COPY] * 20)
+    began = world.clock.time
+    with pytest.raises(SwitchFault, match="lease"):
+        Shadow(steward.helm, steward.book).run(Colour.GREEN, {"web": RULE}, still)
+    assert world.services.fetched == [BLUE, GREEN] * 2
+    assert world.clock.time - began < RULE.lasts
+
+
 def test_a_promotion_that_is_no_longer_the_askers_is_told_nothing(steward: Steward) -> None:
     def still() -> None:
         raise SwitchFault("the lease is not held any more", code="lease-lost")
