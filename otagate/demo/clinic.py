@@ -11,9 +11,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,7 @@ from otagate.demo.asking import Log, keep_asking, paced, stored, who
 from otagate.demo.patient import CT_IMAGE, RT_STRUCTURES, Patient, arrive
 
 TIMEOUT = 30.0  # seconds for one answer: the machine also computes doses for the builds that are judged
-LATEST = 3  # patients whose doses are asked for most: the engine remembers four
-AN_EARLIER_ONE = 4  # one request in so many asks for a patient who came before
+LATEST = 3  # patients whose doses are asked for over and over: the engine remembers four
 AE_TITLE, CALLED, USER = "SCANNER", "PLANNER", "clinic"
 WHOLE = slice(128, 132)  # where a DICOM file says that it is one
 
@@ -35,22 +35,26 @@ class Waiting:
     """Patients with a plan: (study, plan), in the order of their coming. Threads share it, and take turns."""
 
     _planned: list[tuple[str, str]] = field(default_factory=list)
-    _turn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _latest: Iterator[int] = field(default_factory=count)
+    _all: Iterator[int] = field(default_factory=count)
 
     def add(self, study: str, plan: str) -> None:
         with self._lock:
             self._planned.append((study, plan))
 
-    def one(self) -> tuple[str, str] | None:
-        """Whoever's turn it is: mostly one of the latest, then again one of all; None while nobody has a plan."""
+    def latest(self) -> tuple[str, str] | None:
+        """One of the latest by turns; None while nobody has a plan."""
+        return self._next(self._latest, LATEST)
+
+    def all(self) -> tuple[str, str] | None:
+        """Each by turns, backwards from the latest."""
+        return self._next(self._all, len(self._planned))
+
+    def _next(self, turns: Iterator[int], among: int) -> tuple[str, str] | None:
         with self._lock:
-            known, turn = len(self._planned), self._turn
-            if not known:
-                return None
-            self._turn += 1
-            back = turn // AN_EARLIER_ONE % known if turn % AN_EARLIER_ONE == 0 else turn % min(LATEST, known)
-            return self._planned[-1 - back]
+            among = min(among, len(self._planned))
+            return self._planned[-1 - next(turns) % among] if among else None
 
 
 def origin(status: int, headers: Mapping[str, str]) -> tuple[str, str, str]:
@@ -78,17 +82,20 @@ def dose(send: Send, base: str, plan: str, log: Log) -> None:
     log("forward", began, came, colour, build)
 
 
-def kept_alive(base: str, rate: float, waiting: Waiting, log: Log, stop: threading.Event) -> None:
+Whose = Callable[[], tuple[str, str] | None]
+
+
+def kept_alive(base: str, rate: float, whose: Whose, log: Log, stop: threading.Event) -> None:
     with requests.Session() as session:
         session.trust_env = False
         for _ in paced(rate, stop):
-            if one := waiting.one():
+            if one := whose():
                 dose(session.request, base, one[1], log)
 
 
-def fresh(base: str, rate: float, waiting: Waiting, log: Log, stop: threading.Event) -> None:
+def fresh(base: str, rate: float, whose: Whose, log: Log, stop: threading.Event) -> None:
     for _ in paced(rate, stop):
-        if one := waiting.one():
+        if one := whose():
             with requests.Session() as session:
                 session.trust_env = False
                 dose(session.request, base, one[1], log)
@@ -99,7 +106,7 @@ def reads(base: str, password: str, rate: float, waiting: Waiting, log: Log, sto
     with requests.Session() as session:
         session.trust_env, session.auth = False, (USER, password)
         for _ in paced(rate, stop):
-            if one := waiting.one():
+            if one := waiting.latest():
                 began = time.time()
                 try:
                     answer = session.get(f"{base}/dicom-web/studies/{one[0]}/instances", timeout=TIMEOUT)
@@ -168,8 +175,9 @@ def main() -> int:
     parser.add_argument("--scans", required=True, help="host:port, DICOM")
     parser.add_argument("--archive", required=True, help="host:port, DICOMweb")
     parser.add_argument("--log", required=True, type=Path)
-    parser.add_argument("--doses", type=float, default=5.0, help="forward doses a second, all together")
-    parser.add_argument("--patients", type=float, default=0.15, help="patients a second")
+    parser.add_argument("--doses", type=float, default=2.2, help="forward doses a second for the latest patients")
+    parser.add_argument("--earlier", type=float, default=0.8, help="forward doses a second for all patients by turns")
+    parser.add_argument("--patients", type=float, default=0.1, help="patients a second")
     parser.add_argument("--reads", type=float, default=0.5, help="reads at the archive a second")
     parser.add_argument("--most", type=float, default=1800.0, help="seconds after which it stops by itself")
     given = parser.parse_args()
@@ -178,9 +186,9 @@ def main() -> int:
     waiting = Waiting()
 
     asks = [
-        partial(kept_alive, base, given.doses * 0.4, waiting),
-        partial(kept_alive, base, given.doses * 0.4, waiting),
-        partial(fresh, base, given.doses * 0.2, waiting),
+        partial(kept_alive, base, given.doses * 0.6, waiting.latest),
+        partial(fresh, base, given.doses * 0.4, waiting.latest),
+        partial(kept_alive, base, given.earlier, waiting.all),
         partial(reads, archive, password, given.reads, waiting),
         partial(scans, (host, int(port)), base, given.patients, waiting),
     ]

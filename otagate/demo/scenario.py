@@ -60,7 +60,7 @@ TREATMENT = Scenario(
     builds=TREATMENT_BUILDS,
     client="otagate.demo.clinic",
     doors={"--planner": "planner", "--scans": "scans", "--archive": "vna-web"},
-    least=Least(requests=2_500, stores=800, plans=60, reads=150),
+    least=Least(requests=2_000, stores=500, plans=45, reads=150),
     after=afterwards.clinic,
     secrets={"CLINIC_PASSWORD": "vna-password"},
     outside=(Outside("linac", "treatment-platform/linac:1.0", 8080, {"/etc/linac/linac.yaml": LINAC}),),
