@@ -13,10 +13,11 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import docker
 import requests
@@ -34,6 +35,8 @@ from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import Edge, claim_of
 from tests.sweep.front import TOLD, Asker, accounts, ask_dicom, ask_web
 from tests.sweep.invariants import ENDED
+
+Said = TypeVar("Said")
 
 IMAGE = "t-engine:1"
 HERE = Path(__file__).with_name("engine_image")
@@ -87,8 +90,8 @@ def inner(client: docker.DockerClient) -> Iterator[tuple[Container, docker.Docke
         outer = made(client, name, folder)
         try:
             outer.start()
-            engine = docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=60)
-            awake(engine, outer)
+            # A client asks for the engine's version as soon as it is made.
+            engine = awake(lambda: docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=60), outer)
             images = edge_images(client)
             load(client, engine, (BASE, PYTHON, images.switch, images.holder, images.steward))
             yield outer, engine
@@ -114,12 +117,12 @@ def made(client: docker.DockerClient, name: str, folder: str) -> Container:
     return client.containers.get(found["Id"])
 
 
-def awake(engine: docker.DockerClient, outer: Container) -> None:
+def awake(ask: Callable[[], Said], outer: Container) -> Said:
+    """What the engine says, once it says something."""
     until = time.monotonic() + 60
     while True:
         with suppress(DockerException, requests.RequestException):
-            if engine.ping():
-                return
+            return ask()
         assert time.monotonic() < until, f"the engine never answered: {outer.logs(tail=10)!r}"
         time.sleep(0.1)
 
@@ -145,7 +148,7 @@ def restart(edge: InnerEdge, outer: Container, way: str) -> None:
         outer.start()
         outer.reload()
         edge.at = address_of(outer)
-    awake(edge.client, outer)
+    awake(edge.client.ping, outer)
 
 
 def address_of(outer: Container) -> str:
