@@ -1,10 +1,9 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-clinic check bench bench-switch bench-watch sweep soak clean venv engine images
+.PHONY: help setup demo test check bench bench-switch bench-watch sweep soak clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
-APART := --ignore=tests/e2e/test_treatment_platform.py
 ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## these targets
@@ -13,14 +12,11 @@ help: ## these targets
 setup: images ## all there is to set up: Python, engine, base image, platforms' images and data
 	@echo "Ready. Next: make demo, or make test, or .venv/bin/otagate --help"
 
-demo: images ## the whole story on the hello platform, in a few minutes
-	.venv/bin/otagate demo --fast $(DEMO)
+demo: images ## the clinic's story from nothing to the report; DEMO=--fast for a shorter one, on hello
+	.venv/bin/otagate demo $(DEMO)
 
 test: check images ## the checks, then every test (TESTS=tests/core chooses)
-	$(PY) -m pytest $(ABREAST) $(APART) $(TESTS)
-
-test-clinic: images ## the gate on the treatment platform, with real engines: ten minutes by itself
-	$(PY) -m pytest tests/e2e/test_treatment_platform.py
+	$(PY) -m pytest $(ABREAST) $(TESTS)
 
 check: venv ## format, lint, types, layers
 	scripts/check.sh

@@ -1,4 +1,4 @@
-"""The clinic's platform in short form: production, an honest build of the engine, one that gives 3 % too much."""
+"""The clinic's platform in short form: production, and a build of the engine that gives 3 % too much at its gate."""
 
 import docker
 import pytest
@@ -8,18 +8,17 @@ from tests.e2e.live import Live
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-
-def test_an_honest_engine_is_approved(clinic: Live) -> None:
-    envelope = clinic.otagate("test", "dose-engine=treatment-platform/dose-engine:1.1")
-    assert envelope["data"]["verdict"] == "approve"
-    assert {finding["mark"] for finding in envelope["findings"]} == {"pass"}
+RULES = {"dose", "unchanged", "geometry", "references", "refusals", "machine", "functional", "technical", "passive"}
+RULES |= {"privacy", "latency", "chain", "crash", "drift"}
 
 
-def test_an_engine_that_gives_too_much_is_refused_by_its_dose(clinic: Live) -> None:
+def test_an_engine_that_gives_too_much_is_refused_by_its_dose_and_all_else_passes(clinic: Live) -> None:
+    """The rules that pass are the proof that the suites ran on a sound mirror: one alone that fails by itself shows."""
     envelope = clinic.otagate("test", "dose-engine=treatment-platform/dose-engine:1.2", exit=1)
-    failed = [finding for finding in envelope["findings"] if finding["mark"] == "fail"]
-    assert "dose" in {finding["rule"] for finding in failed}
-    assert not {"crash", "drift", "technical", "passive"} & {finding["rule"] for finding in failed}
+    marks = {finding["rule"]: finding["mark"] for finding in envelope["findings"]}
+    assert set(marks) >= RULES
+    assert {rule for rule, mark in marks.items() if mark != "pass"} == {"dose", "unchanged"}
+    assert (marks["dose"], marks["unchanged"]) == ("fail", "fail")
 
 
 def test_nothing_is_left_when_it_is_taken_down_with_its_state(clinic: Live, engine: docker.DockerClient) -> None:
