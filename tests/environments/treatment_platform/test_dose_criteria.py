@@ -107,11 +107,35 @@ def test_a_wrong_dose_is_caught_with_gamma_blind(
     assert caught(cases, replace(frozen_one, candidate=candidate)) == by
 
 
+def test_a_dose_kept_of_another_plan_is_caught(cases: dict[str, ModuleType], frozen_one: Any, right: Dose) -> None:
+    """The frozen plan's dose in answer to the build's own plan; and the control, where the two could not be told."""
+    own = replace(right, gray=0.8 * right.gray)
+    ask = cases["test_10_dose"].test_a_second_plan_on_a_study_has_a_dose_of_its_own
+
+    def said(again: Dose, live: Dose = own) -> str:
+        bench = SimpleNamespace(own_live=lambda: live, own_again=lambda: again, frozen=lambda _: frozen_one)
+        return _said(lambda: ask(bench))
+
+    assert said(own) == ""
+    assert said(right).endswith("+25 %, limit ±0.001 %")
+    assert "control" in said(right, right)
+
+
 def test_what_is_caught_is_told_with_its_number_and_limit(cases: dict[str, ModuleType], frozen_one: Any) -> None:
     candidate = replace(frozen_one.candidate, gray=frozen_one.candidate.gray * 1.03)
     said = verdicts(cases, replace(frozen_one, candidate=candidate))
     assert "PTV mean against the live build: +3 %, limit ±1 %" in said["figures"]
     assert "PTV mean against the independent engine (gamma 3 %/2 mm passes at 100.00 %): +3 %" in said["independent"]
+
+
+@pytest.mark.parametrize("by", [0.9, 40.0])
+def test_the_same_voxels_in_another_place_are_not_unchanged(
+    cases: dict[str, ModuleType], frozen_one: Any, by: float
+) -> None:
+    z, y, x = frozen_one.candidate.axes
+    moved = replace(frozen_one.candidate, axes=(z, y, x + by))
+    said = verdicts(cases, replace(frozen_one, candidate=moved))
+    assert said["unchanged"] == f"grid on x against the live build's: +{by:g} mm, limit ±0.001 mm"
 
 
 @pytest.mark.parametrize("spoilt", [np.nan, 0.0], ids=["no number", "nothing"])

@@ -78,6 +78,14 @@ def test_what_is_written_bears_the_build_that_wrote_it(otagate: Any, plan: Datas
         assert read.SoftwareVersions[SOFTWARE] == build
 
 
+@pytest.mark.parametrize("name", STUDIES)
+def test_each_dose_that_is_compared_is_of_the_build_that_it_stands_for(otagate: Any, bench: Bench, name: str) -> None:
+    """A baseline that is not the live release would make any dose an unchanged one."""
+    one = bench.frozen(name)
+    for side, dose in ((otagate.candidate, one.candidate), (otagate.baseline, one.live)):
+        assert dose.head.SoftwareVersions[SOFTWARE] == side.build("dose-engine").removeprefix("sha256:")
+
+
 def test_nothing_is_written_under_a_uid_that_is_there(bench: Bench, plan: Dataset, dose: Dataset) -> None:
     known = {bench.own().study.plan_uid, bench.own().study.structure_set}
     fresh = {str(plan.SOPInstanceUID), str(dose.SOPInstanceUID)}
