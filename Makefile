@@ -31,7 +31,6 @@ bench-watch: ## what the watch sees and how often it cries wolf, simulated; writ
 
 bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
 	$(PY) -m tests.bench.switch_flips $(BENCH)
-	$(PY) -m tests.bench.shadow_cost
 
 sweep: images ## faults at every call, power cuts, killed leases: about two hours; needs root for the loop device
 	$(PY) -m tests.sweep.kill_sweep $(SWEEP)

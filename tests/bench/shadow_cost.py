@@ -1,95 +1,75 @@
 """What a shadow costs production: latencies at the front door with none, with one, and with one whose candidate hangs,
-turn by turn under the same load; writes docs/switch.md's figures.
+turn by turn under the same load."""
 
-Run: .venv/bin/python -m tests.bench.shadow_cost [--short]
-"""
-
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-
-import docker
+from statistics import median
 
 from otagate.core.shadow import Body, ShadowRule, ShadowSeen
-from tests.bench.switch_page import write_figures
-from tests.e2e.load_edge import SERVICE, LoadEdge, shadowed_topology_of
+from tests.e2e.load_edge import LoadEdge
 from tests.e2e.open_loop import Ask, OpenLoop
 
-OFF, ON, HUNG = "no shadow", "a shadow", "a shadow, and its candidate hangs"
-Windows = dict[str, list[tuple[float, float]]]
+OFF, ON, HUNG = "declared, none running", "a shadow", "a shadow, and its candidate hangs"
+MOST = 50  # copies a second
+Window = tuple[float, float]
+Windows = dict[str, list[Window]]
 Found = dict[str, list[ShadowSeen]]
 
 
-def rounds(edge: LoadEdge, rate: float, count: int, lasts: float) -> tuple[list[Ask], Windows, Found]:
-    """`count` turns of the three ways, each `lasts` seconds."""
-    rule = ShadowRule(lasts, round(50 * lasts), 1, None, ("content-type",), Body.EXACT)
+def rows(edge: LoadEdge, turns: int, rate: float, lasts: float) -> list[str]:
+    """The table, of so many turns of the three ways, each `lasts` seconds at `rate` requests/s."""
+    rule = ShadowRule(lasts, round(MOST * lasts), 1, None, ("content-type",), Body.EXACT)
     windows: Windows = {OFF: [], ON: [], HUNG: []}
-    seen: Found = {ON: [], HUNG: []}
+    seen: Found = {OFF: [], ON: [], HUNG: []}
+    with tempfile.TemporaryDirectory() as folder, OpenLoop(edge.address("web")[1], 0, rate, Path(folder)) as load:
+        time.sleep(2.0)
+        for number in range(turns):
+            for place, way in enumerate(windows):
+                began = time.monotonic()
+                seen[way] += turn(edge, way, f"p-{number}-{place}", rule)
+                windows[way].append((began, time.monotonic()))
+                time.sleep(1.5)
+    return table(load.asks, windows, seen)
+
+
+def turn(edge: LoadEdge, way: str, name: str, rule: ShadowRule) -> list[ShadowSeen]:
+    """What its shadow saw, if there was one."""
+    if way == OFF:
+        time.sleep(rule.lasts)
+        return []
     green = edge.container("green-web")
-    with tempfile.TemporaryDirectory() as folder:
-        with OpenLoop(edge.address("web")[1], 0, rate, Path(folder)) as load:
-            time.sleep(2.0)
-            for number in range(count):
-                for way in (OFF, ON, HUNG):
-                    began = time.monotonic()
-                    if way == HUNG:
-                        green.pause()
-                    if way == OFF:
-                        time.sleep(lasts)
-                    else:
-                        seen[way].append(edge.shadow(f"p-{number}-{way[-5:]}", rule))
-                    if way == HUNG:
-                        green.unpause()
-                    windows[way].append((began, time.monotonic()))
-                    time.sleep(1.5)
-        return load.asks, windows, seen
+    if way == HUNG:
+        green.pause()
+    try:
+        return [edge.shadow(name, rule)]
+    finally:
+        if way == HUNG:
+            green.unpause()
 
 
-def within(asks: Sequence[Ask], windows: Sequence[tuple[float, float]]) -> tuple[list[float], int]:
-    """Milliseconds of the GETs that fell due in the windows, in order of size; and how many failed."""
-    mine = [a for a in asks if a.stream in ("kept", "fresh") and any(b <= a.due <= e for b, e in windows)]
-    return sorted((a.done - a.due) * 1000 for a in mine), sum(not a.colour for a in mine)
-
-
-def rows(asks: Sequence[Ask], windows: Windows, seen: Found) -> list[str]:
+def table(asks: Sequence[Ask], windows: Windows, seen: Found) -> list[str]:
+    """Milliseconds of the GETs, from due to done."""
     lines = [
-        "| production | requests | failed | ms p50 / p99 / worst | p50 beside none | compared | differing |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| production beside | turns | requests | failed | ms p50: median of the turns (least to most) "
+        "| ms p99: the same | worst ms | compared | answered differently | not copied |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    base = 0.0
+    gets = [ask for ask in asks if ask.stream in ("kept", "fresh")]
     for way, spans in windows.items():
-        times, failed = within(asks, spans)
-        p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-        base = base or p50
-        found = seen.get(way, [])
+        mine = [[ask for ask in gets if began <= ask.due <= ended] for began, ended in spans]
+        times = [sorted((ask.done - ask.due) * 1000 for ask in one) for one in mine]
+        halves, most = [one[len(one) // 2] for one in times], [one[len(one) * 99 // 100] for one in times]
+        found = seen[way]
         lines.append(
-            f"| {way} | {len(times):,} | {failed} | {p50:.2f} / {p99:.1f} / {times[-1]:.0f} | {p50 / base:.2f} "
-            f"| {sum(s.compared for s in found)} | {sum(s.differing for s in found)} |"
+            f"| {way} | {len(spans)} | {sum(map(len, mine)):,} | {sum(not ask.colour for one in mine for ask in one)} "
+            f"| {spread(halves, 2)} | {spread(most, 1)} | {max(one[-1] for one in times):.0f} "
+            f"| {sum(s.compared for s in found):,} | {sum(s.differing for s in found):,} "
+            f"| {sum(s.dropped for s in found):,} |"
         )
     return lines
 
 
-def main() -> int:
-    short = "--short" in sys.argv[1:]
-    client = docker.from_env(timeout=120)
-    edge = LoadEdge(client, service=SERVICE, topology_of=shadowed_topology_of)
-    rate, count, lasts = (200.0, 1, 3.0) if short else (400.0, 6, 6.0)
-    try:
-        edge.begin()
-        found = rows(*rounds(edge, rate, count, lasts))
-    finally:
-        edge.remove()
-        client.close()
-    load = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-    lines = [*found, "", f"{rate:.0f} requests/s due, {count} turns of {lasts:.0f} s each way; {load}."]
-    print("\n".join(lines), flush=True)
-    if not short:
-        write_figures("shadow", lines)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def spread(values: Sequence[float], digits: int) -> str:
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"

@@ -1,6 +1,7 @@
 """The switch under load beside other ways to turn traffic, and long runs of it alone; writes docs/switch.md's figures.
 
-Run: .venv/bin/python -m tests.bench.switch_flips [compare] [flips] [dicom] [hl7] [fault] [--short]; without words: all.
+Run: .venv/bin/python -m tests.bench.switch_flips [compare] [flips] [dicom] [hl7] [fault] [shadow] [--short]; without
+words: all.
 """
 
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 import docker
 
 from otagate.core.cloud import Colour
-from tests.bench import planted_fault
+from tests.bench import planted_fault, shadow_cost
 from tests.bench.switch_page import DOCS, picture, table, write_figures
 from tests.bench.switch_ways import Way, ways
 from tests.e2e.flip_account import Flip, account_of
@@ -29,9 +30,9 @@ Measure = Callable[[docker.DockerClient, bool], list[str]]
 
 
 @contextmanager
-def standing(client: docker.DockerClient, *, draining: bool = False) -> Iterator[LoadEdge]:
+def standing(client: docker.DockerClient, *, draining: bool = False, shadowed: bool = False) -> Iterator[LoadEdge]:
     """An edge with both colours, gone afterwards."""
-    edge = LoadEdge.made(client, draining=draining)
+    edge = LoadEdge.made(client, draining=draining, shadowed=shadowed)
     try:
         edge.begin()
         yield edge
@@ -161,7 +162,23 @@ def fault(client: docker.DockerClient, short: bool) -> list[str]:
     return [*found, "", f"Every fifth answer was an error; the default watch. {machine()}"]
 
 
-PARTS: dict[str, Measure] = {"fault": fault, "compare": compare, "flips": long_run, "dicom": dicom, "hl7": hl7}
+def shadow(client: docker.DockerClient, short: bool) -> list[str]:
+    """Production beside no shadow, beside one, and beside one whose candidate hangs."""
+    turns, rate, lasts = (1, 200.0, 3.0) if short else (6, 400.0, 6.0)
+    with standing(client, shadowed=True) as edge:
+        found = shadow_cost.rows(edge, turns, rate, lasts)
+    bound = f"at most {shadow_cost.MOST} copies a second"
+    return [*found, "", f"{rate:.0f} requests/s due, {turns} turns of {lasts:.0f} s each way, {bound}. {machine()}"]
+
+
+PARTS: dict[str, Measure] = {
+    "shadow": shadow,
+    "fault": fault,
+    "compare": compare,
+    "flips": long_run,
+    "dicom": dicom,
+    "hl7": hl7,
+}
 
 
 def main() -> int:

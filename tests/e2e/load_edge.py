@@ -60,9 +60,11 @@ class LoadEdge(Edge):
     """Blue is live after `begin`, green stands beside it; nothing is made anew between flips."""
 
     @classmethod
-    def made(cls, client: docker.DockerClient, *, draining: bool = False, invariants: bool = False) -> "LoadEdge":
+    def made(
+        cls, client: docker.DockerClient, *, draining: bool = False, invariants: bool = False, shadowed: bool = False
+    ) -> "LoadEdge":
         known = draining_topology_of if draining else asked_topology_of if invariants else topology_of
-        return cls(client, service=SERVICE, topology_of=known)
+        return cls(client, service=SERVICE, topology_of=shadowed_topology_of if shadowed else known)
 
     def begin(self) -> None:
         self.raise_()
