@@ -160,7 +160,7 @@ def _ended(story: Story, promotion: Promotion, told: Told) -> None:
             raise Surprise(f"the promotion of {expected.image} did not end within {COMMAND_SECONDS:.0f} s") from None
         for line in promotion.log.read_text().splitlines():
             story.say(f"      {line}")
-        envelope = json.loads(out)
+        envelope = _told(expected.image, out, promotion.process.returncode)
         came = envelope["data"].get("promotion", {})
         phase = came.get("phase", "none")
         told.flips.extend(Flip(flip["at"], flip["to"]) for flip in came.get("flips", []))
@@ -171,6 +171,13 @@ def _ended(story: Story, promotion: Promotion, told: Told) -> None:
             f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {came.get('reason', '')}",
         )
         _left_behind(story, phase, envelope["data"].get("incidents", []))
+
+
+def _told(image: str, out: bytes, code: int) -> dict[str, Any]:
+    try:
+        return dict(json.loads(out))
+    except ValueError:
+        raise Surprise(f"the promotion of {image} ended by {code} and told no result: {out[-200:]!r}") from None
 
 
 def _left_behind(story: Story, phase: str, incidents: Sequence[Mapping[str, Any]]) -> None:

@@ -104,3 +104,14 @@ def test_reads_are_waited_for_and_asked_for_like_all_else(tmp_path: Path) -> Non
         story = Story(tmp_path, "p", tmp_path, {}, lambda _: None)
         module._weigh(story, Least(requests=1, stores=0, reads=reads), counted, After(missing=0), [])
         assert ("the archive was read only 1 times" in story.surprises) is told
+
+
+@pytest.mark.parametrize("out", ["", "{", '["promoted"'])
+def test_a_promotion_that_dies_without_a_result_is_a_surprise(tmp_path: Path, out: str) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    command = [sys.executable, "-c", f"import sys; sys.stdout.write({out!r}); sys.exit(70)"]
+    with started(command, patience=5.0, stdout=subprocess.PIPE) as process:
+        promotion = module.Promotion(HELLO[0], process, log)
+        with pytest.raises(Surprise, match=r"hello/web:1.1 ended by 70 and told no result"):
+            module._ended(Story(tmp_path, "p", tmp_path, {}, lambda _: None), promotion, module.Told())
