@@ -20,22 +20,26 @@ collect_ignore = ["platforms"]  # suites of platforms that are raised here, not 
 @pytest.fixture(scope="module")
 def hello(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Production with its first release live; a watch of a few seconds so that promotions are short."""
-    yield from _production(tmp_path_factory, "hello", {"lasts: 60s": "lasts: 10s"})
+    yield from _production(tmp_path_factory, "hello", {"otagate.yaml": {"lasts: 60s": "lasts: 10s"}})
 
 
 @pytest.fixture(scope="module")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Production of the treatment platform; how long things take is not tested on a busy machine."""
-    yield from _production(
-        tmp_path_factory, "treatment-platform", {"ratio: 1.25": "ratio: 4", "ratio: 1.5": "ratio: 4"}
-    )
+    changed = {
+        "otagate.yaml": {"ratio: 1.25": "ratio: 4", "ratio: 1.5": "ratio: 4"},
+        "suites/technical/test_40_chain.py": {"FOUND = 2.0": "FOUND = 20.0"},
+    }
+    yield from _production(tmp_path_factory, "treatment-platform", changed)
 
 
-def _production(factory: pytest.TempPathFactory, like: str, changed: Mapping[str, str]) -> Iterator[Live]:
+def _production(factory: pytest.TempPathFactory, like: str, changed: Mapping[str, Mapping[str, str]]) -> Iterator[Live]:
+    """`changed`: file of the platform → what stands there → what is to stand there."""
     live = produced(factory)
     live.otagate("init", str(live.folder), "--like", like)
-    for old, new in changed.items():
-        live.edit("otagate.yaml", old, new)
+    for file, edits in changed.items():
+        for old, new in edits.items():
+            live.edit(file, old, new)
     try:
         live.otagate("up", "--by", "tests")
         yield live

@@ -26,7 +26,7 @@ from pynetdicom.association import Association
 HTTP_PORT, DICOM_PORT, VNA_PORT = 8080, 11112, 8042
 HEALTHY = 30.0  # seconds a service gets to be healthy before a case begins
 OFTEN = 3  # cases before which a service may be away; after these, what it says is no evidence of anything
-FOUND = 10.0  # seconds within which a study that was stored must be found
+FOUND = 60.0  # seconds within which a study that was stored must be found; how soon it is, the chain measures
 ANSWER = httpx.Timeout(180.0, connect=3.0)  # seconds between two parts of an answer: seen to pass 60 on a busy machine
 HELD_BY = 1.0  # seconds in which an association's thread that may run comes round once, on a busy machine too
 SUCCESS = 0x0000
