@@ -181,6 +181,18 @@ class DicomWeb:
             base_url=f"http://{host}:{port}", auth=("clinic", password), timeout=ANSWER, trust_env=False
         )
 
+    def wait_until_it_answers(self) -> None:
+        """Fails the case if it does not within HEALTHY seconds."""
+        until = time.monotonic() + HEALTHY
+        while True:
+            try:
+                self.search("/studies", limit="1")
+                return
+            except (httpx.HTTPError, AssertionError):
+                if time.monotonic() > until:
+                    pytest.fail(f"the archive did not answer within {HEALTHY:.0f} s", pytrace=False)
+                time.sleep(0.1)
+
     def search(self, path: str, **query: str) -> list[dict[str, Any]]:
         """QIDO-RS: `path` as /studies or /studies/UID/instances."""
         answer = self.client.get(f"/dicom-web{path}", params=query, headers={"Accept": "application/dicom+json"})
