@@ -4,7 +4,7 @@ That is how long each answer took, and associations that are refused.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from otagate.core.answer_times import LAST, row_of
@@ -91,9 +91,9 @@ def counting(door: Door) -> list[str]:
 class BackendCount:
     """What the switch counts of one backend since it started. `up`: a server is used; `proven`: and its last check has
     passed (a name just found is used before it was ever asked); `sessions` open now; `answers` HTTP answers or TCP
-    sessions; `errors` answers of 5xx, failed connections, broken answers, refused associations; `taken` HTTP requests
-    or TCP sessions sent to it; `aborted` of those by one side or the other; `queued` wait for a server; `times`: HTTP
-    answers by bucket of `answer_times`, None where the switch does not tell."""
+    sessions; `errors` of those failed, each once: 5xx or broken off, or not connected, reset or refused; `taken` HTTP
+    requests or TCP sessions sent to it; `aborted` of those by one side or the other; `queued` wait for a server;
+    `times`: HTTP answers by bucket of `answer_times`, None where the switch does not tell."""
 
     up: bool
     proven: bool
@@ -139,17 +139,30 @@ def read_stat(text: str) -> dict[str, BackendCount]:
     up = {row["pxname"] for row in servers if row["status"].startswith("UP")}
     proven = {row["pxname"] for row in servers if row["pxname"] in up and row["check_status"].endswith("OK")}
     return {
-        name: _count(row, name in up, name in proven)
+        name: _count(row, [s for s in servers if s["pxname"] == name], name in up, name in proven)
         for row in rows
         if row["svname"] == "BACKEND" and (name := row["pxname"])
     }
 
 
-def _count(row: Mapping[str, str], up: bool, proven: bool) -> BackendCount:
-    broken = int(row["econ"]) + int(row["eresp"])
+def _count(row: Mapping[str, str], servers: Sequence[Mapping[str, str]], up: bool, proven: bool) -> BackendCount:
     sessions, taken, aborted = int(row["scur"]), int(row["stot"]), int(row["cli_abrt"]) + int(row["srv_abrt"])
     queued = int(row["qcur"])
     if row["mode"] != "http":
+        broken = int(row["econ"]) + int(row["eresp"])
         return BackendCount(up, proven, sessions, taken, broken, taken, aborted, queued)
     answers = sum(int(row[f"hrsp_{kind}"]) for kind in ("1xx", "2xx", "3xx", "4xx", "5xx", "other"))
-    return BackendCount(up, proven, sessions, answers, int(row["hrsp_5xx"]) + broken, taken, aborted, queued)
+    return BackendCount(up, proven, sessions, answers, _failed(row, servers), taken, aborted, queued)
+
+
+def _failed(row: Mapping[str, str], servers: Sequence[Mapping[str, str]]) -> int:
+    """HTTP answers that failed, each once, though one of them moves several counters.
+
+    As clients saw it: 5xx, whoever made them, and answers that the server broke off (`srv_abrt`). `econ` and `eresp`
+    hold the same again, and twice where a server hung up instead of answering. But a body that is no chunks moves
+    `eresp` alone: by the servers' own 5xx, `econ` and half of `eresp` nothing else weighs more than it should, and such
+    bodies half of it. Hence the greater of the two. Where nothing tells one from two, it is two: a 5xx that then breaks
+    off. Both are sums of counters that only rise, for one that falls means a switch begun anew."""
+    seen = int(row["hrsp_5xx"]) + int(row["srv_abrt"])
+    behind = sum(int(server["hrsp_5xx"]) for server in servers) + int(row["econ"]) + -(-int(row["eresp"]) // 2)
+    return max(seen, behind)

@@ -22,13 +22,15 @@ def stat(*rows: str) -> str:
 def test_statistics_are_read_per_backend() -> None:
     text = stat(
         "web,FRONTEND,,9,99,,,,,OPEN,,http,0,0,0,0,0,0",
-        "web_blue,s1,0,2,50,3,2,1,2,UP,L7OK,http,0,40,3,4,5,1",
-        "web_blue,BACKEND,4,2,57,3,2,1,2,UP,,http,0,40,3,4,5,1",
+        "web_blue,s1,0,2,56,3,2,0,4,UP,L7OK,http,0,40,3,4,5,1",
+        "web_blue,BACKEND,4,2,57,3,2,1,4,UP,,http,0,40,3,4,8,1",
         "dicom_blue,s1,0,1,12,0,1,0,1,UP,* L4OK,tcp,,,,,,",
         "dicom_blue,BACKEND,0,1,12,0,1,0,1,UP,,tcp,,,,,,",
     )
     assert read_stat(text) == {
-        "web_blue": BackendCount(up=True, proven=True, sessions=2, answers=53, errors=8, taken=57, aborted=5, queued=4),
+        "web_blue": BackendCount(
+            up=True, proven=True, sessions=2, answers=56, errors=10, taken=57, aborted=5, queued=4
+        ),
         "dicom_blue": BackendCount(up=True, proven=True, sessions=1, answers=12, errors=1, taken=12, aborted=1),
     }
 
@@ -53,6 +55,56 @@ def test_a_server_is_proven_only_if_its_last_check_passed(status: str, check: st
     )
     count = read_stat(text)["web_blue"]
     assert (count.up, count.proven) == (up, proven)
+
+
+# What HAProxy 3.0.11 counts of three: (srv_abrt, econ, eresp, 5xx) of the backend, 5xx of its server. The first six are
+# seen again in tests/e2e/test_switch_watch_e2e.py.
+SEEN = {
+    "a 500 of the server": ((0, 0, 0, 3), 3),
+    "closed without an answer: 502": ((0, 0, 6, 3), 0),
+    "reset without an answer: 502": ((0, 0, 6, 3), 0),
+    "no answer in time: 504": ((0, 0, 3, 3), 0),
+    "connection refused: 503": ((0, 3, 0, 3), 0),
+    "broken off after the head of a 200": ((3, 0, 3, 0), 0),
+    "reset after the head of a 200": ((3, 0, 3, 0), 0),
+    "what is no HTTP: 502": ((0, 0, 3, 3), 0),
+    "no server up: 503": ((0, 3, 0, 3), 0),
+    "closed at the second request of a kept connection": ((3, 0, 3, 0), 0),
+    "an upgraded connection that was reset": ((3, 0, 3, 0), 0),
+}
+
+
+def failed(*kinds: tuple[tuple[int, int, int, int], int]) -> int:
+    aborted, connect, response, backend = (sum(kind[0][at] for kind in kinds) for at in range(4))
+    text = stat(
+        f"web_blue,s1,0,0,99,0,{aborted},0,{response},UP,L7OK,http,0,50,0,0,{sum(own for _, own in kinds)},0",
+        f"web_blue,BACKEND,0,0,99,0,{aborted},{connect},{response},UP,,http,0,50,0,0,{backend},0",
+    )
+    return read_stat(text)["web_blue"].errors
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_each_failed_answer_is_one_error(kind: str) -> None:
+    assert failed(SEEN[kind]) == 3
+
+
+@pytest.mark.parametrize("kind", SEEN)
+@pytest.mark.parametrize("other", SEEN)
+def test_failed_answers_of_two_kinds_are_as_many_errors(kind: str, other: str) -> None:
+    assert failed(SEEN[kind], SEEN[other]) == 6
+
+
+CHUNKS, BROKEN_500 = ((0, 0, 3, 0), 0), ((3, 0, 3, 3), 3)
+
+
+def test_bodies_that_are_no_chunks_do_not_pass_unseen() -> None:
+    assert failed(CHUNKS) == 2
+    assert failed(CHUNKS, CHUNKS) == 3
+    assert failed(CHUNKS, SEEN["a 500 of the server"], SEEN["connection refused: 503"]) == 8
+
+
+def test_a_500_that_then_breaks_off_is_never_less_than_one() -> None:
+    assert failed(BROKEN_500) == 6
 
 
 @pytest.mark.parametrize("text", ["", "Unknown command: 'show stat'\n", "pxname,svname\n"])

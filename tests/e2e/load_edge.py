@@ -51,9 +51,11 @@ def shadowed_topology_of(platform: str) -> Topology:
 
 
 def asked_topology_of(platform: str) -> Topology:
-    """The same, and the service tells its invariants."""
+    """The same, and the service tells its invariants; who does not answer is given up on soon."""
     known = topology_of(platform)
-    return replace(known, hooks=(*known.hooks, replace(known.hooks[0], name="invariants", path="/hooks/invariants")))
+    doors = (replace(known.doors[0], idle_timeout=4.0), *known.doors[1:])
+    hooks = (*known.hooks, replace(known.hooks[0], name="invariants", path="/hooks/invariants"))
+    return replace(known, doors=doors, hooks=hooks)
 
 
 class LoadEdge(Edge):

@@ -2,8 +2,9 @@
 
 Runs alone in a container: standard library and pynetdicom. Everything stored or received is remembered by its name, so
 that a test can ask afterwards what arrived, how often and where. `POST /fault` plants faults: `share=N` makes every Nth
-answer a 500, `slow=MS` each answer so much later, `hang=1` none at all, `reset=1` resets greetings, `refuse=1` refuses
-associations; 0 ends one. `POST /hooks/drain` closes the MLLP sessions after their acknowledgement, `POST
+answer a 500, `slow=MS` each answer so much later, `hang=1` none at all, `close=1` hangs up instead, `short=1` in the
+middle of the body, `deaf=MS` listens to no one so long, `reset=1` resets greetings, `refuse=1` refuses associations; 0
+ends one. `POST /hooks/drain` closes the MLLP sessions after their acknowledgement, `POST
 /hooks/invariants` answers whether all is well.
 """
 
@@ -23,9 +24,10 @@ WORK = 0.02  # seconds that a POST to /work takes
 BEGIN, END = b"\x0b", b"\x1c\r"
 stored: list[tuple[str, str]] = []  # calling AE title and SOP Instance UID
 received: list[str] = []
-fault = {"share": 0, "slow": 0, "hang": 0, "reset": 0, "refuse": 0, "ill": 0}
+fault = {"share": 0, "slow": 0, "hang": 0, "close": 0, "short": 0, "deaf": 0, "reset": 0, "refuse": 0, "ill": 0}
 counted = {"answers": 0}
 servers: list[Any] = []  # of DICOM
+doors: list[asyncio.Server] = []  # of HTTP
 
 
 class Web(asyncio.Protocol):
@@ -55,6 +57,9 @@ class Web(asyncio.Protocol):
             if path == "/fault":
                 fault.update({name: int(values[0]) for name, values in query.items()})
                 servers[0].ae_title = "OTHER" if fault["refuse"] else "LOAD"
+                if "deaf" in query:
+                    doors.pop().close()
+                    asyncio.get_running_loop().call_later(fault["deaf"] / 1000, lambda: asyncio.ensure_future(hear()))
             elif path == "/hooks/invariants":
                 self.say(200, {"well": not fault["ill"]})
                 return
@@ -68,9 +73,17 @@ class Web(asyncio.Protocol):
         if path == "/healthz":
             self.say(200, {})
             return
+        self.answered()
+
+    def answered(self) -> None:
         counted["answers"] += 1
         code = 500 if fault["share"] and counted["answers"] % fault["share"] == 0 else 200
-        if not fault["hang"]:
+        if fault["close"]:
+            self.transport.close()
+        elif fault["short"]:
+            self.transport.write(b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nshort")
+            self.transport.close()
+        elif not fault["hang"]:
             asyncio.get_running_loop().call_later(fault["slow"] / 1000, self.say, code, {})
 
     def say(self, code: int, body: object) -> None:
@@ -146,9 +159,14 @@ def serve_dicom() -> None:
     servers.append(entity.start_server(("0.0.0.0", DICOM), block=False, evt_handlers=handlers))
 
 
+async def hear() -> None:
+    doors.append(await asyncio.get_running_loop().create_server(Web, "0.0.0.0", HTTP, backlog=1024))
+
+
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    for kind, port in ((Web, HTTP), (Greeting, GREETING), (Messages, MLLP)):
+    await hear()
+    for kind, port in ((Greeting, GREETING), (Messages, MLLP)):
         await loop.create_server(kind, "0.0.0.0", port, backlog=1024)
     await asyncio.Event().wait()
 

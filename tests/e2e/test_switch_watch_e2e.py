@@ -122,6 +122,45 @@ def test_refused_and_reset_sessions_are_counted_and_good_ones_are_not(edge: Load
         assert bad[name].errors - good[name].errors == 3, name
 
 
+FAILURES = {  # a planted fault and what a client sees of it; None: an answer that breaks off
+    "share=1": 500,
+    "close=1": 502,
+    "hang=1": 504,
+    "deaf=5000": 503,
+    "short=1": None,
+}
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+def test_each_answer_that_fails_is_one_error(edge: LoadEdge, fault: str) -> None:
+    url, said = edge.url(), list[int | None]()
+
+    def ask() -> None:
+        try:
+            said.append(requests.get(url, timeout=20).status_code)
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            said.append(None)
+
+    def asked(times: int) -> BackendCount:
+        threads = [edge.beside(ask) for _ in range(times)]
+        for thread in threads:
+            thread.join(30)
+        time.sleep(0.2)
+        return counts(edge)["web_blue"]
+
+    before = counts(edge)["web_blue"]
+    good = asked(5)
+    assert (good.errors, said) == (before.errors, [200] * 5)
+    edge.poke(Colour.BLUE, f"/fault?{fault}")
+    bad = asked(7)
+    if fault.startswith("deaf"):
+        edge.await_up(Colour.BLUE)
+    else:
+        edge.poke(Colour.BLUE, f"/fault?{fault.partition('=')[0]}=0")
+    assert said[5:] == [FAILURES[fault]] * 7
+    assert (bad.errors - good.errors, bad.answers - good.answers) == (7, 7)
+
+
 FAULTS = {
     "slow=200": "took longer than 0.1",
     "refuse=1": "dicom: 3 sessions refused or broken off of 3",
