@@ -33,6 +33,7 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+May = Callable[[], object]  # raises where what is about to be done may not be done any more
 
 
 class Clock(Protocol):
@@ -85,11 +86,16 @@ class Engine(Protocol):
     def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
         """Container port → (host, host port) of production's front doors; empty if there are none."""
 
-    def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
-        """Remove labelled containers, networks and (state True or a mirror's) volumes; answers what went."""
+    def remove(
+        self, platform: str, bindings: Sequence[Binding], *, state: bool, may: May, tell: Tell
+    ) -> tuple[str, ...]:
+        """Remove labelled containers, networks and (state True or a mirror's) volumes; answers what went. `may` is
+        asked right before each container goes, the steward's last of all, and what it raises ends the removal."""
 
-    def remove_colour(self, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
-        """Remove a colour's production-bound release containers (a promotion that was abandoned); never state."""
+    def remove_colour(self, platform: str, colour: Colour, may: May, tell: Tell) -> tuple[str, ...]:
+        """Remove a colour's production-bound release containers (a promotion that was abandoned); never state. `may`
+        is asked right before each of them goes, and what it raises ends the removal. Only what was there before it was
+        asked goes: what is made meanwhile under the same name is another container, and stays."""
 
     def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
         """Remove production's switch of that number; answers its name if it was there."""
@@ -172,7 +178,8 @@ class Secrets(Protocol):
 
 
 class Hold(Protocol):
-    """A lease that is held, and the promotion under it. Dies with the process. SwitchFault if the steward is lost."""
+    """A lease that is held, and the promotion under it. Dies with the process. SwitchFault if the steward is lost, or
+    the lease is (code "lease-lost"): it is freed where nothing is heard of the process, as while its machine sleeps."""
 
     @property
     def epoch(self) -> int: ...
@@ -207,9 +214,13 @@ class Hold(Protocol):
         rule (listener → rule), and tell what differed. Refused if nothing is live beside it, or the switch was made
         without a shadow of the listener."""
 
+    def held(self) -> None:
+        """SwitchFault (code "lease-lost") unless it is held still: asked right before what cannot be taken back."""
+
     def may_remove(self, colour: Colour) -> None:
-        """Journal that a colour's containers are about to be removed. Refused (code "in-use") if it is live or warm, or
-        a promotion is unfinished: save the one that deploys to this colour under this lease, or discards it."""
+        """Journal, once in a phase, that a colour's containers are about to be removed; outside a promotion it holds no
+        release from then on. Refused (code "in-use") if it is live or warm, or a promotion is unfinished: save the one
+        that deploys to this colour under this lease, or discards it."""
 
     def replace_switch(self, drain: float) -> Replacement:
         """Journal that another switch takes the doors over; its number is given out. `drain` in seconds for the old

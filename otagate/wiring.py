@@ -209,7 +209,7 @@ def stage_for_demo(*, keep: bool) -> Iterator[tuple[Path, str, Path, dict[str, s
     finally:
         if not keep:
             with DockerEngine({}, edge_images, platform=name) as engine:
-                engine.remove(name, list(Binding), state=True, tell=lambda _: None)
+                engine.remove(name, list(Binding), state=True, may=lambda: None, tell=lambda _: None)
 
 
 def write_story(root: Path, platform: str, ending: "Ending", builds: Sequence["Expectation"]) -> str:

@@ -178,6 +178,9 @@ class _Held:
         seen = self.session.ask("shadow", _deadline=lasts + _LONG, colour=colour, rules=plain(rules))
         return _as(dict[str, ShadowSeen], seen)
 
+    def held(self) -> None:
+        self.session.ask("held")
+
     def may_remove(self, colour: Colour) -> None:
         self.session.ask("may-remove", colour=colour)
 

@@ -92,3 +92,4 @@ class Stage:
     replace: bool
     deadline: float
     once: bool = False  # each container is made anew and must end by itself, with 0
+    anew: bool = False  # none of its containers may stand already: what does is another's, and nothing is touched

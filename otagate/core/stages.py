@@ -77,7 +77,8 @@ def _networks(name: str) -> tuple[Network, ...]:
 
 
 def colour_stage(platform: Platform, release: Release, colour: Colour, secret: SecretOf, *, fresh: bool) -> Stage:
-    """A release bound to production. `fresh`: a promotion's deploying, which replaces what the colour held before."""
+    """A release bound to production. `fresh`: a promotion's deploying, into a colour that was emptied before. It only
+    creates: what stands there all the same was made since by another, and may be live."""
     place = Place(platform.name, Binding.PRODUCTION, colour)
     return Stage(
         name=f"{colour} release",
@@ -90,7 +91,8 @@ def colour_stage(platform: Platform, release: Release, colour: Colour, secret: S
             for m in s.mounts
         ),
         containers=_release(platform, release, place, secret),
-        replace=fresh,
+        replace=False,
+        anew=fresh,
         deadline=platform.deadlines.deploy,
     )
 

@@ -14,7 +14,7 @@ from otagate.core.places import Place
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.record import PromotionRecord
-from otagate.core.traffic import Happening, Intent, PromotionView, StewardEvent
+from otagate.core.traffic import Happening, Intent, PromotionView, Scope, Status, StewardEvent
 from otagate.ports import Hold, Ports, Progress
 
 Steps = Mapping[Phase, Callable[[], None]]
@@ -40,7 +40,7 @@ class _Drive:
     broke_in: Phase | None = None
     interrupted: bool = False
 
-    def run(self, phase: Phase, step: Callable[[], None]) -> Phase:
+    def run(self, phase: Phase, step: Callable[[], object]) -> Phase:
         """One phase, and the phase that its outcome leads to by the table."""
         try:
             step()
@@ -73,12 +73,12 @@ class _Drive:
             raise
 
 
-def drive(intent: Intent, steps: Steps, way_out: Callable[[], None], hold: Hold, ports: Ports) -> Driven:
+def drive(intent: Intent, steps: Steps, way_out: Callable[[], object], hold: Hold, ports: Ports) -> Driven:
     """From preflight to the promotion's end. Raises Interrupted once the way out was taken."""
     begun = hold.begin(intent)
     course = _Drive(hold, ports, intent.promotion)
     phase = begun.phase
-    with _open_end():
+    with awake(ports), _open_end():
         while phase in steps or phase is Phase.DISCARDING:
             phase = course.run(phase, way_out if phase is Phase.DISCARDING else steps[phase])
     record = follow(begun, ports)
@@ -161,7 +161,52 @@ def what_discard_removes(colour: Colour, clouds: Sequence[ObservedCloud]) -> tup
     return tuple(c for cloud in clouds for c in cloud.containers if own.items() <= c.labels.items())
 
 
-def discard(platform: Platform, colour: Colour, ports: Ports, hold: Hold) -> None:
-    """Remove what was deployed to a colour; the steward refuses it for one that is live or warm."""
-    hold.may_remove(colour)
-    ports.engine.remove_colour(platform.name, colour, ports.tell)
+def discard(platform: Platform, colour: Colour, ports: Ports, hold: Hold) -> tuple[str, ...]:
+    """Remove what was deployed to a colour; the steward refuses it for one that is live or warm.
+
+    It is asked again before each container: while this sleeps its lease is freed, and another may put the colour live.
+    """
+
+    def may() -> None:
+        hold.may_remove(colour)
+
+    may()
+    return ports.engine.remove_colour(platform.name, colour, may, ports.tell)
+
+
+@contextmanager
+def awake(ports: Ports) -> Iterator[None]:
+    """Who finds its lease gone, as after a sleep, is told who has it, what is live and what to type."""
+    try:
+        yield
+    except SwitchFault as fault:
+        status = _seen(ports) if fault.code in ("lease-lost", "steward-lost") else None
+        if status is None:
+            raise
+        raise _overtaken(status) from fault
+
+
+def _seen(ports: Ports) -> Status | None:
+    try:
+        return ports.steward.status()
+    except OtagateError:
+        return None
+
+
+def _overtaken(status: Status) -> SwitchFault:
+    view = status.promotion if status.promotion is not None and not status.promotion.phase.ended else None
+    other = next((h.claim for h in status.holders if h.claim.scope is Scope.PLATFORM), None)
+    told = [f"{other.by} holds it now: {other.command}, from {other.origin}" if other else "nobody holds it now"]
+    told.append(f"{status.live or 'nothing'} is live")
+    if view is not None:
+        told.append(f"{view.intent.kind} {view.intent.promotion} of {view.intent.by} is {view.phase}")
+    hint = "otagate status; then, if it is still wanted, the same command again"
+    if other is not None:
+        hint = f"otagate status shows what {other.by} comes to; then, if it is still wanted, the same command again"
+    elif view is not None:
+        hint = f"otagate recover finishes or undoes {view.intent.promotion}; then the same command again"
+    return SwitchFault(
+        f"the lease went while this command slept or its line was cut, so it stops here: {'; '.join(told)}",
+        code="lease-lost",
+        hint=hint,
+    )

@@ -17,10 +17,10 @@ from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
 from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
-from otagate.flows.course import discard, drive, what_discard_removes
+from otagate.flows.course import awake, discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
 from otagate.flows.migrate import migrate_production
-from otagate.flows.mirror import plan_lowering
+from otagate.flows.mirror import lower_mirror, plan_lowering
 from otagate.flows.switch import needs_holder
 from otagate.ports import Hold, Ports
 
@@ -211,10 +211,17 @@ def down(
         except SwitchFault:
             if destroy is None:
                 raise
-        mirror = ports.engine.remove(platform.name, [Binding.CANDIDATE, Binding.BASELINE], state=True, tell=ports.tell)
+        held.enter_context(awake(ports))
+        mirror = lower_mirror(platform, ports)
         if destroy is None:
             return (*mirror, *(_leftovers(platform, ports, holds[-1]) if holds else ()))
-        gone = ports.engine.remove(platform.name, [Binding.PRODUCTION], state=True, tell=ports.tell)
+
+        def may() -> None:
+            """Nobody has taken a lease that was lost meanwhile, and put live what this would remove."""
+            for hold in holds:
+                hold.held()
+
+        gone = ports.engine.remove(platform.name, [Binding.PRODUCTION], state=True, may=may, tell=ports.tell)
     ports.secrets.forget(platform.name)
     return (*mirror, *gone)
 
@@ -225,10 +232,9 @@ def _leftovers(platform: Platform, ports: Ports, hold: Hold) -> tuple[str, ...]:
     if status.live is None:
         return ()
     try:
-        hold.may_remove(status.live.other)
+        return discard(platform, status.live.other, ports, hold)
     except Refused:
         return ()
-    return ports.engine.remove_colour(platform.name, status.live.other, ports.tell)
 
 
 def _what_leftovers_removes(platform: Platform, ports: Ports) -> tuple[str, ...]:

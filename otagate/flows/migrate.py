@@ -101,6 +101,7 @@ def migrate_production(
         return
     services = [move.service for move in wanted]
     look = stage_of(platform, Mode.LOOK, place, release.builds, services, ports)
+    hold.held()  # a one-off takes the place of what another may just be running under that name
     there = run(platform, [look], {place: services}, ports, folder)[place]
     for move in wanted:
         label = there[move.service]

@@ -235,6 +235,7 @@ def _deploy(platform: Platform, candidate: Candidate, ports: Ports, hold: Hold) 
     live = status.colours[candidate.production.live.value].schemas
     place = Place(platform.name, Binding.PRODUCTION, candidate.to)
     migrate_production(platform, live, candidate.release, place, ports, hold, folder)
+    hold.held()
     ports.provisioner.apply(platform.name, [_stage(platform, candidate, ports)], folder, ports.tell)
     read_back(platform, candidate.to, candidate.release.digests, ports)
 

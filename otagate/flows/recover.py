@@ -10,7 +10,7 @@ from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.replacement import Replacement
 from otagate.core.traffic import Claim, Kind, PromotionView, Scope
-from otagate.flows.course import discard, follow, what_discard_removes
+from otagate.flows.course import awake, discard, follow, what_discard_removes
 from otagate.flows.incidents import left_open
 from otagate.flows.look import live_status
 from otagate.flows.switch import finish_replacement, steps_to_finish
@@ -65,7 +65,7 @@ def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> R
     if before is None or before.phase.ended:
         return Recovery(None, None, replacement=replacement)
     if view is not None and view.phase is Phase.DISCARDING:
-        with ports.steward.lease(claim, wait) as hold:
+        with ports.steward.lease(claim, wait) as hold, awake(ports):
             _finish_discarding(platform, view, ports, hold)
     after = follow(before, ports)
     return Recovery(before, after, left_open(after, ports), replacement)

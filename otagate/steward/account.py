@@ -252,6 +252,12 @@ def _schema(account: Account, entry: Entry) -> Account:
     return replace(account, schemas=account.schemas.add(move, str(entry.body["stage"])))
 
 
+def _remove(account: Account, entry: Entry) -> Account:
+    """Whoever comes between the word and the deed must not go back to what is about to be removed."""
+    colours = {name: view for name, view in account.colours.items() if name != entry.body["colour"]}
+    return replace(account, colours=MappingProxyType(colours))
+
+
 def _owe(account: Account, entry: Entry) -> Account:
     if account.promotion is None:
         raise ValueError("a debt without a promotion")
@@ -270,6 +276,7 @@ _ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
     "written": _tell,
     "cleared": _clear,
     "schema": _schema,
+    "removes": _remove,
     "replacement": _replace,
 }
 

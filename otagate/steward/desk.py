@@ -35,6 +35,7 @@ class Caller:
 
     gone: Callable[[], bool]
     held: dict[Scope, Holder] = field(default_factory=dict)
+    removes: tuple[Colour, str, str] | None = None  # what it last was allowed to, in which promotion and phase
 
 
 class Desk:
@@ -67,6 +68,7 @@ class Desk:
             "begin": self._begin,
             "report": self._report,
             "note": self._note,
+            "held": self._held,
             "schema": self._schema,
             "prove": self._prove,
             "shadow": self._shadow,
@@ -114,8 +116,12 @@ class Desk:
     def _holder(self, caller: Caller) -> Holder:
         holder = caller.held.get(Scope.PLATFORM)
         if holder is None or not self._leases.holds(holder):
-            raise SwitchFault("the lease is not held any more", code="lease-lost", hint="otagate status, then again")
+            raise _lost()
         return holder
+
+    def _held(self, caller: Caller, _body: Mapping[str, Any]) -> Any:
+        if not caller.held or not all(self._leases.holds(holder) for holder in caller.held.values()):
+            raise _lost()
 
     # --- promotion ---
 
@@ -238,11 +244,15 @@ class Desk:
             holder, account = self._holder(caller), self._book.account
             if use := account.use_of(colour, holder.epoch):
                 raise Refused(f"{use}; nothing of {colour} was removed", code="in-use", hint="otagate status")
-            message = f"removes {colour}"
-            if (view := account.unfinished) is not None:
+            view, message = account.unfinished, f"removes {colour}"
+            asks = (colour, view.intent.promotion, view.phase) if view is not None else (colour, "", "")
+            if caller.removes == asks:
+                return  # asked again before each container that goes
+            if view is not None:
                 self._book.write("note", view.intent.promotion, phase=view.phase, message=message)
-            else:  # no promotion's business, and after its end nothing more is told of the last one
-                self._book.write("seen", message=f"{holder.claim.by} {message}")
+            else:  # no promotion's business: what is about to go is from now on no way back, whoever asks for it
+                self._book.write("removes", colour=colour, message=f"{holder.claim.by} {message}")
+            caller.removes = asks
 
     def follow(self, caller: Caller, promotion: str, since: int) -> Iterator[Mapping[str, Any]]:
         """Events after entry `since`, then live, until the promotion ends or halts. Refused if it was never begun."""
@@ -316,3 +326,7 @@ class Desk:
         elif view.phase in STEWARDS_OWN:
             self._course.set_off()
         return self._book.current()
+
+
+def _lost() -> SwitchFault:
+    return SwitchFault("the lease is not held any more", code="lease-lost", hint="otagate status, then again")

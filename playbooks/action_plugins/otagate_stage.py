@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -170,12 +170,13 @@ class Raising:
             raise StageFault(f"containers wait for each other: {' → '.join(circle.args[1])}") from circle
 
     def _look(self, wanted: list[dict[str, Any]]) -> None:
-        names = self.ready.keys()
         for container in self.api.containers(all=True):
             for name in (path.lstrip("/") for path in container["Names"]):
-                if name in names:
+                if name in self.ready:
                     own("container", name, container["Labels"], self.stage)
                     self.present[name] = container
+        if self.stage["anew"] and (name := min(self.present, default="")):
+            raise StageFault(f"container {name} stands already: another made it, and it is left alone", name)
         if self.check:
             return
         networks = networks_by_name(self.api)
@@ -244,13 +245,12 @@ class Raising:
     def _clear(self, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """Production is asked to stop; a mirror has nothing to finish."""
         self._check_time(wanted["name"])
-        try:
+        with suppress(NotFound):
             if present["State"] == "running" and present["Labels"].get(LABEL_BINDING) == "production":
                 grace = min(wanted["stop_grace"], max(0.0, self.until - time.time()))
                 self.api.stop(present["Id"], timeout=int(grace))
-            self.api.remove_container(present["Id"], force=True)
-        except NotFound:
-            return
+            # Where nothing is replaced only what never began is removed: of what has begun since the engine refuses it.
+            self.api.remove_container(present["Id"], force=bool(self.stage["replace"]))
 
     def _await(self, wanted: Mapping[str, Any]) -> None:
         for before in wanted["after"]:

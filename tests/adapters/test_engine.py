@@ -21,7 +21,7 @@ from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import file_fact
 from tests.adapters.wire import wire
 from tests.fakes.world import EDGE
-from tests.playbooks.scenery import BASE, Scene, raise_stage, scene, twins
+from tests.playbooks.scenery import BASE, Scene, freely, raise_stage, scene, twins
 
 SIDE = Binding.CANDIDATE
 
@@ -55,8 +55,8 @@ ASKS: dict[str, Callable[[DockerEngine], object]] = {
     "clock": lambda e: e.clock(Cloud.BLUE),
     "port_taken": lambda e: e.port_taken("127.0.0.1", e.free_port("127.0.0.1")),
     "published": lambda e: e.published("t-x"),
-    "remove": lambda e: e.remove("t-x", [SIDE], state=True, tell=lambda _: None),
-    "remove_colour": lambda e: e.remove_colour("t-x", Colour.BLUE, lambda _: None),
+    "remove": lambda e: e.remove("t-x", [SIDE], state=True, may=freely, tell=lambda _: None),
+    "remove_colour": lambda e: e.remove_colour("t-x", Colour.BLUE, freely, lambda _: None),
     "images": lambda e: e.images(),
 }
 
@@ -344,7 +344,7 @@ def test_a_stopped_switch_keeps_its_ports(engine: docker.DockerClient, stage: Sc
 @pytest.mark.docker
 def test_networks_of_one_name_all_go(engine: docker.DockerClient, stage: Scene, ours: DockerEngine) -> None:
     count = 2 if twins(engine, stage) else 1
-    gone = ours.remove(stage.platform, [Binding.PRODUCTION], state=False, tell=stage.tell)
+    gone = ours.remove(stage.platform, [Binding.PRODUCTION], state=False, may=freely, tell=stage.tell)
     assert gone == (stage.network(),) * count
 
 
@@ -356,7 +356,7 @@ def test_a_network_in_use_by_another_is_said_so(engine: docker.DockerClient, sta
     )
     try:
         with pytest.raises(EngineFault, match=f"still in use by {guest.name}"):
-            ours.remove(stage.platform, [Binding.PRODUCTION], state=False, tell=stage.tell)
+            ours.remove(stage.platform, [Binding.PRODUCTION], state=False, may=freely, tell=stage.tell)
         assert engine.containers.get(f"{stage.platform}-guest").status == "running"
     finally:
         guest.remove(force=True)
@@ -365,8 +365,8 @@ def test_a_network_in_use_by_another_is_said_so(engine: docker.DockerClient, sta
 @pytest.mark.docker
 def test_another_platform_is_left_alone(engine: docker.DockerClient, stage: Scene, ours: DockerEngine) -> None:
     raise_stage(engine, stage.platform, stage.stage(stage.container("web")))
-    assert ours.remove(f"{stage.platform}-x", list(Binding), state=True, tell=stage.tell) == ()
-    assert ours.remove(stage.platform[:-1], list(Binding), state=True, tell=stage.tell) == ()
+    assert ours.remove(f"{stage.platform}-x", list(Binding), state=True, may=freely, tell=stage.tell) == ()
+    assert ours.remove(stage.platform[:-1], list(Binding), state=True, may=freely, tell=stage.tell) == ()
     assert engine.containers.get(stage.name("web")).labels[LABEL_PLATFORM] == stage.platform
 
 

@@ -37,7 +37,7 @@ def hello() -> Iterator[Live]:
             live.otagate("up", "--by", "bench")
             yield live
         finally:
-            engine.remove(name, list(Binding), state=True, tell=lambda _: None)
+            engine.remove(name, list(Binding), state=True, may=lambda: None, tell=lambda _: None)
 
 
 def measured(live: Live, runs: int) -> dict[str, list[float]]:

@@ -61,7 +61,7 @@ def main() -> int:
             return raise_stage(client, made.platform, wanted)
 
         def clear() -> None:
-            engine.remove(made.platform, list(Binding), state=True, tell=made.tell)
+            engine.remove(made.platform, list(Binding), state=True, may=lambda: None, tell=made.tell)
 
         for _ in range(runs):
             for way, act in (("Ansible", ansible(wanted)), ("action plugin alone", alone)):

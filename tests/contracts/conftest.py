@@ -22,7 +22,7 @@ def real(engine: docker.DockerClient) -> Iterator[Bench]:
         edge.await_up(Colour.GREEN)
         nowhere = Edge(engine)
         nowhere.images = edge.images
-        yield Bench(edge.steward(), nowhere.steward(), edge.stopped)
+        yield Bench(edge.steward(), nowhere.steward(), edge.stopped, edge.doze)
     finally:
         edge.remove()
 

@@ -28,6 +28,7 @@ class Bench:
     steward: Steward
     absent: Steward
     stopped: Callable[[Colour], AbstractContextManager[None]]
+    doze: Callable[[], None]  # whoever holds a lease is not heard of any more, as while a machine sleeps
     slow: Callable[[], None] = lambda: None  # the next watch lasts until it is gone back from
 
     def intent(self, kind: Kind, to: Colour, name: str) -> Intent:
@@ -75,7 +76,7 @@ def fake() -> Bench:
     def slow() -> None:
         steward.rests = Phase.WATCHING
 
-    bench = Bench(steward, FakeSteward(up=False), stopped, slow)
+    bench = Bench(steward, FakeSteward(up=False), stopped, steward.doze, slow)
     with steward.lease(claim_of("alice"), 0) as hold:
         hold.begin(bench.intent(Kind.GENESIS, Colour.BLUE, "g-1"))
         through(hold)

@@ -55,6 +55,11 @@ class Bench:
             return self.world.containers[name].id
         return str(self._client().containers.get(name).attrs["State"]["StartedAt"])
 
+    def there(self, name: str) -> bool:
+        if self.world is not None:
+            return name in self.world.containers
+        return bool(self._client().containers.list(all=True, filters={"name": f"^/{name}$"}))
+
     def dying(self, service: str, **wanted: Any) -> Container:
         if self.world is not None:
             return self.scene.container(service, image=DYING, **wanted)
@@ -117,6 +122,24 @@ def test_replace_touches_only_what_is_specified_otherwise(bench: Bench) -> None:
     assert bench.apply(newer) == (scene.name("web"),)
     assert bench.id(scene.name("web")) != before["web"]
     assert bench.id(scene.name("store")) == before["store"]
+
+
+def test_a_stage_that_is_made_anew_creates_and_leaves_alone_what_stands(bench: Bench) -> None:
+    scene = bench.scene
+    web, store = scene.container("web"), scene.container("store")
+    anew = scene.stage(web, store, replace=False, anew=True)
+    assert bench.apply(anew) == (scene.network(), web.name, store.name)
+    before = bench.id(web.name)
+    other = scene.stage(scene.container("web", environment={"SIZE": "2"}), scene.container("late"), anew=True)
+
+    for stage in (anew, other, replace(other, replace=False)):
+        with pytest.raises(ProvisionFault, match="stands already") as caught:
+            bench.apply(stage)
+        assert caught.value.at in (web.name, store.name)
+
+    assert bench.id(web.name) == before
+    assert bench.running(web.name)
+    assert not bench.there(scene.name("late"))
 
 
 def test_a_stopped_container_is_started_again(bench: Bench) -> None:

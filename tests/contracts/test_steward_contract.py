@@ -1,6 +1,7 @@
 """What every Steward keeps to: the one in memory, and the real one in its container with a real switch beside it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -244,6 +245,64 @@ def test_what_another_lease_deploys_is_not_removed_before_recover(bench: Bench) 
         hold.may_remove(idle)
         may_not_remove(hold, idle.other)
         hold.report(Event.OK, "removed")
+
+
+def test_asked_again_in_the_same_phase_the_word_is_the_same_and_told_once(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-asked"))
+        hold.report(Event.OK, "checked")
+        for _ in range(3):
+            hold.may_remove(idle)
+        hold.report(Event.FAULT, "it broke")
+        hold.report(Event.OK, "removed")
+    told = [event.message for event in bench.steward.follow("p-asked")]
+    assert told.count(f"removes {idle}") == 1
+
+
+def test_who_is_not_heard_of_has_lost_its_lease_and_may_nothing_more(bench: Bench) -> None:
+    idle = bench.idle()
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(bench.intent(Kind.PROMOTE, idle, "p-slept"))
+        hold.report(Event.OK, "checked")
+        hold.held()
+        hold.may_remove(idle)
+        bench.doze()
+        with bench.steward.lease(claim_of("bob"), 5) as other:
+            other.held()
+            words: list[Callable[[], object]] = [
+                hold.held,
+                lambda: hold.may_remove(idle),
+                lambda: hold.note("late"),
+                lambda: hold.report(Event.OK, "late"),
+            ]
+            for word in words:
+                with pytest.raises(SwitchFault) as lost:
+                    word()
+                assert lost.value.code in ("lease-lost", "steward-lost")
+            other.held()
+    view = bench.steward.status().promotion
+    assert view is not None
+    assert (view.intent.promotion, view.phase) == ("p-slept", Phase.DEPLOYING)
+
+
+def test_what_is_about_to_be_removed_outside_a_promotion_is_no_way_back_any_more(bench: Bench) -> None:
+    to = bench.promoted("p-left-over")
+    warm = bench.steward.status().colours[to.other]
+    back = replace(bench.intent(Kind.ROLLBACK, to.other, "r-left-over"), release=warm.release, builds=warm.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.begin(back)
+        through(hold)
+    list(bench.steward.follow("r-left-over"))
+    there = bench.steward.status().colours[to.value]
+    again = replace(bench.intent(Kind.ROLLBACK, to, "r-again"), release=there.release, builds=there.builds)
+    with bench.steward.lease(claim_of("alice"), 2) as hold:
+        hold.may_remove(to)
+        hold.may_remove(to)
+        with pytest.raises(Refused) as no:
+            hold.begin(replace(again, override="the old one was better"))
+    assert no.value.code == "no-release"
+    assert to.value not in bench.steward.status().colours
 
 
 def test_a_rollback_that_is_given_up_leaves_the_warm_colour_standing(bench: Bench) -> None:

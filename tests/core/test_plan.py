@@ -29,7 +29,7 @@ def test_what_is_as_specified_is_kept_and_what_stopped_is_started() -> None:
 
 
 def test_another_specification_is_replaced_only_where_the_stage_may_replace() -> None:
-    assert [s.action for s in steps_of([STAGE], seen(spec="other"))] == [Action.REPLACE]
+    assert [s.action for s in steps_of([replace(STAGE, replace=True)], seen(spec="other"))] == [Action.REPLACE]
     assert [s.action for s in steps_of([replace(STAGE, replace=False)], seen(spec="other"))] == [Action.KEEP]
 
 

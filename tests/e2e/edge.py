@@ -56,6 +56,12 @@ def claim_of(by: str, scope: Scope = Scope.PLATFORM) -> Claim:
     return Claim(scope, by, f"{by}@here:1", f"otagate promote by {by}", "a test")
 
 
+_CUT = """
+import os, pathlib
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    if (process / "cmdline").read_bytes().endswith(b"otagate.steward\\0session\\0"):
+        os.kill(int(process.name), 9)
+"""
 HOOKS = ("activate", "passive", "written_since", "quarantine")
 
 
@@ -276,6 +282,10 @@ class Edge:
         """A command for the switch's socket, past the steward."""
         code = f"from otagate.adapters.haproxy import HAProxy; print(HAProxy().ask({command!r}))"
         return self._python("shared-steward", code)
+
+    def doze(self) -> None:
+        """Every line to the steward is cut, as it is of a command that is not heard of for too long."""
+        self._python("shared-steward", _CUT)
 
     def _python(self, name: str, code: str) -> str:
         status, output = self.container(name).exec_run(["python", "-c", code])

@@ -20,10 +20,10 @@ from otagate.core.cloud import (
 )
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedCloud
-from otagate.core.places import SWITCH, switch_name
+from otagate.core.places import STEWARD, SWITCH, switch_name
 from otagate.core.platform import Tier
 from otagate.core.suite import Crash
-from otagate.ports import EdgeImages, Progress, Tell
+from otagate.ports import EdgeImages, May, Progress, Tell
 from tests.fakes.world import Standing, World
 
 _FIRST_FREE = 40_000
@@ -153,9 +153,11 @@ class FakeEngine:
         ]
         return {p.container_port: (p.host, p.host_port) for s in switches for p in s.container.ports}
 
-    def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
+    def remove(
+        self, platform: str, bindings: Sequence[Binding], *, state: bool, may: May, tell: Tell
+    ) -> tuple[str, ...]:
         self._answer()
-        gone = self._remove([s for s in self.world.of(platform) if s.label(LABEL_BINDING) in bindings], tell)
+        gone = self._allowed([s for s in self.world.of(platform) if s.label(LABEL_BINDING) in bindings], may, tell)
         for name, network in list(self.world.networks.items()):
             if network.labels.get(LABEL_PLATFORM) == platform and network.labels.get(LABEL_BINDING) in bindings:
                 del self.world.networks[name]
@@ -168,14 +170,15 @@ class FakeEngine:
                 gone.append(name)
         return tuple(gone)
 
-    def remove_colour(self, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
+    def remove_colour(self, platform: str, colour: Colour, may: May, tell: Tell) -> tuple[str, ...]:
         self._answer()
 
         def of_it(labels: Mapping[str, str]) -> bool:
             wanted = {LABEL_PLATFORM: platform, LABEL_BINDING: Binding.PRODUCTION.value, LABEL_COLOUR: colour.value}
             return {**wanted, LABEL_TIER: Tier.RELEASE.value}.items() <= labels.items()
 
-        gone = self._remove([s for s in self.world.of(platform) if of_it(s.container.labels)], tell)
+        gone = self._allowed([s for s in self.world.of(platform) if of_it(s.container.labels)], may, tell)
+        may()
         for name in [name for name, volume in self.world.volumes.items() if of_it(volume.labels)]:
             del self.world.volumes[name]
             gone.append(name)
@@ -200,10 +203,19 @@ class FakeEngine:
             raise EngineFault(f"there is no container {name}", code="no-container")
         return self.world.containers[name]
 
+    def _allowed(self, standing: Sequence[Standing], may: May, tell: Tell) -> list[str]:
+        gone = []
+        for one in sorted(standing, key=lambda one: one.label(LABEL_SERVICE) == STEWARD):
+            may()
+            gone += self._remove([one], tell)
+        return gone
+
     def _remove(self, standing: Sequence[Standing], tell: Tell) -> list[str]:
         gone = []
         for one in standing:
-            del self.world.containers[one.container.name]
+            there = self.world.containers.get(one.container.name)
+            if there is not None and there.id == one.id:
+                del self.world.containers[one.container.name]
             gone.append(one.container.name)
             tell(Progress("remove", one.container.name, "container removed", len(gone)))
         return gone

@@ -25,6 +25,9 @@ class FakeProvisioner:
         for stage in stages:
             self.before(stage)
             self.applied.append(stage)
+            if stage.anew and (stands := {c.name for c in stage.containers} & self.world.containers.keys()):
+                name = min(stands)
+                raise ProvisionFault(f"container {name} stands already: another made it, and it is left alone", at=name)
             changed += self._objects(stage)
             changed += self._containers(platform, stage, tell)
         return tuple(changed)

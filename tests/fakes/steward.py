@@ -11,7 +11,6 @@ from otagate.core.cloud import LABEL_SERVICE, Colour
 from otagate.core.errors import Busy, ProbeFault, Refused, SwitchFault, UsageError
 from otagate.core.incident import HELD, Clearing, Incident, Written, held, held_message, incident_id
 from otagate.core.promotion import OWES, STEWARDS_OWN, Event, Phase, advance
-from otagate.core.replacement import Reach, Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.traffic import (
@@ -28,8 +27,9 @@ from otagate.core.traffic import (
     SwitchView,
 )
 from otagate.core.wayback import NO_RELEASE, against_return
-from otagate.steward.moves import BEGUN, PROVEN, WORDS, Schemas
+from otagate.steward.moves import WORDS, Schemas
 from tests.fakes.clock import FakeClock
+from tests.fakes.hold import FakeHold
 from tests.fakes.switches import FakeSwitches
 from tests.fakes.world import World
 
@@ -71,6 +71,7 @@ class FakeSteward:
     _incidents: list[Incident] = field(default_factory=list)
     _schemas: Schemas = field(default_factory=Schemas)
     _served: tuple[str, float] = ("", 0.0)
+    _removes: dict[int, tuple[Colour, str, str]] = field(default_factory=dict)
     switches: FakeSwitches = field(default_factory=FakeSwitches)
     _held: dict[Scope, Holder] = field(default_factory=dict)
     _events: dict[str, list[StewardEvent]] = field(default_factory=dict)
@@ -103,13 +104,14 @@ class FakeSteward:
         )
 
     @contextmanager
-    def lease(self, claim: Claim, wait: float) -> "Iterator[FakeHold]":
+    def lease(self, claim: Claim, wait: float) -> Iterator[FakeHold]:
         self.asked("lease")
         holder = self._taken(claim, wait)
         try:
             yield FakeHold(self, holder)
         finally:
-            self._held.pop(claim.scope, None)
+            if self._held.get(claim.scope) == holder:
+                del self._held[claim.scope]
 
     def follow(self, promotion: str) -> Iterator[StewardEvent]:
         self.asked("follow")
@@ -323,9 +325,23 @@ class FakeSteward:
             used = view.intent.to is not colour or not (deploys or view.phase is Phase.DISCARDING)
         if used:
             raise Refused(f"{colour} is in use; nothing of it was removed", code="in-use")
+        asks = (colour, view.intent.promotion, view.phase) if view is not None else (colour, "", "")
+        if self._removes.get(holder.epoch) == asks:
+            return
+        self._removes[holder.epoch] = asks
         self.notes.append(f"removes {colour}")
         if view is not None:
             self.tell(Happening.STEP, self.notes[-1])
+        else:
+            self._colours.pop(colour.value, None)
+
+    def mine(self, holder: Holder) -> None:
+        if self._held.get(holder.claim.scope) != holder:
+            raise SwitchFault("the lease is not held any more", code="lease-lost")
+
+    def doze(self) -> None:
+        """Whoever holds a lease is not heard of any more, and it is freed."""
+        self._held.clear()
 
     def asked(self, name: str) -> None:
         self.before(name)
@@ -333,67 +349,3 @@ class FakeSteward:
             raise SwitchFault("the steward is lost", code="steward-lost")
         if not self.present():
             raise SwitchFault(f"platform {self.platform} has no steward", code="no-steward", hint="otagate up")
-
-
-@dataclass
-class FakeHold:
-    """ports.Hold."""
-
-    steward: FakeSteward
-    holder: Holder
-
-    @property
-    def epoch(self) -> int:
-        return self.holder.epoch
-
-    def begin(self, intent: Intent) -> PromotionView:
-        self.steward.asked("begin")
-        return self.steward.begin(self.holder, intent)
-
-    def report(self, event: Event, message: str) -> Phase:
-        self.steward.asked("report")
-        return self.steward.report(self.holder, event, message)
-
-    def note(self, message: str) -> None:
-        self.steward.asked("note")
-        self.steward.notes.append(message)
-        self.steward.tell(Happening.STEP, message)
-
-    def migrating(self, move: Move) -> None:
-        self.steward.asked("schema")
-        self.steward.moves(self.holder, move, BEGUN)
-
-    def migrated(self, move: Move) -> None:
-        self.steward.asked("schema")
-        self.steward.moves(self.holder, move, PROVEN)
-
-    def prove(self, colour: str, builds: Mapping[str, str]) -> None:
-        self.steward.asked("prove")
-        self.steward.prove(Colour(colour), builds)
-
-    def shadow(self, colour: Colour, rules: Mapping[str, ShadowRule]) -> Mapping[str, ShadowSeen]:
-        self.steward.asked("shadow")
-        return self.steward.shadow(colour, rules)
-
-    def may_remove(self, colour: Colour) -> None:
-        self.steward.asked("may-remove")
-        self.steward.may_remove(self.holder, colour)
-
-    def replace_switch(self, drain: float) -> Replacement:
-        self.steward.asked("replace-switch")
-        mine, now = self.steward, self.steward.clock.now()
-        return mine.switches.begin(self.holder, drain, now, mine.unfinished, mine.status().live)
-
-    def take_doors(self) -> Replacement:
-        self.steward.asked("take-doors")
-        return self.steward.switches.take()
-
-    def give_up(self, reason: str) -> Replacement:
-        self.steward.asked("give-up")
-        self.steward.switches.at(Reach.BESIDE)
-        return self.steward.switches.reach(Reach.VOID, reason)
-
-    def tidied(self) -> Replacement:
-        self.steward.asked("tidied")
-        now = self.steward.switches.at(Reach.DRAINED, Reach.VOID)
-        return self.steward.switches.reach(Reach.REPLACED if now.reach is Reach.DRAINED else Reach.UNDONE, now.reason)

@@ -222,7 +222,7 @@ def at_steward(scene: Scene, asked: str, nth: int) -> None:
 POINTS = [
     *(
         ("steward", ask, nth)
-        for ask, n in (("begin", 1), ("report", 4), ("note", 2), ("prove", 1), ("may_remove", 1))
+        for ask, n in (("begin", 1), ("report", 4), ("note", 2), ("prove", 1), ("may-remove", 1), ("held", 1))
         for nth in range(1, n + 1)
     ),
     *((other, method, after) for other, method in CALLS for after in (0, 1) if method != "remove_colour"),

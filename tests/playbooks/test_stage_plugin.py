@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 from otagate.adapters.ansible.provisioner import find_playbooks
 from otagate.adapters.ansible.specification import specification
 from otagate.core.cloud import LABEL_PLATFORM
-from otagate.core.container import Attachment, File, Network, Port, VolumeMount
+from otagate.core.container import Attachment, File, Network, Port, Stage, VolumeMount
 from playbooks.action_plugins.otagate_stage import Raising, StageFault, healthcheck, look, the_network
 from tests.playbooks.scenery import AT_ONCE, ENGINE, NEVER, Scene, raise_stage, scene, twins
 
@@ -177,6 +177,33 @@ def test_what_was_created_but_never_began_is_made_anew(engine: docker.DockerClie
     assert raise_stage(engine, stage.platform, wanted) == (web.name,)
     assert engine.containers.get(web.name).id != left["Id"]
     assert inside(engine, web.name, "cat /etc/trial") == "one"
+
+
+def test_what_began_since_it_was_looked_at_is_not_taken_for_what_never_did(
+    engine: docker.DockerClient, stage: Scene
+) -> None:
+    """Another made and started it while this slept: it may be live. Only a stage that replaces takes it away."""
+    web = stage.container("web")
+    raise_stage(engine, stage.platform, stage.stage())
+    made = engine.api.create_container("otagate/base:13", ["sleep", "infinity"], name=web.name, labels=dict(web.labels))
+
+    class Sleepy(Raising):
+        def _clear(self, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+            engine.api.start(made["Id"])
+            super()._clear(present, wanted)
+
+    def raise_(stage_: Stage) -> None:
+        wanted = json.loads(specification(stage.platform, ENGINE, stage_))
+        Sleepy(engine.api, wanted, look(engine.api, wanted)["until"], check=False).run()
+
+    with pytest.raises(StageFault, match="running container"):
+        raise_(stage.stage(web, replace=False))
+    assert engine.containers.get(web.name).id == made["Id"]
+    engine.api.stop(made["Id"], timeout=0)
+    engine.api.remove_container(made["Id"])
+    made = engine.api.create_container("otagate/base:13", ["sleep", "infinity"], name=web.name, labels=dict(web.labels))
+    raise_(stage.stage(web))
+    assert engine.containers.get(web.name).id != made["Id"]
 
 
 def test_check_mode_changes_nothing_and_says_what_it_would(engine: docker.DockerClient, stage: Scene) -> None:

@@ -103,6 +103,40 @@ def test_who_slept_past_its_lease_cannot_flip_late(world: World) -> None:
     assert world.switch.entry()[0] is Colour.BLUE
 
 
+def test_who_slept_past_its_lease_may_remove_nothing(world: World) -> None:
+    """Another has undone its promotion, and put one of its own live in the very colour that it was about to empty."""
+    steward = world.live()
+    slow = Slow(steward)
+    slow.begin("p-1", Colour.GREEN)
+    slow.report("ok", "checked")
+    mine, green = slow.caller, {"colour": Colour.GREEN}
+    slow.desk.ask(mine, "may-remove", green)
+    kept = dict(mine.held)
+    slow.desk.leave(mine, "no heartbeat")
+    slow.desk.ask(Caller(lambda: False), "recover", {"claim": {**CLAIM, "by": "bob"}, "wait": 0})
+    slow.caller = Caller(lambda: False)
+    slow.desk.ask(slow.caller, "acquire", {"claim": CLAIM, "wait": 0})
+    slow.report("ok", "removed")
+    slow.desk.ask(slow.caller, "release", {})
+    assert slow.promote("p-2", Colour.GREEN) is Phase.PROMOTED
+    mine.held = kept  # it does not know yet
+    for name in ("may-remove", "held"):
+        with pytest.raises(SwitchFault) as late:
+            slow.desk.ask(mine, name, green)
+        assert late.value.code == "lease-lost"
+
+
+def test_control_who_kept_its_lease_is_told_once_more_that_it_may_and_it_is_journalled_once(world: World) -> None:
+    steward = world.live()
+    slow = Slow(steward)
+    slow.begin("p-1", Colour.GREEN)
+    slow.report("ok", "checked")
+    for _ in range(2):
+        slow.desk.ask(slow.caller, "may-remove", {"colour": Colour.GREEN})
+        slow.desk.ask(slow.caller, "held", {})
+    assert steward.told("p-1").count("removes green") == 1
+
+
 def test_control_who_kept_its_lease_flips_by_the_same_word(world: World) -> None:
     slow, _ = smoked(world)
     slow.report("ok", "smoked")

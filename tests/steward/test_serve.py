@@ -239,6 +239,7 @@ def test_without_a_lease_nothing_is_changed(serving: Serving) -> None:
         ("note", {"message": ""}),
         ("prove", {"colour": "blue", "builds": {}}),
         ("may-remove", {"colour": "green"}),
+        ("held", {}),
     ):
         assert line.refused(name, **body)["code"] == "lease-lost"
 

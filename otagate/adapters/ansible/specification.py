@@ -22,6 +22,7 @@ def specification(platform: str, engine: str, stage: Stage) -> bytes:
             "replace": stage.replace,
             "deadline": stage.deadline,
             "once": stage.once,
+            "anew": stage.anew,
             "networks": _once(networks),
             "volumes": _once(volumes),
             "containers": [_container(container) for container in stage.containers],

@@ -13,7 +13,7 @@ from otagate.adapters.engine.resolve import resolve
 from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.mirror import ObservedCloud
-from otagate.ports import EdgeImages, Tell
+from otagate.ports import EdgeImages, May, Tell
 
 TIMEOUT = 20.0  # seconds for one call
 
@@ -91,11 +91,13 @@ class DockerEngine:
     def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
         return addresses.published(self._engines, platform)
 
-    def remove(self, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
-        return removal.remove(self._engines, platform, bindings, state=state, tell=tell)
+    def remove(
+        self, platform: str, bindings: Sequence[Binding], *, state: bool, may: May, tell: Tell
+    ) -> tuple[str, ...]:
+        return removal.remove(self._engines, platform, bindings, state=state, may=may, tell=tell)
 
-    def remove_colour(self, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
-        return removal.remove_colour(self._engines, platform, colour, tell)
+    def remove_colour(self, platform: str, colour: Colour, may: May, tell: Tell) -> tuple[str, ...]:
+        return removal.remove_colour(self._engines, platform, colour, may, tell)
 
     def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
         return removal.remove_switch(self._engines, platform, number, tell)

@@ -10,9 +10,9 @@ from docker.errors import APIError, NotFound
 from otagate.adapters.engine.connection import Engines, asking
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_PLATFORM, LABEL_SERVICE, LABEL_TIER, Binding, Colour
 from otagate.core.errors import EngineFault
-from otagate.core.places import SWITCH, switch_name
+from otagate.core.places import STEWARD, SWITCH, switch_name
 from otagate.core.platform import Tier
-from otagate.ports import Progress, Tell
+from otagate.ports import May, Progress, Tell
 
 _GONE = 20.0  # seconds for a container that is being removed already
 _CONFLICT = 409
@@ -20,7 +20,9 @@ _CONFLICT = 409
 Wanted = Callable[[Mapping[str, str]], bool]
 
 
-def remove(engines: Engines, platform: str, bindings: Sequence[Binding], *, state: bool, tell: Tell) -> tuple[str, ...]:
+def remove(
+    engines: Engines, platform: str, bindings: Sequence[Binding], *, state: bool, may: May, tell: Tell
+) -> tuple[str, ...]:
     """Containers, networks, and volumes (production's only with `state`); answers the names of what went."""
 
     def wanted(labels: Mapping[str, str]) -> bool:
@@ -30,16 +32,15 @@ def remove(engines: Engines, platform: str, bindings: Sequence[Binding], *, stat
         production = labels.get(LABEL_BINDING, Binding.PRODUCTION.value) == Binding.PRODUCTION
         return wanted(labels) and (state or not production)
 
-    gone: list[str] = []
+    gone = _containers(engines, platform, wanted, may, tell)
     for url, client in engines.all():
         with asking(url):
-            gone += _containers(client, platform, wanted, tell)
             gone += _networks(client, platform, wanted, tell)
             gone += _volumes(client, platform, volume, tell)
     return tuple(gone)
 
 
-def remove_colour(engines: Engines, platform: str, colour: Colour, tell: Tell) -> tuple[str, ...]:
+def remove_colour(engines: Engines, platform: str, colour: Colour, may: May, tell: Tell) -> tuple[str, ...]:
     """A colour's production-bound release containers and the volumes of their own; never state, never a network."""
 
     def wanted(labels: Mapping[str, str]) -> bool:
@@ -49,10 +50,10 @@ def remove_colour(engines: Engines, platform: str, colour: Colour, tell: Tell) -
             and labels.get(LABEL_TIER) == Tier.RELEASE
         )
 
-    gone: list[str] = []
+    gone = _containers(engines, platform, wanted, may, tell)
     for url, client in engines.all():
+        may()  # and a volume that a container has, running or not, the engine keeps
         with asking(url):
-            gone += _containers(client, platform, wanted, tell)
             gone += _volumes(client, platform, wanted, tell)
     return tuple(gone)
 
@@ -71,15 +72,22 @@ def remove_switch(engines: Engines, platform: str, number: int, tell: Tell) -> t
     return ()
 
 
-def _containers(client: docker.DockerClient, platform: str, wanted: Wanted, tell: Tell) -> list[str]:
-    found = client.api.containers(all=True, filters=_of(platform))
-    gone = []
-    for container in found:
+def _containers(engines: Engines, platform: str, wanted: Wanted, may: May, tell: Tell) -> list[str]:
+    """By the ids that were seen before `may` was asked: whatever stands under the same name by the time it has
+    answered, and however long this sleeps then, bears another one. Who answers, the steward, goes last."""
+    seen = []
+    for url, client in engines.all():
+        with asking(url):
+            found = client.api.containers(all=True, filters=_of(platform))
+            seen += [(url, client, container) for container in found if wanted(container["Labels"] or {})]
+    gone: list[str] = []
+    for url, client, container in sorted(seen, key=lambda one: (one[2]["Labels"] or {}).get(LABEL_SERVICE) == STEWARD):
         name = container["Names"][0].lstrip("/") if container["Names"] else container["Id"][:12]
-        if wanted(container["Labels"] or {}):
+        may()
+        with asking(url):
             _container(client, container["Id"])
-            gone.append(name)
-            tell(Progress("remove", name, "container removed", len(gone)))
+        gone.append(name)
+        tell(Progress("remove", name, "container removed", len(gone)))
     return gone
 
 
