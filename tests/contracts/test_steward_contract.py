@@ -271,10 +271,8 @@ def test_who_is_not_heard_of_has_lost_its_lease_and_may_nothing_more(bench: Benc
         with bench.steward.lease(claim_of("bob"), 5) as other:
             other.held()
             words: list[Callable[[], object]] = [
-                hold.held,
-                lambda: hold.may_remove(idle),
-                lambda: hold.note("late"),
-                lambda: hold.report(Event.OK, "late"),
+                *(hold.held, lambda: hold.may_remove(idle)),
+                *(lambda: hold.note("late"), lambda: hold.report(Event.OK, "late")),
             ]
             for word in words:
                 with pytest.raises(SwitchFault) as lost:
