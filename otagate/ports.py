@@ -83,8 +83,9 @@ class Engine(Protocol):
 
     def port_taken(self, host: str, port: int) -> bool: ...
 
-    def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
-        """Container port → (host, host port) of production's front doors; empty if there are none."""
+    def published(self, platform: str, *, second: bool = False) -> Mapping[int, tuple[str, int]]:
+        """Container port → (host, host port) of production's front doors, or of a pair's other ones; empty if there
+        are none."""
 
     def remove(
         self, platform: str, bindings: Sequence[Binding], *, state: bool, may: May, tell: Tell
@@ -97,8 +98,9 @@ class Engine(Protocol):
         is asked right before each of them goes, and what it raises ends the removal. Only what was there before it was
         asked goes: what is made meanwhile under the same name is another container, and stays."""
 
-    def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
-        """Remove production's switch of that number; answers its name if it was there."""
+    def remove_switch(self, platform: str, number: int, tell: Tell, *, second: bool = False) -> tuple[str, ...]:
+        """Remove production's switch of that number, `second` of a pair's other doors; answers its name if it was
+        there."""
 
     def images(self) -> "EdgeImages":
         """Digests of the edge's images, built first where missing."""
@@ -222,10 +224,11 @@ class Hold(Protocol):
         release from then on. Refused (code "in-use") if it is live or warm, or a promotion is unfinished: save the one
         that deploys to this colour under this lease, or discards it."""
 
-    def replace_switch(self, drain: float) -> Replacement:
-        """Journal that another switch takes the doors over; its number is given out. `drain` in seconds for the old
-        one's sessions. Refused (code "unfinished") while a promotion or replacement is unfinished, and where nothing is
-        live or map file, switch and journal disagree."""
+    def replace_switch(self, drain: float, *, second: bool = False) -> Replacement:
+        """Journal that another switch takes the doors over, `second` a pair's other doors; its number is given out.
+        `drain` in seconds for the old one's sessions. Refused (code "unfinished") while a promotion or replacement is
+        unfinished, where nothing is live or map file, switch and journal disagree, and (code "no-pair") a `second` of
+        one that is no pair."""
 
     def take_doors(self) -> Replacement:
         """Prove the new switch, which rehearses behind no door, and let it take them; the steward goes on by itself,

@@ -184,8 +184,8 @@ class _Held:
     def may_remove(self, colour: Colour) -> None:
         self.session.ask("may-remove", colour=colour)
 
-    def replace_switch(self, drain: float) -> Replacement:
-        return _as(Replacement, self.session.ask("replace-switch", drain=drain))
+    def replace_switch(self, drain: float, *, second: bool = False) -> Replacement:
+        return _as(Replacement, self.session.ask("replace-switch", drain=drain, second=second))
 
     def take_doors(self) -> Replacement:
         return _as(Replacement, self.session.ask("take-doors", _deadline=_LONG))

@@ -58,9 +58,9 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
             return planned(wanted.plan)
         claim = wiring.claim(Scope.PLATFORM, by, "otagate up", "genesis" if wanted.live is None else "what is missing")
         raised = environments.up(platform, wanted, ports, claim, wait=wiring.duration(wait))
-        shown: dict[str, str] = {}
+        shown: dict[str, tuple[str, ...]] = {}
         unknown = kept(lambda: shown.update(addresses(platform, ports)), "shown")
-        where_it_is = [f"  {name:<8} {address}" for name, address in shown.items()]
+        where_it_is = [f"  {name:<8} {'  '.join(at)}" for name, at in shown.items()]
         head = (
             f"{platform.name}: {len(raised.changed)} changed" if raised.changed else f"{platform.name}: nothing changed"
         )

@@ -77,14 +77,14 @@ def _reason(override: str | None, by: str | None) -> str:
     return override.strip()
 
 
-def _serving(status: Status, addresses: Mapping[str, str]) -> list[str]:
+def _serving(status: Status, addresses: Mapping[str, Sequence[str]]) -> list[str]:
     """What serves now, for a person who wants to know nothing else."""
     live = status.live
     if live is None:
         return ["  nothing serves"]
     view = status.colours.get(live.value)
     release = view.release.removeprefix("sha256:")[:12] if view else "unknown"
-    doors = ", ".join(f"{name} {address}" for name, address in addresses.items())
+    doors = ", ".join(f"{name} {' and '.join(at)}" for name, at in addresses.items())
     builds = {} if view is None else view.builds
     return [
         f"  {live} serves release {release} on {doors}",
@@ -130,7 +130,8 @@ def status(where: str | None) -> Result:
             "listeners": listed(seen.addresses),
             "departures": departures,
         }
-        lines = [*_status_lines(platform.name, seen.status), *(f"  {n:<10} {a}" for n, a in seen.addresses.items())]
+        doors = (f"  {name:<10} {'  '.join(at)}" for name, at in seen.addresses.items())
+        lines = [*_status_lines(platform.name, seen.status), *doors]
         lines.extend(_container(c) for cloud in seen.clouds for c in cloud.containers)
         disagreements = seen.status.disagreements if seen.status else ()
         errors = [
@@ -154,9 +155,9 @@ def _mending(departure: Difference) -> str:
             return "find out who changed it"
 
 
-def listed(addresses: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Listeners as every command's data spells them."""
-    return {name: {"address": address} for name, address in addresses.items()}
+def listed(addresses: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Listeners as every command's data spells them; `second` is there where a pair of switches has them."""
+    return {name: dict(zip(("address", "second"), at, strict=False)) for name, at in addresses.items()}
 
 
 def ending(view: PromotionView) -> Exit:

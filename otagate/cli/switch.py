@@ -18,10 +18,13 @@ def replace(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
             return planned(flow.plan_replacement(platform, ports))
         claim = wiring.claim(Scope.PLATFORM, by, "otagate switch replace", "replace the switch itself")
         done = flow.replace(platform, ports, claim, wait=wiring.duration(wait))
-        return Result(ending(done), data_of(done), "\n".join(lines_of(done)), next="otagate status")
+        lines = [line for one in done for line in lines_of(one)]
+        data = {**data_of(done[-1]), "replacements": [data_of(one)["replacement"] for one in done]}
+        return Result(ending(done[-1]), data, "\n".join(lines), next="otagate status")
 
 
 def ending(done: Replacement) -> Exit:
+    """Of a pair the last one tells: where one ends otherwise than replaced, no other was begun."""
     return Exit.DONE if done.reach is Reach.REPLACED else Exit.UNDONE
 
 
@@ -38,17 +41,19 @@ def data_of(now: Replacement | None) -> dict[str, Any]:
             "serving": now.serving,
             "reason": now.reason,
             "cut": list(now.cut),
+            "second": now.second,
         }
     }
 
 
 def lines_of(now: Replacement) -> list[str]:
     """What became of it, and each session that was cut."""
+    what = "second switch" if now.second else "switch"
     heads = {
-        Reach.REPLACED: f"REPLACED  switch {now.old} by switch {now.new}, no session cut",
-        Reach.UNDONE: f"UNDONE  switch {now.old} serves as before",
+        Reach.REPLACED: f"REPLACED  {what} {now.old} by {what} {now.new}, no session cut",
+        Reach.UNDONE: f"UNDONE  {what} {now.old} serves as before",
     }
-    head = heads.get(now.reach, f"UNFINISHED  switch {now.old} by switch {now.new}: {now.reach}")
+    head = heads.get(now.reach, f"UNFINISHED  {what} {now.old} by {what} {now.new}: {now.reach}")
     if now.cut:
         sessions = "1 session" if len(now.cut) == 1 else f"{len(now.cut)} sessions"
         head = head.replace("no session cut", f"{sessions} cut at the drain's deadline")

@@ -4,11 +4,12 @@ import ipaddress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from otagate.config.check_second import check_second
 from otagate.config.check_services import check_variables, declared, readable
 from otagate.config.check_watch import check_watch
 from otagate.config.compose import ComposeFile
 from otagate.config.paths import holds_tests, links_out, within
-from otagate.config.settings import CasesEntry, ListenerEntry, MetricEntry, SettingsFile, SuiteEntry
+from otagate.config.settings import CasesEntry, ListenerEntry, MetricEntry, SettingsFile, SuiteEntry, host_and_port
 from otagate.config.tree import Document, Flaw, shown
 from otagate.config.tree import Path as Place
 from otagate.core.mirror import CONTAINER
@@ -19,16 +20,11 @@ def check_gate(settings: SettingsFile, document: Document, compose: ComposeFile,
     """Report what is wrong to `document`; `other` is compose.yaml's."""
     _clouds(settings, document)
     _listeners(settings, document, compose, other)
+    check_second(settings, document)
     _allowed(settings, document, other)
     _suites(settings, document, other, folder)
     _rules(settings, document)
     check_watch(settings, document, compose, other)
-
-
-def host_and_port(address: str) -> tuple[str, int | None]:
-    """The host and port of `IP:port` or `IP:auto` (None)."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), None if port == "auto" else int(port)
 
 
 def _clouds(settings: SettingsFile, document: Document) -> None:

@@ -12,6 +12,7 @@ from otagate.config.tree import Path as Place
 _RESERVED = ("switch", "holder", "steward", "suite")
 # Names of containers are joined with hyphens; these beginnings and ends would make two of them alike.
 _BEGINNINGS = ("blue-", "green-", "shared-", "candidate-", "baseline-", "suite-")
+_OF_THE_EDGE = ("switch-", "holder-")  # what follows them numbers a switch, or names the other one of a pair
 _ENDS = ("-build", "-migrate")
 _OWN_TARGETS = ("/run/otagate", "/run/secrets", "/proc", "/sys", "/dev")
 
@@ -51,8 +52,8 @@ def readable(document: Document, section: str) -> bool:
 def _names(name: str, document: Document, place: Place) -> None:
     if name in _RESERVED:
         document.complain(place, f"{name} is otagate's own name", "call the service something else", key=True)
-    elif name.startswith(_BEGINNINGS) or name.endswith(_ENDS):
-        clash = next(b for b in (*_BEGINNINGS, *_ENDS) if name.startswith(b) or name.endswith(b))
+    elif name.startswith(begins := (*_BEGINNINGS, *_OF_THE_EDGE)) or name.endswith(_ENDS):
+        clash = next(b for b in (*begins, *_ENDS) if name.startswith(b) or name.endswith(b))
         hint = "call the service something else"
         document.complain(place, f"a service's name with {clash!r} would clash with otagate's own", hint, key=True)
 

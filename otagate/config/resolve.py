@@ -4,7 +4,6 @@ from pathlib import Path
 
 from otagate.config import compose as c
 from otagate.config import settings as s
-from otagate.config.check_gate import host_and_port
 from otagate.config.paths import MOST_CONFIG_BYTES, read_whole, within
 from otagate.config.watching import Watch
 from otagate.core.impact import Impact
@@ -52,6 +51,7 @@ def platform_of(compose: c.ComposeFile, settings: s.SettingsFile, folder: Path, 
         deadlines=Deadlines(**settings.deadlines.model_dump()),
         engines=_engines(settings.clouds, default_engine),
         mirror_data=settings.mirror.data,
+        second="" if settings.switch.second is None else settings.switch.second.address,
     )
 
 
@@ -126,7 +126,7 @@ def _secret(entry: c.SecretEntry) -> SecretSource:
 
 
 def _listener(name: str, entry: s.ListenerEntry) -> Listener:
-    host, port = host_and_port(entry.address)
+    host, port = s.host_and_port(entry.address)
     return Listener(
         name=name,
         service=entry.service,

@@ -120,6 +120,12 @@ class ShadowEntry(Strict):
     )
 
 
+def host_and_port(address: str) -> tuple[str, int | None]:
+    """The host and port of `IP:port` or `IP:auto` (None)."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), None if port == "auto" else int(port)
+
+
 class ListenerEntry(Strict):
     """A front door of the platform at the switch."""
 
@@ -148,6 +154,22 @@ class ListenerEntry(Strict):
     )
     shadow: ShadowEntry | None = Field(
         default=None, description="http only: live GETs and HEADs are asked of the new colour too; without it none is"
+    )
+
+
+class SecondSwitch(Strict):
+    """The other one of a pair of switches, which serves every listener too."""
+
+    address: Annotated[str, Matches(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:.]*:[0-9a-f:.]*", "an IP address")] = Field(
+        description="IP of the same host: each listener has its port there as well, whatever its own `address`"
+    )
+
+
+class SwitchSection(Strict):
+    """What stands at the listeners."""
+
+    second: SecondSwitch | None = Field(
+        default=None, description="another switch at another address, turned with the first; without it there is one"
     )
 
 
@@ -270,6 +292,7 @@ class SettingsFile(Section):
     platform: Name = Field(description="the platform's name; it begins the name of everything made")
     clouds: Clouds = Field(default_factory=Clouds, description="engines; without it DOCKER_HOST or the local socket")
     listeners: dict[Name, ListenerEntry] = Field(description="front doors at the switch, by name")
+    switch: SwitchSection = Field(default_factory=SwitchSection, description="one switch, or a pair")
     mirror: Mirror = Field(description="OTA's copy of production")
     suites: dict[Name, SuiteEntry] = Field(description="the suites by name")
     policy: PolicySection = Field(description="what is judged and demanded")

@@ -13,7 +13,10 @@ from otagate.core.places import (
     STEWARD,
     SWITCH,
     Place,
+    doors_name,
+    holder_name,
     production_networks,
+    run_folder,
     shared_name,
     steward_volume,
     switch_name,
@@ -56,23 +59,35 @@ def steward_stage(platform: Platform, image: str) -> Stage:
 
 
 def switch_stage(
-    platform: Platform, switch: str, holder: str, host_ports: Mapping[str, int], secret: SecretOf, number: int = 1
+    platform: Platform,
+    switch: str,
+    holder: str,
+    host_ports: Mapping[str, int],
+    secret: SecretOf,
+    number: int = 1,
+    number_second: int = 1,
 ) -> Stage:
-    """Production's front doors and the switch of that number behind them; `switch` and `holder` are image digests,
-    `host_ports` maps listener to the port published on its host address."""
+    """Production's front doors and the switch of that number behind them, twice where the platform has a pair; `switch`
+    and `holder` are image digests, `host_ports` maps listener to the port published on its host address, and on that
+    of the pair's other switch."""
+    one = (_holder(platform, holder, host_ports), _switch(platform, switch, secret, number))
+    other = (
+        _holder(platform, holder, host_ports, second=True),
+        _switch(platform, switch, secret, number_second, second=True),
+    )
     return Stage(
         name=SWITCH,
         cloud=Cloud.SHARED,
-        cause="one switch for all listeners",
+        cause="a pair of switches for all listeners" if platform.second else "one switch for all listeners",
         networks=(),
         volumes=(),
-        containers=(_holder(platform, holder, host_ports), _switch(platform, switch, secret, number)),
+        containers=(*one, *other) if platform.second else one,
         replace=False,
         deadline=platform.deadlines.up,
     )
 
 
-def another_switch(platform: Platform, image: str, secret: SecretOf, number: int) -> Stage:
+def another_switch(platform: Platform, image: str, secret: SecretOf, number: int, *, second: bool = False) -> Stage:
     """The switch of that number alone, to take the doors over from the one that serves now."""
     return Stage(
         name=SWITCH,
@@ -80,38 +95,42 @@ def another_switch(platform: Platform, image: str, secret: SecretOf, number: int
         cause="the switch that takes the doors over",
         networks=(),
         volumes=(),
-        containers=(_switch(platform, image, secret, number),),
+        containers=(_switch(platform, image, secret, number, second=second),),
         replace=False,
         deadline=platform.deadlines.up,
     )
 
 
-def _holder(platform: Platform, image: str, host_ports: Mapping[str, int]) -> Container:
+def _holder(platform: Platform, image: str, host_ports: Mapping[str, int], *, second: bool = False) -> Container:
     """Owns the doors' sockets and published ports, and lends the sockets to the switch that serves."""
     name, doors = platform.name, topology(platform).doors
     container = Container(
-        name=shared_name(name, HOLDER),
+        name=holder_name(name, second=second),
         image=image,
-        networks=tuple(Attachment(n, (SWITCH,)) for n in production_networks(name)),
+        networks=tuple(Attachment(n, (doors_name(second=second),)) for n in production_networks(name)),
         labels=labels_of(name, Cloud.SHARED, HOLDER, Binding.PRODUCTION, Tier.EDGE),
-        command=(RUN_FOLDER, *(str(door.front) for door in doors)),
+        command=(run_folder(second=second), *(str(door.front) for door in doors)),
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
-        ports=tuple(Port(platform.listeners[door.name].host, host_ports[door.name], door.front) for door in doors),
+        ports=tuple(
+            Port(platform.second if second else platform.listeners[door.name].host, host_ports[door.name], door.front)
+            for door in doors
+        ),
     )
     return specified(_confined(container))
 
 
-def _switch(platform: Platform, image: str, secret: SecretOf, number: int) -> Container:
+def _switch(platform: Platform, image: str, secret: SecretOf, number: int, *, second: bool = False) -> Container:
     name, seen = platform.name, topology(platform)
     container = Container(
-        name=switch_name(name, number),
+        name=switch_name(name, number, second=second),
         image=image,
         networks=tuple(Attachment(n) for n in production_networks(name)),
         labels=labels_of(name, Cloud.SHARED, SWITCH, Binding.PRODUCTION, Tier.EDGE),
         environment={
-            "OTAGATE_SWITCH_CONFIG": haproxy_config(seen, number),
+            "OTAGATE_SWITCH_CONFIG": haproxy_config(seen, number, second=second),
             "OTAGATE_SWITCH_LUA": flip_lua(seen),
             "OTAGATE_SWITCH_NUMBER": str(number),
+            **({"OTAGATE_SWITCH_RUN": run_folder(second=True)} if second else {}),
         },
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
         files=tuple(

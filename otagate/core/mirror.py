@@ -120,6 +120,7 @@ MIRROR_RULES = (
     MirrorRule("no-holder", _HOLDER, CONTAINER, "*", None, "nobody replaces a mirror's switch"),
     MirrorRule("no-holder", _SWITCH, "env.OTAGATE_SWITCH_NUMBER", "*", None, "nobody replaces a mirror's switch"),
     MirrorRule("no-holder", _SWITCH, "network.colour", "no alias", "switch", "production's holder bears the name"),
+    MirrorRule("one-switch", _SWITCH, "env.OTAGATE_SWITCH_RUN", "*", None, "a mirror has one, also of a pair"),
     MirrorRule("own-switch", _SWITCH, "env.OTAGATE_SWITCH_CONFIG", "*", "*", "it knows its own side alone"),
     MirrorRule("own-switch", _SWITCH, "env.OTAGATE_SWITCH_LUA", "*", "*", "it knows its own side alone"),
     MirrorRule(

@@ -6,6 +6,7 @@ from otagate.core.cloud import Binding, Cloud, Colour
 
 RUN_FOLDER = "/run/otagate"
 SWITCH, STEWARD, HOLDER = "switch", "steward", "holder"
+SECOND = "second"  # of a pair of switches, the other one
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,25 @@ def shared_name(platform: str, service: str) -> str:
     return f"{platform}-{Cloud.SHARED}-{service}"
 
 
-def switch_name(platform: str, number: int) -> str:
+def switch_name(platform: str, number: int, *, second: bool = False) -> str:
     """The container of production's switch; each replacement has the next number, the first is 1."""
-    name = shared_name(platform, SWITCH)
+    name = shared_name(platform, doors_name(second=second))
     return name if number == 1 else f"{name}-{number}"
+
+
+def holder_name(platform: str, *, second: bool = False) -> str:
+    """The container that owns the front doors' sockets."""
+    return shared_name(platform, f"{HOLDER}-{SECOND}" if second else HOLDER)
+
+
+def doors_name(*, second: bool = False) -> str:
+    """The host name of the front doors on production's networks, whoever serves behind them."""
+    return f"{SWITCH}-{SECOND}" if second else SWITCH
+
+
+def run_folder(*, second: bool = False) -> str:
+    """Where holder and switches find one another. The map is one for both of a pair and stands in RUN_FOLDER."""
+    return f"{RUN_FOLDER}/{SECOND}" if second else RUN_FOLDER
 
 
 def production_networks(platform: str) -> tuple[str, ...]:

@@ -211,7 +211,8 @@ class SecretSource:
 
 @dataclass(frozen=True)
 class Platform:
-    """`folder` is the absolute path of the files; `engines` gives each cloud's engine URL."""
+    """`folder` is the absolute path of the files; `engines` gives each cloud's engine URL; `second` is the address at
+    which the other of a pair of switches has the listeners too ("": there is one switch)."""
 
     name: str
     folder: str
@@ -226,6 +227,7 @@ class Platform:
     deadlines: Deadlines
     engines: Mapping[str, str]
     mirror_data: str = "empty"
+    second: str = ""
 
     def of_tier(self, tier: Tier) -> tuple[Service, ...]:
         return tuple(s for s in self.services.values() if s.tier is tier)

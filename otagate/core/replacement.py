@@ -36,7 +36,7 @@ FOLLOWS: Mapping[Reach, frozenset[Reach]] = MappingProxyType(
 @dataclass(frozen=True)
 class Replacement:
     """`old` and `new` number the switches, `drain` is in seconds, `since` and `changed` in seconds since the epoch;
-    `cut` names each session that was ended at the drain's deadline."""
+    `cut` names each session that was ended at the drain's deadline; `second`: of a pair it is the other one's."""
 
     by: str
     origin: str
@@ -49,6 +49,7 @@ class Replacement:
     lease: int
     reason: str = ""
     cut: tuple[str, ...] = ()
+    second: bool = False
 
     @property
     def acts(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
 from otagate.core.hold import GUARD, hold_lines, hold_lua
+from otagate.core.places import run_folder
 from otagate.core.platform import Protocol, Tls
 from otagate.core.switch_counts import COUNTS_LUA, counting, mode_of
 from otagate.core.topology import Door, Topology
@@ -65,9 +66,9 @@ def socket_path(number: int = 1, *, second: bool = False) -> str:
     return path.replace("admin", "second") if second else path
 
 
-def rehearsal_path(number: int) -> str:
+def rehearsal_path(number: int, *, second: bool = False) -> str:
     """The same while it stands behind no door."""
-    return SOCKET_PATH.replace("admin", f"rehearsal-{number}")
+    return f"{run_folder(second=second)}/rehearsal-{number}.sock"
 
 
 def haproxy_config(topology: Topology, number: int = 1, *, second: bool = False) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otagate.core.cloud import Binding, Colour
-from otagate.core.places import SWITCH, Place, shared_name
+from otagate.core.places import SWITCH, Place, doors_name, shared_name
 from otagate.core.platform import Listener, Platform, Protocol, Tier, Tls
 
 _FIRST_FRONT = 20001
@@ -63,7 +63,7 @@ class Topology:
 def topology(platform: Platform, mirror: Place | None = None) -> Topology:
     """Production's switch knows both colours; a mirror's own switch only the colour whose cloud it stands in."""
     places = (mirror,) if mirror else tuple(Place(platform.name, Binding.PRODUCTION, colour) for colour in Colour)
-    switch = mirror.container(SWITCH) if mirror else SWITCH  # an alias on production's networks, whoever bears it
+    switch = mirror.container(SWITCH) if mirror else doors_name()
     return Topology(
         platform=platform.name,
         switch=switch,
@@ -84,6 +84,7 @@ def topology(platform: Platform, mirror: Place | None = None) -> Topology:
             for hook in service.hooks
         ),
         hold=min((s.hold for s in platform.of_tier(Tier.RELEASE) if s.hold), default=0.0) if mirror is None else 0.0,
+        second=doors_name(second=True) if platform.second and mirror is None else "",
     )
 
 

@@ -104,7 +104,8 @@ class ColourView:
 @dataclass(frozen=True)
 class Status:
     """`disagreements` is empty when journal, map file and run time tell the same story; `incidents` are the open
-    ones; `serving` numbers the switch that serves, `replacement` is the current one or the last."""
+    ones; `serving` numbers the switch that serves, `replacement` is the current one or the last. `paired`: the steward
+    turns two switches, and `serving_second` numbers the other one."""
 
     source: str  # digest of the otagate that the steward was made from
     live: Colour | None
@@ -120,6 +121,8 @@ class Status:
     schemas: Mapping[str, str] = field(default_factory=dict)  # service -> what its state was last moved to
     serving: int = 1
     replacement: Replacement | None = None
+    paired: bool = False
+    serving_second: int = 1
 
 
 class Happening(StrEnum):

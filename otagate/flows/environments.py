@@ -21,7 +21,7 @@ from otagate.flows.course import awake, discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
 from otagate.flows.migrate import migrate_production
 from otagate.flows.mirror import lower_mirror, plan_lowering
-from otagate.flows.switch import needs_holder
+from otagate.flows.switch import keeps_pair, needs_holder, turns_as_many
 from otagate.ports import Hold, Ports
 
 GENESIS_COLOUR = Colour.BLUE
@@ -61,38 +61,43 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     images = images_beside(platform, ports)
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     needs_holder(clouds)
-    edge, serving = ports.engine.images(), status.serving if status else 1
-    stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, edge, serving)
+    keeps_pair(platform, clouds)
+    edge, numbers = ports.engine.images(), (status.serving, status.serving_second) if status else (1, 1)
+    stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, edge, numbers)
     return Wanted(status, live, release, stages, clouds)
 
 
 def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> None:
-    """Replace a steward that was made from another otagate or image; its journal stays, and traffic does not pass it.
+    """Replace a steward that was made from another otagate or image, or for another number of switches; its journal
+    stays, and traffic does not pass it.
 
     Never while it is at work: of another otagate it says so itself, else it is asked under the lease.
     """
     if not ports.steward.present():
         return
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    keeps_pair(platform, clouds)
     stage = replace(steward_stage(platform, ports.engine.images().steward), replace=True)
 
     def apply() -> None:
         ports.provisioner.apply(platform.name, [stage], ports.vault.folder(f"up-{platform.name}"), ports.tell)
 
     try:
-        ports.steward.status()
+        status = ports.steward.status()
     except SwitchFault as fault:
         if fault.code != "version":
             raise
         apply()
         return
-    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     standing = {c.name: c.image for cloud in clouds for c in cloud.containers}
     wanted = stage.containers[0]
-    if standing.get(wanted.name, wanted.image) == wanted.image:
+    as_many = status.paired is bool(platform.second)
+    if as_many and standing.get(wanted.name, wanted.image) == wanted.image:
         return
     with ports.steward.lease(claim, wait):
-        view = ports.steward.status().promotion
-        if view is None or view.phase.ended:
+        now = ports.steward.status()
+        promoted = now.promotion is None or now.promotion.phase.ended
+        if promoted and (now.replacement is None or now.replacement.ended):
             apply()
 
 
@@ -120,6 +125,8 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
         # Looked at again under the lease: while it was waited for, production may have turned.
         seen = look_for_up(platform, ports)
         left = unapplied(seen.stages, seen.clouds)
+        if seen.status is not None:
+            turns_as_many(platform, seen.status)
         if seen.live is not None:
             apply(*seen.stages)
             return Raised(tuple(changed), None, left)
@@ -257,7 +264,7 @@ class Picture:
     """What `status` shows. `status` None: no production. `departures`: production against its own definition."""
 
     status: Status | None
-    addresses: dict[str, str]
+    addresses: dict[str, tuple[str, ...]]
     clouds: tuple[ObservedCloud, ...]
     departures: tuple[Difference, ...]
 
@@ -283,6 +290,7 @@ def describe(platform: Platform, ports: Ports) -> Picture:
         grown = Difference("platform", "services", None, None, Explanation.DRIFT, alarm.message)
         return Picture(status, addresses(platform, ports), clouds, (grown,))
     edge, images = ports.engine.images(), images_beside(platform, ports)
-    stages = production_stages(platform, ports, release, status.live, images, edge, status.serving)
+    numbers = (status.serving, status.serving_second)
+    stages = production_stages(platform, ports, release, status.live, images, edge, numbers)
     departures = against_definition(stages, serving(clouds, status.live))
     return Picture(status, addresses(platform, ports), clouds, departures)

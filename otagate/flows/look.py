@@ -17,6 +17,8 @@ from otagate.core.topology import topology
 from otagate.core.traffic import Status
 from otagate.ports import EdgeImages, Ports
 
+_TRIES = 20  # ports free at one address of a pair and taken at the other
+
 
 @dataclass(frozen=True)
 class Production:
@@ -47,7 +49,8 @@ def look_at_production(platform: Platform, ports: Ports) -> Production:
     edge = ports.engine.images()
     release = live_release(platform, status, status.live)
     clouds = serving(ports.engine.observe(platform.name, [Binding.PRODUCTION]), status.live)
-    stages = production_stages(platform, ports, release, status.live, images, edge, status.serving)
+    numbers = (status.serving, status.serving_second)
+    stages = production_stages(platform, ports, release, status.live, images, edge, numbers)
     return Production(status, status.live, release, images, edge, clouds, against_definition(stages, clouds))
 
 
@@ -103,10 +106,10 @@ def production_stages(
     live: Colour,
     images: Mapping[str, str],
     edge: EdgeImages,
-    serving: int = 1,
+    numbers: tuple[int, int] = (1, 1),
 ) -> tuple[Stage, ...]:
     """What production should consist of: state, live release, steward and switch, in the order in which they start.
-    `serving` numbers the switch."""
+    `numbers` are the switch's, and that of a pair's other one."""
 
     def secret(name: str) -> bytes:
         return ports.secrets.of(platform.name, Binding.PRODUCTION, name)
@@ -115,39 +118,64 @@ def production_stages(
         state_stage(platform, images, secret),
         steward_stage(platform, edge.steward),
         colour_stage(platform, release, live, secret, fresh=False),
-        switch_stage(platform, edge.switch, edge.holder, host_ports(platform, ports), secret, serving),
+        switch_stage(platform, edge.switch, edge.holder, host_ports(platform, ports), secret, *numbers),
     )
 
 
 def host_ports(platform: Platform, ports: Ports) -> dict[str, int]:
-    """Each listener's port on its host: the switch's own, else as declared, else one that is free now.
+    """Each listener's port, the same at both addresses of a pair: the switch's own, else as declared, else one that is
+    free now.
 
-    UsageError if a declared port is taken by something else.
+    UsageError if a port that it must be is taken by something else, or an address is not this machine's.
     """
-    published = ports.engine.published(platform.name)
+    published = [ports.engine.published(platform.name)]
+    if platform.second:
+        published.append(ports.engine.published(platform.name, second=True))
     chosen: dict[str, int] = {}
     for door in topology(platform).doors:
         listener = platform.listeners[door.name]
-        if door.front in published:
-            chosen[door.name] = published[door.front][1]
-        elif listener.host_port is None:
-            chosen[door.name] = ports.engine.free_port(listener.host)
-        elif ports.engine.port_taken(listener.host, listener.host_port):
-            raise UsageError(
-                f"listener {door.name}: {listener.host}:{listener.host_port} is in use by something else",
-                code="port-in-use",
-                hint=f"free the port, or change listeners.{door.name}.address in otagate.yaml, then otagate up",
-            )
-        else:
-            chosen[door.name] = listener.host_port
+        own = [doors[door.front][1] for doors in published if door.front in doors]
+        hosts = zip((listener.host, platform.second), published, strict=False)
+        missing = [host for host, doors in hosts if door.front not in doors]
+        port = own[0] if own else listener.host_port
+        if port is None:
+            chosen[door.name] = _free(door.name, missing, ports)
+            continue
+        for host in missing:
+            if ports.engine.port_taken(host, port):
+                raise _in_use(door.name, f"{host}:{port}")
+        chosen[door.name] = port
     return chosen
 
 
-def addresses(platform: Platform, ports: Ports) -> dict[str, str]:
-    """Where each listener answers, as host:port; empty while there is no switch."""
-    published = ports.engine.published(platform.name)
-    doors = {door.name: door.front for door in topology(platform).doors}
-    return {name: "{}:{}".format(*published[front]) for name, front in doors.items() if front in published}
+def _free(listener: str, hosts: Sequence[str], ports: Ports) -> int:
+    """A port that nothing has at any of the hosts."""
+    for _ in range(_TRIES):
+        port = ports.engine.free_port(hosts[0])
+        if not any(ports.engine.port_taken(host, port) for host in hosts[1:]):
+            return port
+    raise _in_use(listener, f"each of {_TRIES} ports that are free at {hosts[0]}")
+
+
+def _in_use(listener: str, what: str) -> UsageError:
+    return UsageError(
+        f"listener {listener}: {what} is in use by something else",
+        code="port-in-use",
+        hint=f"free the port, or change listeners.{listener}.address in otagate.yaml, then otagate up",
+    )
+
+
+def addresses(platform: Platform, ports: Ports) -> dict[str, tuple[str, ...]]:
+    """Where each listener answers, as host:port, the other address of a pair after it; empty while there is no
+    switch."""
+    published = [ports.engine.published(platform.name)]
+    if platform.second:
+        published.append(ports.engine.published(platform.name, second=True))
+    return {
+        door.name: tuple("{}:{}".format(*doors[door.front]) for doors in published if door.front in doors)
+        for door in topology(platform).doors
+        if door.front in published[0]
+    }
 
 
 def policy_digest(platform: Platform) -> str:

@@ -48,7 +48,7 @@ class Return:
 
     record: PromotionRecord
     status: Status
-    addresses: Mapping[str, str]
+    addresses: Mapping[str, tuple[str, ...]]
     incident: Incident | None
 
 

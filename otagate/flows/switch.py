@@ -6,7 +6,7 @@ from otagate.core.cloud import Binding
 from otagate.core.edge import another_switch
 from otagate.core.errors import EngineFault, OtagateError, Refused, SwitchFault, UsageError
 from otagate.core.mirror import ObservedCloud
-from otagate.core.places import HOLDER, SWITCH, switch_name
+from otagate.core.places import HOLDER, SWITCH, holder_name, switch_name
 from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
 from otagate.core.replacement import Reach, Replacement
@@ -31,29 +31,58 @@ def needs_holder(clouds: Sequence[ObservedCloud]) -> None:
         )
 
 
+def keeps_pair(platform: Platform, clouds: Sequence[ObservedCloud]) -> None:
+    """Refused where a pair stands and the files declare one switch: a steward made from them would turn one of two."""
+    other = holder_name(platform.name, second=True)
+    if not platform.second and any(c.name == other for cloud in clouds for c in cloud.containers):
+        raise Refused(
+            f"production has a pair of switches, and otagate.yaml declares one: nobody would turn what {other} has",
+            code="pair-changed",
+            hint="declare switch.second again; to give it up, once no client uses its address, docker rm -f that "
+            "container and its switch, then otagate up (docs/switch.md, two switches)",
+        )
+
+
+def turns_as_many(platform: Platform, status: Status) -> None:
+    """Refused while the steward turns fewer or more switches than the files declare."""
+    if status.paired is not bool(platform.second):
+        told, declared = ("two switches", "one") if status.paired else ("one switch", "two")
+        raise Refused(
+            f"the steward turns {told}, and otagate.yaml declares {declared}",
+            code="pair-changed",
+            hint="otagate recover, then otagate up: it makes the steward anew once nothing is unfinished",
+        )
+
+
+def _sides(platform: Platform) -> tuple[bool, ...]:
+    """Of each switch whether it is a pair's second."""
+    return (False, True) if platform.second else (False,)
+
+
 def plan_replacement(platform: Platform, ports: Ports) -> Plan:
     """What `switch replace` would do, for `--dry-run`."""
     status = _ready(platform, ports)
     last = status.replacement.new if status.replacement else 1
-    old, new = status.serving, max(status.serving, last) + 1
     image = ports.engine.images().switch
-    name = switch_name(platform.name, new)
-    return Plan(
-        f"switch replace {platform.name}",
-        (
-            Step(Action.CREATE, name, f"from image {image.removeprefix('sha256:')[:12]}, beside the one that serves"),
-            Step(Action.RUN, name, "proven behind no door: its map, its servers, every listener"),
-            Step(
-                Action.TURN, "doors", f"{switch_name(platform.name, old)} → {name}, open sessions stay where they are"
-            ),
-            Step(Action.REMOVE, switch_name(platform.name, old), _draining(platform.deadlines.drain)),
-        ),
+    steps: list[Step] = []
+    for new, second in enumerate(_sides(platform), last + 1):
+        old = switch_name(platform.name, status.serving_second if second else status.serving, second=second)
+        steps.extend(_steps(old, switch_name(platform.name, new, second=second), image, platform.deadlines.drain))
+    return Plan(f"switch replace {platform.name}", tuple(steps))
+
+
+def _steps(old: str, new: str, image: str, drain: float) -> tuple[Step, ...]:
+    return (
+        Step(Action.CREATE, new, f"from image {image.removeprefix('sha256:')[:12]}, beside the one that serves"),
+        Step(Action.RUN, new, "proven behind no door: its map, its servers, every listener"),
+        Step(Action.TURN, "doors", f"{old} → {new}, open sessions stay where they are"),
+        Step(Action.REMOVE, old, _draining(drain)),
     )
 
 
 def steps_to_finish(platform: Platform, now: Replacement) -> tuple[Step, ...]:
     """What `recover` would do about an unfinished replacement."""
-    old, new = switch_name(platform.name, now.old), switch_name(platform.name, now.new)
+    old, new = (switch_name(platform.name, number, second=now.second) for number in (now.old, now.new))
     if now.reach in (Reach.BESIDE, Reach.VOID):
         return (Step(Action.REMOVE, new, "it never took the doors"), Step(Action.KEEP, old, "it serves as before"))
     drained = Step(Action.REMOVE, old, _draining(now.drain))
@@ -73,38 +102,50 @@ def _ready(platform: Platform, ports: Ports) -> Status:
     if status.live is None:
         raise UsageError(f"platform {platform.name} is not live yet", code="no-production", hint="otagate up goes on")
     needs_holder(ports.engine.observe(platform.name, [Binding.PRODUCTION]))
-    held = set(ports.engine.published(platform.name))
+    turns_as_many(platform, status)
     defined = {door.front for door in topology(platform).doors}
-    if held != defined:
-        raise Refused(
-            f"the platform's files define {len(defined)} listeners, its doors were made for {len(held)}",
-            code="doors-changed",
-            hint="a replacement adds and removes no listener: take the change back, or make the platform anew",
-        )
+    for second in _sides(platform):
+        held = set(ports.engine.published(platform.name, second=second))
+        if held != defined:
+            raise Refused(
+                f"the platform's files define {len(defined)} listeners, its doors were made for {len(held)}",
+                code="doors-changed",
+                hint="a replacement adds and removes no listener: take the change back, or make the platform anew",
+            )
     return status
 
 
-def replace(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Replacement:
-    """Hand the doors to a new switch; answers how it ended. Raises Busy, Refused and Fault; where the new one could
-    not be raised or proven it is removed first."""
+def replace(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> tuple[Replacement, ...]:
+    """Hand the doors to a new switch, and a pair's other doors to another once that is done; answers how each ended.
+    Raises Busy, Refused and Fault; where a new one could not be raised or proven it is removed first."""
     _ready(platform, ports)
+    done: list[Replacement] = []
     with ports.steward.lease(claim, wait) as hold:
-        begun = hold.replace_switch(platform.deadlines.drain)
-        try:
-            _raise(platform, ports, begun.new)
-            hold.take_doors()
-        except (OtagateError, KeyboardInterrupt) as broke:
-            why = broke.message if isinstance(broke, OtagateError) else "interrupted"
-            _withdraw(platform, ports, hold, begun, why)
-            raise
-        return _followed(platform, ports, hold)
+        for second in _sides(platform):
+            if done and done[-1].reach is not Reach.REPLACED:
+                break  # what one could not take, the other is not tried with
+            done.append(_replaced(platform, ports, hold, second=second))
+            ports.tell(Progress("switch", _new_name(platform, done[-1]), str(done[-1].reach)))
+    return tuple(done)
 
 
-def _raise(platform: Platform, ports: Ports, number: int) -> None:
+def _replaced(platform: Platform, ports: Ports, hold: Hold, *, second: bool) -> Replacement:
+    begun = hold.replace_switch(platform.deadlines.drain, second=second)
+    try:
+        _raise(platform, ports, begun)
+        hold.take_doors()
+    except (OtagateError, KeyboardInterrupt) as broke:
+        why = broke.message if isinstance(broke, OtagateError) else "interrupted"
+        _withdraw(platform, ports, hold, begun, why)
+        raise
+    return _followed(platform, ports, hold)
+
+
+def _raise(platform: Platform, ports: Ports, begun: Replacement) -> None:
     def secret(name: str) -> bytes:
         return ports.secrets.of(platform.name, Binding.PRODUCTION, name)
 
-    stage = another_switch(platform, ports.engine.images().switch, secret, number)
+    stage = another_switch(platform, ports.engine.images().switch, secret, begun.new, second=begun.second)
     folder = ports.vault.folder(f"switch-{platform.name}")
     ports.provisioner.apply(platform.name, [stage], folder, ports.tell)
 
@@ -113,10 +154,14 @@ def _withdraw(platform: Platform, ports: Ports, hold: Hold, begun: Replacement, 
     """Nothing was moved, unless the steward is lost: then it is left to `recover`, which can tell."""
     try:
         hold.give_up(why)
-        ports.engine.remove_switch(platform.name, begun.new, ports.tell)
+        ports.engine.remove_switch(platform.name, begun.new, ports.tell, second=begun.second)
         hold.tidied()
     except (Refused, SwitchFault, EngineFault) as worse:
-        ports.tell(Progress("switch", switch_name(platform.name, begun.new), f"left to recover: {worse.message}"))
+        ports.tell(Progress("switch", _new_name(platform, begun), f"left to recover: {worse.message}"))
+
+
+def _new_name(platform: Platform, now: Replacement) -> str:
+    return switch_name(platform.name, now.new, second=now.second)
 
 
 def finish_replacement(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Replacement | None:
@@ -133,12 +178,12 @@ def _followed(platform: Platform, ports: Ports, hold: Hold) -> Replacement:
     while (now := _current(ports)).acts:
         if now.reach is not told:
             told = now.reach
-            ports.tell(Progress("switch", switch_name(platform.name, now.new), _words(now)))
+            ports.tell(Progress("switch", _new_name(platform, now), _words(now)))
         if ports.clock.monotonic() - began > now.drain + PATIENCE:
             raise SwitchFault("the steward does not end the replacement", code="steward-silent", hint="otagate status")
         ports.clock.sleep(LOOK)
     if now.left_over is not None:
-        ports.engine.remove_switch(platform.name, now.left_over, ports.tell)
+        ports.engine.remove_switch(platform.name, now.left_over, ports.tell, second=now.second)
         return hold.tidied()
     return now
 

@@ -66,12 +66,17 @@ class Account:
     incidents: tuple[Incident, ...] = ()
     schemas: Schemas = field(default_factory=Schemas)
     serving: int = 1  # the switch at the doors
-    switches: int = 1  # the last number given to one
+    serving_second: int = 1  # the same of a pair's other doors
+    switches: int = 1  # the last number given to one; a pair shares the numbers
     replacement: Replacement | None = None
 
     @property
     def unfinished(self) -> PromotionView | None:
         return None if self.promotion is None or self.promotion.phase.ended else self.promotion
+
+    def serves(self, *, second: bool) -> int:
+        """The number of the switch at the doors, or at a pair's other doors."""
+        return self.serving_second if second else self.serving
 
     def use_of(self, colour: Colour, lease: int) -> str:
         """Why whoever holds `lease` may not remove what stands in `colour`; "" if it may."""
@@ -193,11 +198,12 @@ def _clear(account: Account, entry: Entry) -> Account:
 def _replace(account: Account, entry: Entry) -> Account:
     now, before = typed(Replacement, entry.body["replacement"]), account.replacement
     if before is not None and not before.ended:
-        if now.reach not in FOLLOWS[before.reach] or now.new != before.new:
+        if now.reach not in FOLLOWS[before.reach] or (now.new, now.second) != (before.new, before.second):
             raise ValueError(f"a replacement that is {now.reach} does not follow one that is {before.reach}")
-    elif now.reach is not Reach.BESIDE or now.new <= account.switches or now.old != account.serving:
+    elif now.reach is not Reach.BESIDE or now.new <= account.switches or now.old != account.serves(second=now.second):
         raise ValueError(f"no replacement begins as {now.reach} from switch {now.old} to {now.new}")
-    return replace(account, serving=now.serving, switches=max(account.switches, now.new), replacement=now)
+    after = replace(account, switches=max(account.switches, now.new), replacement=now)
+    return replace(after, serving_second=now.serving) if now.second else replace(after, serving=now.serving)
 
 
 def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event) -> Mapping[str, ColourView]:

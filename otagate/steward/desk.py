@@ -275,7 +275,7 @@ class Desk:
 
     def _replace_switch(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         with self._book.locked():
-            return self._exchange.begin(self._holder(caller), float(body["drain"]))
+            return self._exchange.begin(self._holder(caller), float(body["drain"]), second=bool(body["second"]))
 
     def _of_replacement(self, caller: Caller, do: Callable[..., Replacement], *words: str) -> Any:
         self._holder(caller)

@@ -3,7 +3,7 @@
 prove the new one behind no door → TAKING (journal) → the file that says who takes the doors' sockets → the old one
 pauses → every door is asked in front, and the new one counts it → ALONE (journal) → the old one shuts its doors →
 its sessions end or are cut → DRAINED (journal). Until ALONE all of it is taken back where something breaks. Each step
-looks first, so all are done again after a restart.
+looks first, so all are done again after a restart. Of a pair each is replaced by itself, behind its own doors.
 """
 
 import contextlib
@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from otagate.core.cloud import Colour
 from otagate.core.errors import OtagateError, ProbeFault, Refused, SwitchFault
-from otagate.core.places import switch_name
+from otagate.core.places import SECOND, switch_name
 from otagate.core.platform import Protocol, Tls
 from otagate.core.replacement import Reach, Replacement
 from otagate.core.switch import STANDING, backend
@@ -25,6 +26,7 @@ from otagate.steward.helm import PROBE_DEADLINE, Helm
 from otagate.steward.journal import JournalFull
 from otagate.steward.map_file import write_durably
 from otagate.steward.outside import Switch
+from otagate.steward.pair import SPLIT
 
 SERVING = "serving"
 GONE = 3  # looks in a row without an answer: the process is no more
@@ -37,7 +39,7 @@ class Exchange:
     def __init__(self, helm: Helm, book: Book, volume: Path) -> None:
         self._helm = helm
         self._book = book
-        self._file = volume / SERVING
+        self._files = {False: volume / SERVING, True: volume / SECOND / SERVING}
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -53,8 +55,9 @@ class Exchange:
                 hint="the steward finishes it by itself; otagate status",
             )
 
-    def begin(self, holder: Holder, drain: float) -> Replacement:
-        """Give the new one its number. Refused while anything else is unfinished, or nothing is live."""
+    def begin(self, holder: Holder, drain: float, *, second: bool = False) -> Replacement:
+        """Give the new one its number. Refused while anything else is unfinished, nothing is live, or there is no
+        `second`."""
         account = self._book.account
         if (view := account.unfinished) is not None:
             raise Refused(
@@ -68,19 +71,19 @@ class Exchange:
                 code="unfinished",
                 hint="otagate recover finishes or undoes it",
             )
-        if self._helm.topology.second:
-            raise Refused("one of a pair of switches cannot be replaced yet", code="pair", hint="docs/switch.md")
+        if second and not self._helm.topology.second:
+            raise Refused("there is one switch, and no second", code="no-pair", hint="otagate status")
         if account.live is None:
             raise Refused("nothing is live yet", code="out-of-order", hint="otagate up")
-        if not self._helm.agrees(account.live, account.live_epoch):
+        if not self._agrees(account.live, account.live_epoch):
             raise Refused(
                 "journal, map file and switch do not agree on what serves",
                 code="disagreement",
                 hint="otagate status, then otagate recover",
             )
         at, claim = self._helm.clock.now(), holder.claim
-        old, new = account.serving, account.switches + 1
-        made = Replacement(claim.by, claim.origin, old, new, drain, Reach.BESIDE, at, at, holder.epoch)
+        old, new = account.serves(second=second), account.switches + 1
+        made = Replacement(claim.by, claim.origin, old, new, drain, Reach.BESIDE, at, at, holder.epoch, second=second)
         self._book.write("replacement", replacement=made)
         return made
 
@@ -110,14 +113,15 @@ class Exchange:
         self.resume()
 
     def resume(self) -> None:
-        """Make the file say what the journal says, and go on where the last steward was cut off."""
-        now = self._book.account.replacement
-        if now is None:
+        """Make the files say what the journal says, and go on where the last steward was cut off."""
+        account = self._book.account
+        if (now := account.replacement) is None:
             return
+        for second in (False, True) if self._helm.topology.second else (False,):
+            if not (now.acts and now.second is second):
+                self._serve(account.serves(second=second), second=second)
         if now.acts:
             self._set_off()
-        else:
-            self._serve(now.serving)
 
     def _current(self, *reaches: Reach) -> Replacement:
         now = self._book.account.replacement
@@ -157,26 +161,26 @@ class Exchange:
             self._book.reach(Reach.ALONE)
 
     def _take_over(self, now: Replacement) -> None:
-        self._serve(now.new)
-        new, old = self._at_doors(now.new), self._at_doors(now.old)
+        self._serve(now.new, second=now.second)
+        new, old = self._at_doors(now, now.new), self._at_doors(now, now.old)
         self._until(lambda: self._says_live(new), "the new switch does not come to the doors")
         before = new.fronts()
         with contextlib.suppress(SwitchFault):  # one that its engine restarted meanwhile stands at no door
             self._each(old.pause)
         taken = {name: count.taken for name, count in before.items()}
-        self._until(lambda: self._front_answers(new, taken), "the doors do not answer through the new switch")
+        self._until(lambda: self._front_answers(now, new, taken), "the doors do not answer through the new switch")
 
     def _back(self, now: Replacement, why: str) -> None:
         """The old one serves as before, the new one nothing."""
         log.error("the replacement is taken back: %s", why)
-        self._serve(now.old)
-        for undo in (self._at_doors(now.old).resume, self._at_doors(now.new).shut):
+        self._serve(now.old, second=now.second)
+        for undo in (self._at_doors(now, now.old).resume, self._at_doors(now, now.new).shut):
             with contextlib.suppress(SwitchFault):  # away: whoever starts now reads who serves
                 self._each(undo)
         self._book.reach(Reach.VOID, why)
 
     def _alone(self, now: Replacement) -> None:
-        old, misses = self._at_doors(now.old), 0
+        old, misses = self._at_doors(now, now.old), 0
         while misses < GONE:
             try:
                 self._each(old.shut)
@@ -209,21 +213,30 @@ class Exchange:
     def _names(self) -> tuple[str, ...]:
         return tuple(door.name for door in self._doors)
 
-    def _at_doors(self, number: int) -> Switch:
-        return self._helm.switches.at_doors(number)
+    def _at_doors(self, now: Replacement, number: int) -> Switch:
+        return self._helm.switches.at_doors(number, second=now.second)
 
     def _each(self, do: Callable[[str], None]) -> None:
         for name in self._names:
             do(name)
 
-    def _serve(self, number: int) -> None:
+    def _serve(self, number: int, *, second: bool) -> None:
         """Durable when it returns; a switch that starts later reads it as well. Raises SwitchFault."""
+        file = self._files[second]
         try:
-            if not self._file.exists() or self._file.read_text() != f"{number}\n":
-                write_durably(self._file, f"{number}\n".encode())
+            if not file.exists() or file.read_text() != f"{number}\n":
+                write_durably(file, f"{number}\n".encode())
         except OSError as error:
             what = f"it cannot be written which switch serves: {error}"
             raise SwitchFault(what, code="map-write", hint="make room on the disk of the steward's volume") from error
+
+    def _agrees(self, live: Colour, epoch: int) -> bool:
+        try:
+            return self._helm.agrees(live, epoch)
+        except SwitchFault as fault:
+            if fault.code == SPLIT:
+                return False
+            raise
 
     def _says_live(self, switch: Switch) -> None:
         account = self._book.account
@@ -235,17 +248,17 @@ class Exchange:
         self._until(lambda: self._rehearses(now), "the new switch is not proven")
 
     def _rehearses(self, now: Replacement) -> None:
-        new = self._helm.switches.rehearsing(now.new)
+        new = self._helm.switches.rehearsing(now.new, second=now.second)
         self._says_live(new)
         up = {name for name, count in self._helm.switch.counts().items() if count.up}
         there = {name for name, count in new.counts().items() if count.up}
         if up - there:
             raise Refused(f"it sees no server up: {' '.join(sorted(up - there))}")
-        self._ask(switch_name(self._helm.topology.platform, now.new))
+        self._ask(switch_name(self._helm.topology.platform, now.new, second=now.second))
 
-    def _front_answers(self, new: Switch, taken: Mapping[str, int]) -> None:
+    def _front_answers(self, now: Replacement, new: Switch, taken: Mapping[str, int]) -> None:
         """In front, and the new one counts it: `taken` is what each of its doors had taken before."""
-        self._ask(self._helm.topology.switch)
+        self._ask(self._helm.topology.second if now.second else self._helm.topology.switch)
         after = new.fronts()
         if silent := [name for name in self._names if after[name].taken <= taken[name]]:
             raise SwitchFault(f"nothing came to the new switch at {', '.join(silent)}", code="switch-door")

@@ -25,7 +25,7 @@ from otagate.steward.book import Book
 from otagate.steward.hold import Hold
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
-from otagate.steward.pair import SPLIT
+from otagate.steward.pair import AWAY, SPLIT, Pair
 from otagate.steward.traffic import note_traffic
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
@@ -59,8 +59,12 @@ class Helm:
 
     @property
     def switch(self) -> Switch:
-        """The one that serves."""
-        return self.switches.at_doors(self.book.account.serving)
+        """The one that serves, or both of a pair."""
+        account = self.book.account
+        one = self.switches.at_doors(account.serving)
+        if not self.topology.second:
+            return one
+        return Pair((one, self.switches.at_doors(account.serving_second, second=True)))
 
     @property
     def doors(self) -> tuple[Door, ...]:
@@ -182,7 +186,7 @@ class Helm:
         try:
             self.switch.entry()
         except SwitchFault as fault:
-            return fault.code != "switch-away"
+            return fault.code != AWAY
         return True
 
     def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from otagate.core.errors import SwitchFault
 from otagate.core.traffic import Holder, Status, SwitchView
 from otagate.steward.account import Account
 from otagate.steward.helm import Helm
+from otagate.steward.pair import AWAY
 
 Told = tuple[Colour, int] | SwitchFault | None
 
@@ -38,6 +39,8 @@ class Outlook:
             schemas=dict(account.schemas.at),
             serving=account.serving,
             replacement=account.replacement,
+            paired=bool(self.helm.topology.second),
+            serving_second=account.serving_second,
         )
 
     def disagreements(self) -> tuple[str, ...]:
@@ -65,7 +68,7 @@ class Outlook:
             found.append(file.message)
         elif file != journal:
             found.append(f"the journal says {_words(journal)}, the map file says {_words(file)}")
-        if isinstance(run, SwitchFault) and (journal is not None or run.code != "switch-away"):
+        if isinstance(run, SwitchFault) and (journal is not None or run.code != AWAY):
             found.append(run.message)
         elif isinstance(run, tuple) and run != (file if isinstance(file, tuple) else journal):
             found.append(f"the map file says {_words(file)}, the switch itself says {_words(run)}")

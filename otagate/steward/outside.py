@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from otagate.adapters import probe
+from otagate.adapters.haproxy import HAProxy
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
 from otagate.core.fronts import FrontCount
+from otagate.core.places import RUN_FOLDER
 from otagate.core.shadow import Reply, Request
-from otagate.core.switch import OpenSession
+from otagate.core.switch import OpenSession, rehearsal_path, socket_path
 from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door
 
@@ -53,11 +57,12 @@ class Switch(Protocol):
 
 
 class Switches(Protocol):
-    """Production's switches by number: one serves, another may rehearse beside it or finish its sessions."""
+    """Production's switches by number: one serves, another may rehearse beside it or finish its sessions; `second`: of
+    those at a pair's other doors."""
 
-    def at_doors(self, number: int) -> Switch: ...
+    def at_doors(self, number: int, *, second: bool = False) -> Switch: ...
 
-    def rehearsing(self, number: int) -> Switch: ...
+    def rehearsing(self, number: int, *, second: bool = False) -> Switch: ...
 
 
 class Services(Protocol):
@@ -83,6 +88,22 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class RealSwitches:
+    """Their sockets stand in `volume`."""
+
+    volume: Path
+
+    def at_doors(self, number: int, *, second: bool = False) -> HAProxy:
+        return self._at(socket_path(number, second=second))
+
+    def rehearsing(self, number: int, *, second: bool = False) -> HAProxy:
+        return self._at(rehearsal_path(number, second=second))
+
+    def _at(self, path: str) -> HAProxy:
+        return HAProxy(str(self.volume / Path(path).relative_to(RUN_FOLDER)))
 
 
 class RealServices:

@@ -3,42 +3,52 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from otagate.adapters.haproxy import HAProxy
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.fronts import FrontCount
-from otagate.core.switch import OpenSession, rehearsal_path, socket_path
+from otagate.core.switch import OpenSession
 from otagate.core.switch_counts import BackendCount
 from otagate.steward.outside import Switch
 
+AWAY = "switch-away"  # what a switch that does not answer raises
 SPLIT = "switches-disagree"
+HALF = "switch-half-away"
+_PLACES = ("first", "second")
 
 
 @dataclass(frozen=True)
 class Pair:
     """outside.Switch over several; the map file is one for all, so each comes back by itself on what it says.
 
-    `entry` raises SwitchFault (code "switches-disagree") where they do not tell the same.
+    `entry` raises SwitchFault: code "switches-disagree" where they do not tell the same, "switch-half-away" where one
+    alone answers, which is not a platform whose switches wait for their first map.
     """
 
     switches: tuple[Switch, ...]
 
     def entry(self) -> tuple[Colour, int]:
-        entries = [switch.entry() for switch in self.switches]
+        entries: list[tuple[Colour, int]] = []
+        away: list[tuple[str, SwitchFault]] = []
+        for place, switch in zip(_PLACES, self.switches, strict=True):
+            try:
+                entries.append(switch.entry())
+            except SwitchFault as fault:
+                away.append((place, fault))
+        if away:
+            place, why = away[0]
+            code = HALF if entries and why.code == AWAY else why.code
+            raise SwitchFault(f"the {place} switch: {why.message}", code=code, hint=why.hint) from why
         if len(set(entries)) > 1:
-            told = ", ".join(
-                f"switch {n} says {colour} of epoch {epoch}" for n, (colour, epoch) in enumerate(entries, 1)
-            )
-            raise SwitchFault(f"the switches do not agree: {told}", code=SPLIT, hint="otagate recover")
+            told = (f"the {place} says {c} of epoch {e}" for place, (c, e) in zip(_PLACES, entries, strict=True))
+            raise SwitchFault(f"the switches do not agree: {', '.join(told)}", code=SPLIT, hint="otagate recover")
         return entries[0]
 
     def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
         """All or none: where one would not, those already turned are set back."""
         before = self.entry()
         turned: list[Switch] = []
-        for number, switch in enumerate(self.switches, 1):
+        for place, switch in zip(_PLACES, self.switches, strict=True):
             try:
                 no = switch.flip(came, to, epoch, held=held)
             except SwitchFault:
@@ -46,7 +56,7 @@ class Pair:
                 raise
             if no:
                 self._set_back(turned, before)
-                return f"switch {number}: {no}"
+                return f"the {place} switch: {no}"
             turned.append(switch)
         return ""
 
@@ -58,11 +68,11 @@ class Pair:
 
     def hold(self, epoch: int) -> str:
         """All or none."""
-        for number, switch in enumerate(self.switches, 1):
+        for place, switch in zip(_PLACES, self.switches, strict=True):
             if no := switch.hold(epoch):
-                for held in self.switches[: number - 1]:
+                for held in self.switches[: _PLACES.index(place)]:
                     held.release()
-                return f"switch {number}: {no}"
+                return f"the {place} switch: {no}"
         return ""
 
     def release(self) -> float:
@@ -134,21 +144,3 @@ def _sum(one: BackendCount, other: BackendCount) -> BackendCount:
         if one.times is None or other.times is None
         else tuple(a + b for a, b in zip(one.times, other.times, strict=True)),
     )
-
-
-@dataclass(frozen=True)
-class RealSwitches:
-    """Their sockets stand in `volume`; with `paired` two serve together."""
-
-    volume: Path
-    paired: bool = False
-
-    def at_doors(self, number: int) -> Switch:
-        one = self._at(socket_path(number))
-        return Pair((one, self._at(socket_path(number, second=True)))) if self.paired else one
-
-    def rehearsing(self, number: int) -> Switch:
-        return self._at(rehearsal_path(number))
-
-    def _at(self, path: str) -> HAProxy:
-        return HAProxy(str(self.volume / Path(path).name))

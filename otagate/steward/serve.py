@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from otagate.core.errors import Fault, OtagateError, SwitchFault
+from otagate.core.places import SECOND
 from otagate.core.promotion import Phase
 from otagate.core.topology import Topology
 from otagate.core.wire import typed
@@ -29,8 +30,7 @@ from otagate.steward.keeper import Keeper
 from otagate.steward.leases import Leases
 from otagate.steward.map_file import MapFile
 from otagate.steward.outlook import Outlook
-from otagate.steward.outside import Clock, RealClock, RealServices, Services, Switches
-from otagate.steward.pair import RealSwitches
+from otagate.steward.outside import Clock, RealClock, RealServices, RealSwitches, Services, Switches
 
 SOCKET = "steward.sock"
 LOCK = "steward.lock"
@@ -55,13 +55,15 @@ class Office:
         self._volume = volume
         self._topology = topology
         self.source = source
-        self._switches = switches or RealSwitches(volume, paired=bool(topology.second))
+        self._switches = switches or RealSwitches(volume)
         self._services = services or RealServices()
         self._clock = clock or RealClock()
         self._patience = patience or Patience()
         self._opening = threading.Lock()
         self._desk: Desk | None = None
         self._closes: list[Callable[[], None]] = []
+        if topology.second:
+            (volume / SECOND).mkdir(exist_ok=True)  # before the other holder starts, which finds no folder otherwise
 
     def desk(self) -> Desk:
         """Raises JournalUnreadable; then nothing is done and the switch goes on as it is."""

@@ -13,7 +13,7 @@ from otagate.core.platform import Platform
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Status
 from otagate.ports import Ports
-from tests.flows.scene import Scene
+from tests.flows.scene import Scene, raised
 from tests.flows.test_promote import go, proven
 
 
@@ -58,3 +58,22 @@ def test_a_rollback_says_back_and_never_promoted(scene: Scene) -> None:
     assert done.data["promotion"]["phase"] == "promoted", "programs are told the phase as it is spelled"
     assert "promoted" not in promotion.status("p").text
     assert scene.steward.status().live is Colour.BLUE
+
+
+def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = raised(second="127.0.0.2")
+
+    @contextmanager
+    def opened(_: str | None) -> Iterator[tuple[Platform, Ports]]:
+        yield pair.platform, pair.ports
+
+    monkeypatch.setattr(promotion, "opened", opened)
+    well = promotion.status("p")
+    assert well.exit is Exit.DONE
+    assert well.data["listeners"]["dicom"] == {"address": "127.0.0.1:10400", "second": "127.0.0.2:10400"}
+    assert "127.0.0.1:10400  127.0.0.2:10400" in well.text
+    pair.steward.disagreements = ("the switches do not agree: the first says blue, the second says green",)
+    split = promotion.status("p")
+    assert (split.exit, split.errors[0]["code"], split.next) == (Exit.ALARM, "disagreement", "otagate recover")
+    assert promotion.recover("p", by="ada", dry_run=False, wait="0s").exit is Exit.DONE
+    assert promotion.status("p").exit is Exit.DONE

@@ -30,9 +30,9 @@ write instead. Annotated examples with every key: `otagate/config/reference.yaml
   1024). Shares: `2%`.
 - Names: `a-z` first, then `a-z`, `0-9` and `-`, at most 31 characters. Services and volumes leave to otagate:
   `switch`, `holder`, `steward`, `suite`, and what begins with `blue-`, `green-`, `shared-`, `candidate-`, `baseline-`
-  or `suite-`; services also what ends with `-build`. A platform's name does not begin with `demo-` or `t-`: those are
-  the demo's and the tests' own (they set `OTAGATE_RESERVED_NAMES=1`), and `make clean` removes such platforms with
-  all their data.
+  or `suite-`; services also what begins with `switch-` or `holder-` or ends with `-build`. A platform's name does not
+  begin with `demo-` or `t-`: those are the demo's and the tests' own (they set `OTAGATE_RESERVED_NAMES=1`), and
+  `make clean` removes such platforms with all their data.
 - YAML is read strictly: duplicate keys, tags, merge keys and words that YAML readers disagree on (`yes`, `no`, `on`,
   `0755`, `12:30`, `2026-01-01`, `.nan`) are refused; put such text in quotes. Aliases work, up to 100. A file has at
   most 256 KiB and 20 levels.

@@ -12,7 +12,7 @@ from otagate.core.cloud import LABEL_ONCE, LABEL_SERVICE, LABEL_SPEC, Binding, C
 from otagate.core.container import Container, File, Port, Stage, VolumeMount
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedContainer, against_definition, compare, production_digest
-from otagate.core.places import switch_name
+from otagate.core.places import holder_name, switch_name
 from otagate.core.suite import Crash
 from otagate.ports import CrashWatch, Engine, May
 from tests.fakes.engine import FakeEngine
@@ -360,6 +360,39 @@ def test_the_switchs_ports_are_known_and_taken(bench: Bench) -> None:
     assert bench.engine.published(scene.platform) == {20001: ("127.0.0.1", port)}
     assert bench.engine.port_taken("127.0.0.1", port)
     assert not bench.engine.port_taken("127.0.0.1", bench.engine.free_port("127.0.0.1") + 1)
+
+
+def test_the_ports_of_a_pairs_other_doors_are_told_apart(bench: Bench) -> None:
+    scene = bench.scene
+    port = bench.engine.free_port("127.0.0.1")
+    hosts = ("127.0.0.1", "127.0.0.2")
+    first, other = (
+        replace(
+            scene.container("holder", ports=(Port(host, port, 20001),)),
+            name=holder_name(scene.platform, second=host == hosts[1]),
+        )
+        for host in hosts
+    )
+    bench.raise_(first)
+    assert bench.engine.published(scene.platform, second=True) == {}
+    assert not bench.engine.port_taken(hosts[1], port)
+    bench.raise_(other)
+    assert bench.engine.published(scene.platform) == {20001: (hosts[0], port)}
+    assert bench.engine.published(scene.platform, second=True) == {20001: (hosts[1], port)}
+    assert bench.engine.port_taken(hosts[1], port)
+
+
+def test_removal_of_a_pairs_switch_takes_the_one_at_those_doors_alone(bench: Bench) -> None:
+    scene = bench.scene
+    first, other = (
+        replace(scene.container("switch"), name=switch_name(scene.platform, 2, second=second))
+        for second in (False, True)
+    )
+    bench.raise_(first, other)
+
+    assert bench.engine.remove_switch(scene.platform, 1, scene.tell, second=True) == ()
+    assert bench.engine.remove_switch(scene.platform, 2, scene.tell, second=True) == (other.name,)
+    assert bench.names() == {first.name}
 
 
 def test_every_engines_clock_is_a_time(bench: Bench) -> None:

@@ -397,3 +397,13 @@ def test_no_switch_is_replaced_while_a_promotion_is_unfinished(bench: Bench) -> 
             hold.replace_switch(9.0)
         assert no.value.code == "unfinished"
         hold.report(Event.REFUSED, "not now")
+
+
+def test_a_steward_of_one_switch_says_so_and_replaces_no_second(bench: Bench) -> None:
+    status = bench.steward.status()
+    assert (status.paired, status.serving_second) == (False, 1)
+    with bench.steward.lease(claim_of("alice"), 5) as hold:
+        with pytest.raises(Refused) as no:
+            hold.replace_switch(9.0, second=True)
+        assert no.value.code == "no-pair"
+    assert bench.steward.status().replacement == status.replacement

@@ -51,6 +51,51 @@ def test_a_replacement_has_a_name_a_number_and_a_socket_of_its_own_and_nothing_e
     assert edge(2)[1] == second, "what serves after it is what production then should be"
 
 
+def pair(number: int = 1, number_second: int = 1) -> tuple[Container, ...]:
+    p = replace(platform(), second="127.0.0.2")
+    return switch_stage(p, "s", "h", PORTS, lambda _: b"x", number, number_second).containers
+
+
+def test_a_pair_has_the_same_ports_at_a_second_address_and_a_holder_and_a_switch_of_its_own_there() -> None:
+    holder, switch, other_holder, other = pair()
+    assert (holder, switch) == edge(), "to declare a second changes nothing of what serves"
+    assert (other_holder.name, other.name) == ("p-shared-holder-second", "p-shared-switch-second")
+    assert [(p.host, p.host_port, p.container_port) for p in other_holder.ports] == [
+        ("127.0.0.2", 18080, 20001),
+        ("127.0.0.2", 10400, 20002),
+    ]
+    assert {alias for a in other_holder.networks for alias in a.aliases} == {"switch-second"}
+    assert other_holder.command == ("/run/otagate/second", "20001", "20002")
+    assert (other.ports, [a.aliases for a in other.networks]) == ((), [(), (), ()])
+
+
+def test_both_of_a_pair_read_one_map_and_each_has_a_socket_and_a_folder_of_its_own() -> None:
+    _, switch, _, other = pair()
+    assert switch.mounts == other.mounts
+    assert other.environment["OTAGATE_SWITCH_RUN"] == "/run/otagate/second"
+    assert "OTAGATE_SWITCH_RUN" not in switch.environment
+    config = other.environment["OTAGATE_SWITCH_CONFIG"]
+    assert "stats socket /run/otagate/second.sock " in config
+    assert config.replace("second.sock", "admin.sock") == switch.environment["OTAGATE_SWITCH_CONFIG"]
+
+
+def test_the_replacement_of_a_pairs_second_is_what_production_then_should_be() -> None:
+    p = replace(platform(), second="127.0.0.2")
+    (new,) = another_switch(p, "s", lambda _: b"x", 3, second=True).containers
+    assert new.name == "p-shared-switch-second-3"
+    assert pair(2, 3)[3] == new
+    assert pair(2, 3)[1].name == "p-shared-switch-2"
+
+
+def test_a_steward_of_a_pair_is_made_otherwise_and_a_mirror_has_one_switch() -> None:
+    p = platform()
+    paired = replace(p, second="127.0.0.2")
+    one, two = (steward_stage(q, "s").containers[0].labels["otagate.spec"] for q in (p, paired))
+    assert one != two, "so that status and up tell of it"
+    place = Place("p", Binding.CANDIDATE, Colour.GREEN)
+    assert mirror_switch(paired, place, "s") == mirror_switch(p, place, "s")
+
+
 def test_the_switch_gets_the_key_of_a_listener_whose_tls_it_ends_and_a_mirrors_makes_its_own() -> None:
     p = platform()
     listeners = {**p.listeners, "web": replace(p.listeners["web"], tls=Tls.END)}

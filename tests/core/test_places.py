@@ -1,5 +1,5 @@
 from otagate.core.cloud import Binding, Colour
-from otagate.core.places import Place, production_networks, shared_name
+from otagate.core.places import Place, holder_name, production_networks, run_folder, shared_name, switch_name
 
 
 def test_no_two_places_of_a_platform_share_a_name() -> None:
@@ -15,3 +15,11 @@ def test_a_mirrors_network_is_none_of_productions() -> None:
 
 def test_the_colours_own_networks_are_productions() -> None:
     assert {Place("p", Binding.PRODUCTION, c).network for c in Colour} < set(production_networks("p"))
+
+
+def test_no_two_of_a_pair_share_a_name_or_a_folder() -> None:
+    sides = (False, True)
+    names = {switch_name("p", number, second=second) for number in (1, 2, 3) for second in sides}
+    names |= {holder_name("p", second=second) for second in sides}
+    assert len(names) == 8
+    assert len({run_folder(second=second) for second in sides}) == 2

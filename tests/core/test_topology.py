@@ -14,6 +14,13 @@ def test_the_topology_knows_both_colours_of_production_and_one_of_a_mirror() -> 
     assert topology(platform(), CANDIDATE).doors[0].backs == {"green": "p-green-candidate-web"}
 
 
+def test_a_pair_is_asked_at_both_its_front_doors_and_a_mirror_has_one() -> None:
+    p = replace(platform(), second="127.0.0.2")
+    assert topology(p).fronts == ("switch", "switch-second")
+    assert topology(platform()).fronts == ("switch",)
+    assert topology(p, CANDIDATE).fronts == ("p-green-candidate-switch",)
+
+
 def test_each_listener_has_a_front_port_of_its_own() -> None:
     doors = topology(platform()).doors
     assert len({door.front for door in doors}) == len(doors) == 2

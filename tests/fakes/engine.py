@@ -20,7 +20,7 @@ from otagate.core.cloud import (
 )
 from otagate.core.errors import EngineFault, UsageError
 from otagate.core.mirror import ObservedCloud
-from otagate.core.places import STEWARD, SWITCH, switch_name
+from otagate.core.places import STEWARD, SWITCH, holder_name, switch_name
 from otagate.core.platform import Tier
 from otagate.core.suite import Crash
 from otagate.ports import EdgeImages, May, Progress, Tell
@@ -144,12 +144,15 @@ class FakeEngine:
         bound = {(p.host, p.host_port) for s in self.world.containers.values() for p in s.container.ports}
         return (host, port) in self.world.taken | bound
 
-    def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
+    def published(self, platform: str, *, second: bool = False) -> Mapping[int, tuple[str, int]]:
         self._answer()
+        other = holder_name(platform, second=True)
         switches = [
             s
             for s in self.world.of(platform)
-            if s.label(LABEL_SERVICE) in ("holder", "switch") and s.label(LABEL_BINDING) == Binding.PRODUCTION
+            if s.label(LABEL_SERVICE) in ("holder", "switch")
+            and s.label(LABEL_BINDING) == Binding.PRODUCTION
+            and (s.container.name == other) is second
         ]
         return {p.container_port: (p.host, p.host_port) for s in switches for p in s.container.ports}
 
@@ -184,9 +187,9 @@ class FakeEngine:
             gone.append(name)
         return tuple(gone)
 
-    def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
+    def remove_switch(self, platform: str, number: int, tell: Tell, *, second: bool = False) -> tuple[str, ...]:
         self._answer()
-        name, binding = switch_name(platform, number), Binding.PRODUCTION
+        name, binding = switch_name(platform, number, second=second), Binding.PRODUCTION
         found = [s for s in self.world.of(platform) if s.container.name == name and s.label(LABEL_BINDING) == binding]
         return tuple(self._remove([s for s in found if s.label(LABEL_SERVICE) == SWITCH], tell))
 

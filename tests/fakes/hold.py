@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from otagate.core.cloud import Colour
@@ -67,10 +68,11 @@ class FakeHold:
         self._asked("may-remove")
         self.steward.may_remove(self.holder, colour)
 
-    def replace_switch(self, drain: float) -> Replacement:
+    def replace_switch(self, drain: float, *, second: bool = False) -> Replacement:
         self._asked("replace-switch")
-        mine, now = self.steward, self.steward.clock.now()
-        return mine.switches.begin(self.holder, drain, now, mine.unfinished, mine.status().live)
+        mine, seen = self.steward, self.steward.status()
+        begin = partial(mine.switches.begin, second=second)
+        return begin(self.holder, drain, seen.now, mine.unfinished, seen.live, pair=seen.paired)
 
     def take_doors(self) -> Replacement:
         self._asked("take-doors")

@@ -30,7 +30,7 @@ from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.steward.moves import WORDS, Schemas
 from tests.fakes.clock import FakeClock
 from tests.fakes.hold import FakeHold
-from tests.fakes.switches import FakeSwitches
+from tests.fakes.switches import FakeSwitches, paired
 from tests.fakes.world import World
 
 _UNDO = (Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING)
@@ -99,8 +99,8 @@ class FakeSteward:
             now=self.clock.now(),
             incidents=tuple(i for i in self._incidents if i.cleared is None),
             schemas=dict(self._schemas.at),
-            serving=self.switches.serving,
-            replacement=self.switches.replacement,
+            paired=paired(self.world, self.platform),
+            **self.switches.told(),
         )
 
     @contextmanager

@@ -86,8 +86,9 @@ class Scene:
         return sorted(self.world.containers)
 
 
-def raised() -> Scene:
-    """A scene with the first release live."""
+def raised(*, second: str = "") -> Scene:
+    """A scene with the first release live; with `second` behind a pair of switches."""
     scene = Scene()
+    scene.platform = replace(scene.platform, second=second)
     scene.up()
     return scene

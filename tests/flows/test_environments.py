@@ -291,3 +291,84 @@ def test_up_looks_again_once_it_has_the_lease() -> None:
     environments.up(scene.platform, stale, scene.ports, CLAIM, wait=0.0)
     assert scene.world.containers["p-green-web"].container.image == scene.world.images["hello/web:1.1"]
     assert "p-blue-web" not in scene.world.containers
+
+
+PAIR = sorted([*PRODUCTION, "p-shared-holder-second", "p-shared-switch-second"])
+
+
+def declaring(scene: Scene, second: str) -> Scene:
+    scene.platform = replace(scene.platform, second=second)
+    return scene
+
+
+def renewed_up(scene: Scene) -> environments.Raised:
+    """As the command does it."""
+    environments.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
+    return scene.up()
+
+
+def test_of_a_pair_up_makes_both_and_down_removes_both() -> None:
+    scene = raised(second="127.0.0.2")
+    assert scene.names() == PAIR
+    assert scene.steward.status().paired
+    assert not environments.describe(scene.platform, scene.ports).red
+    assert renewed_up(scene).changed == ()
+    planned = environments.plan_down(scene.platform, scene.ports, destroy="p")
+    assert {step.subject for step in planned.steps} == set(PAIR)
+    down(scene, "p")
+    assert scene.names() == []
+
+
+@pytest.mark.parametrize("stopped", ["p-shared-switch", "p-shared-switch-second", "p-shared-holder-second"])
+def test_one_of_a_pair_that_is_gone_or_stopped_is_red_and_up_brings_it_back(stopped: str) -> None:
+    scene = raised(second="127.0.0.2")
+    scene.world.containers[stopped].running = False
+    shown = environments.describe(scene.platform, scene.ports)
+    assert shown.red
+    assert {d.field for d in shown.departures} >= {"running"}
+    renewed_up(scene)
+    del scene.world.containers["p-shared-switch-second"]
+    assert environments.describe(scene.platform, scene.ports).red
+    assert renewed_up(scene).changed == ("p-shared-switch-second",)
+    assert not environments.describe(scene.platform, scene.ports).red
+
+
+def test_a_second_that_is_declared_later_is_added_beside_a_steward_that_turns_both() -> None:
+    scene = declaring(raised(), "127.0.0.2")
+    before = {name: scene.world.containers[name].id for name in PRODUCTION}
+    assert environments.describe(scene.platform, scene.ports).red
+    added = renewed_up(scene)
+    assert set(added.changed) == {"p-shared-holder-second", "p-shared-switch-second"}
+    assert added.unapplied == ()
+    assert scene.steward.status().paired
+    after = {name: scene.world.containers[name].id for name in PRODUCTION}
+    assert {name for name in PRODUCTION if before[name] != after[name]} == {"p-shared-steward"}
+    assert not environments.describe(scene.platform, scene.ports).red
+
+
+def test_no_second_is_raised_beside_a_steward_that_turns_one() -> None:
+    """While a promotion or a replacement is unfinished the steward is not made anew: the other would stand still."""
+    scene = raised()
+    with scene.steward.lease(CLAIM, 0.0) as hold:
+        hold.replace_switch(5.0)
+    declaring(scene, "127.0.0.2")
+    with pytest.raises(Refused, match=r"the steward turns one switch, and otagate\.yaml declares two") as no:
+        renewed_up(scene)
+    assert no.value.code == "pair-changed"
+    assert scene.names() == PRODUCTION
+
+
+def test_a_pair_that_is_not_declared_any_more_keeps_a_steward_that_turns_both() -> None:
+    scene = declaring(raised(second="127.0.0.2"), "")
+    before = {name: s.id for name, s in scene.world.containers.items()}
+    for asked in (scene.up, lambda: renewed_up(scene)):
+        with pytest.raises(Refused, match="production has a pair of switches") as no:
+            asked()
+        assert no.value.code == "pair-changed"
+    assert {name: s.id for name, s in scene.world.containers.items()} == before
+    assert environments.describe(scene.platform, scene.ports).red
+    for name in ("p-shared-holder-second", "p-shared-switch-second"):  # what the hint says
+        del scene.world.containers[name]
+    assert renewed_up(scene).changed == ()
+    assert not scene.steward.status().paired
+    assert not environments.describe(scene.platform, scene.ports).red

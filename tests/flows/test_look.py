@@ -41,8 +41,38 @@ def test_a_listener_keeps_the_port_it_was_given_at_genesis() -> None:
     scene = raised()
     assert host_ports(scene.platform, scene.ports) == host_ports(scene.platform, scene.ports)
     shown = addresses(scene.platform, scene.ports)
-    assert shown["dicom"] == "127.0.0.1:10400"
+    assert shown["dicom"] == ("127.0.0.1:10400",)
     assert set(shown) == {"web", "dicom"}
+
+
+def test_a_listener_has_the_same_port_at_both_addresses_of_a_pair() -> None:
+    scene = Scene(platform=replace(Scene().platform, second="127.0.0.2"))
+    scene.world.taken.add(("127.0.0.2", 40_000))  # the first that is free at the other address
+    scene.up()
+    ports = host_ports(scene.platform, scene.ports)
+    assert ports["web"] > 40_000
+    assert ports["dicom"] == 10400
+    shown = addresses(scene.platform, scene.ports)
+    assert shown == {name: (f"127.0.0.1:{port}", f"127.0.0.2:{port}") for name, port in ports.items()}
+
+
+@pytest.mark.parametrize("gone", ["p-shared-holder", "p-shared-holder-second"])
+def test_whichever_holder_is_missing_gets_the_ports_that_the_other_has(gone: str) -> None:
+    scene = raised(second="127.0.0.2")
+    before = host_ports(scene.platform, scene.ports)
+    del scene.world.containers[gone]
+    scene.world.taken.clear()  # a port that was given away is nobody's once its holder is gone
+    assert host_ports(scene.platform, scene.ports) == before
+
+
+@pytest.mark.parametrize("second", ["declared", "free"])
+def test_a_port_that_is_taken_at_the_second_address_is_told(second: str) -> None:
+    scene = Scene(platform=replace(Scene().platform, second="127.0.0.2"))
+    taken = [10400] if second == "declared" else range(40_000, 40_100)
+    scene.world.taken |= {("127.0.0.2", port) for port in taken}
+    with pytest.raises(UsageError, match="in use by something else"):
+        scene.up()
+    assert scene.names() == []
 
 
 def test_any_change_of_policy_allowed_differences_data_or_shadow_changes_its_digest() -> None:

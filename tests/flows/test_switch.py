@@ -13,6 +13,11 @@ OLD, NEW = "p-shared-switch", "p-shared-switch-2"
 
 
 def go(scene: Scene) -> Replacement:
+    (done,) = switch.replace(scene.platform, scene.ports, CLAIM, wait=0.0)
+    return done
+
+
+def both(scene: Scene) -> tuple[Replacement, ...]:
     return switch.replace(scene.platform, scene.ports, CLAIM, wait=0.0)
 
 
@@ -149,3 +154,71 @@ def test_one_that_was_cut_off_later_is_finished_by_recover(halts: Reach) -> None
     assert switches(scene) == {NEW}
     assert not red(scene)
     assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
+
+
+SECOND_OLD = "p-shared-switch-second"
+
+
+def test_of_a_pair_both_are_replaced_and_all_doors_stay() -> None:
+    scene = raised(second="127.0.0.2")
+    holders = {name: s.id for name, s in scene.world.containers.items() if "holder" in name}
+    assert len(holders) == 2
+    planned = switch.plan_replacement(scene.platform, scene.ports)
+    done = both(scene)
+    assert [(one.old, one.new, one.second, one.reach) for one in done] == [
+        (1, 2, False, Reach.REPLACED),
+        (1, 3, True, Reach.REPLACED),
+    ]
+    assert switches(scene) == {"p-shared-switch-2", "p-shared-switch-second-3"}
+    assert {name: s.id for name, s in scene.world.containers.items() if "holder" in name} == holders
+    assert [s.subject for s in planned.steps if s.action is Action.REMOVE] == [OLD, SECOND_OLD]
+    assert {s.subject for s in planned.steps if s.action is Action.CREATE} == switches(scene)
+    assert not red(scene)
+    assert scene.up().changed == ()
+    assert [one.new for one in both(scene)] == [4, 5]
+
+
+def test_of_a_pair_the_second_is_not_tried_with_what_the_first_could_not_take() -> None:
+    scene = raised(second="127.0.0.2")
+    scene.steward.switches.fails = "nobody answers"
+    assert [one.reach for one in both(scene)] == [Reach.UNDONE]
+    assert switches(scene) == {OLD, SECOND_OLD}
+
+
+@pytest.mark.parametrize("halts", [None, Reach.TAKING, Reach.ALONE, Reach.DRAINED])
+def test_of_a_pair_one_that_was_cut_off_at_the_second_is_finished_by_recover(halts: Reach | None) -> None:
+    scene = raised(second="127.0.0.2")
+    asked: list[str] = []
+
+    def at_the_second(ask: str) -> None:
+        asked.append(ask)
+        if asked.count("replace-switch") == 2 and ask == "replace-switch":
+            scene.steward.switches.halts = halts
+            die(
+                scene,
+                scene.provisioner if halts is None else scene.engine,
+                "apply" if halts is None else "remove_switch",
+            )
+
+    scene.steward.before = at_the_second
+    with pytest.raises((Died, OtagateError)):
+        both(scene)
+    revive(scene)
+    assert red(scene)
+    planned = recover.plan_recovery(scene.platform, scene.ports)
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0).replacement
+    assert done is not None
+    assert (done.second, done.reach) == (True, Reach.UNDONE if halts is None else Reach.REPLACED)
+    left = "p-shared-switch-second-3" if halts is None else SECOND_OLD
+    assert [s.subject for s in planned.steps if s.action is Action.REMOVE] == [left]
+    kept = SECOND_OLD if halts is None else "p-shared-switch-second-3"
+    assert switches(scene) == {NEW, kept}, "the first one was done and stays so"
+    assert not red(scene)
+
+
+def test_a_second_that_lost_its_holder_is_not_replaced() -> None:
+    scene = raised(second="127.0.0.2")
+    del scene.world.containers["p-shared-holder-second"]
+    with pytest.raises(Refused, match="its doors were made for 0"):
+        both(scene)
+    assert switches(scene) == {OLD, SECOND_OLD}

@@ -1,7 +1,8 @@
 """The switch itself replaced: one serves at every moment, and whatever is cut off is finished or taken back."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +10,14 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
 from otagate.core.replacement import Reach, Replacement
 from otagate.core.traffic import Claim, Holder, Kind, Scope
+from otagate.steward import journal
 from otagate.steward.book import MAP
 from otagate.steward.exchange import Exchange
-from tests.steward.world import TOPOLOGY, FakeSwitch, Killed, Steward, World
+from otagate.steward.pair import Pair
+from tests.steward.switches import DOORS, FakeSwitch, FakeSwitches
+from tests.steward.world import TOPOLOGY, Killed, Steward, World
 
 HOLDER = Holder(Claim(Scope.PLATFORM, "alice", "alice@here:1", "otagate switch replace", "a test"), 0.0, 7)
-DOORS = tuple(door.name for door in TOPOLOGY.doors)
 
 
 class InThisThread(Exchange):
@@ -29,6 +32,22 @@ class Scene:
     world: World
     steward: Steward
     exchange: InThisThread
+    second: bool
+
+    @property
+    def side(self) -> FakeSwitches:
+        """The switches behind the doors that are handed over."""
+        side = self.world.switches.other if self.second else self.world.switches
+        assert side is not None
+        return side
+
+    @property
+    def old(self) -> FakeSwitch:
+        return self.side.standing[1]
+
+    @property
+    def file(self) -> Path:
+        return self.world.volume / self.side.folder / "serving"
 
     @property
     def now(self) -> Replacement:
@@ -40,11 +59,14 @@ class Scene:
         """The container that the command line raises."""
         made = FakeSwitch(self.world.volume / MAP)
         made.start()
-        self.world.switches.standing[number] = made
+        self.side.standing[number] = made
         return made
 
+    def begin(self, drain: float = 5.0) -> None:
+        self.exchange.begin(HOLDER, drain, second=self.second)
+
     def begun(self, drain: float = 5.0) -> FakeSwitch:
-        self.exchange.begin(HOLDER, drain)
+        self.begin(drain)
         return self.beside(self.now.new)
 
     def again(self) -> None:
@@ -56,16 +78,20 @@ class Scene:
 
     def at_doors(self) -> set[int]:
         """Who accepts at all of them; nobody accepts at some."""
-        by_number = {n: {d for d in DOORS if s.accepts(d)} for n, s in self.world.switches.standing.items()}
-        came = {n: doors for n, doors in by_number.items() if n in self.world.switches.came}
+        by_number = {n: {d for d in DOORS if s.accepts(d)} for n, s in self.side.standing.items()}
+        came = {n: doors for n, doors in by_number.items() if n in self.side.came}
         assert all(doors in (set(), set(DOORS)) for doors in came.values())
         return {n for n, doors in came.items() if doors}
 
 
-@pytest.fixture
-def scene(world: World) -> Scene:
+@pytest.fixture(params=["one switch", "the first of a pair", "the second of a pair"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    monkeypatch.setattr(journal, "DURABLE", "OFF")
+    world = World(tmp_path, TOPOLOGY if request.param == "one switch" else replace(TOPOLOGY, second="switch-second"))
     steward = world.live()
-    return Scene(world, steward, InThisThread(steward.helm, steward.book, world.volume))
+    exchange = InThisThread(steward.helm, steward.book, world.volume)
+    yield Scene(world, steward, exchange, second=request.param == "the second of a pair")
+    world.close()
 
 
 def test_the_new_one_takes_the_doors_and_the_old_one_is_left_over(scene: Scene) -> None:
@@ -75,8 +101,9 @@ def test_the_new_one_takes_the_doors_and_the_old_one_is_left_over(scene: Scene) 
     assert scene.now.reach is Reach.DRAINED
     assert (scene.now.left_over, scene.now.cut, scene.now.reason) == (1, (), "")
     assert scene.at_doors() == {2}
-    assert scene.steward.helm.switch is new
-    assert (scene.world.volume / "serving").read_text() == "2\n"
+    served = scene.steward.helm.switch
+    assert new in (served.switches if isinstance(served, Pair) else (served,))
+    assert scene.file.read_text() == "2\n"
     assert scene.exchange.tidied().reach is Reach.REPLACED
 
 
@@ -86,7 +113,7 @@ def test_after_it_the_steward_turns_the_new_one(scene: Scene) -> None:
     scene.exchange.tidied()
     scene.steward.promote()
     assert new.entry()[0] is Colour.GREEN is scene.steward.book.account.live
-    assert scene.world.switch.entry()[0] is Colour.BLUE, "the old one was asked nothing more"
+    assert scene.old.entry()[0] is Colour.BLUE, "the old one was asked nothing more"
 
 
 def test_the_next_replacement_has_the_next_number(scene: Scene) -> None:
@@ -99,32 +126,32 @@ def test_the_next_replacement_has_the_next_number(scene: Scene) -> None:
 
 def test_sessions_end_by_themselves_before_the_old_one_is_left_over(scene: Scene) -> None:
     scene.begun(drain=60)
-    scene.world.switch.open["dicom"] = 2
+    scene.old.open["dicom"] = 2
 
     def ends() -> None:
-        scene.world.switch.open["dicom"] = max(0, scene.world.switch.open["dicom"] - 1)
+        scene.old.open["dicom"] = max(0, scene.old.open["dicom"] - 1)
 
     scene.world.clock.on_sleep = ends
     scene.exchange.take()
     assert scene.now.reach is Reach.DRAINED
     assert scene.now.cut == ()
-    assert scene.world.switch.open["dicom"] == 0
+    assert scene.old.open["dicom"] == 0
 
 
 def test_what_is_open_at_the_deadline_is_cut_and_named(scene: Scene) -> None:
     scene.begun(drain=3)
-    scene.world.switch.open["dicom"] = 2
-    scene.world.switch.sessions["dicom_blue"] = 2
+    scene.old.open["dicom"] = 2
+    scene.old.sessions["dicom_blue"] = 2
     began = scene.world.clock.now()
     scene.exchange.take()
     assert scene.now.cut == ("dicom 10.0.0.1:104 open 1s", "dicom 10.0.0.2:104 open 2s")
     assert scene.world.clock.now() - began >= 3
-    assert scene.world.switch.sessions["dicom_blue"] == 0
+    assert scene.old.sessions["dicom_blue"] == 0
 
 
 def test_an_idle_kept_connection_is_waited_for_and_is_no_session(scene: Scene) -> None:
     scene.begun(drain=3)
-    scene.world.switch.open["web"] = 1
+    scene.old.open["web"] = 1
     began = scene.world.clock.now()
     scene.exchange.take()
     assert scene.now.cut == ()
@@ -132,15 +159,15 @@ def test_an_idle_kept_connection_is_waited_for_and_is_no_session(scene: Scene) -
 
 
 def not_there(scene: Scene) -> None:
-    del scene.world.switches.standing[scene.now.new]
+    del scene.side.standing[scene.now.new]
 
 
 def other_map(scene: Scene) -> None:
-    scene.world.switches.standing[scene.now.new].entry_now = (Colour.GREEN, 9)
+    scene.side.standing[scene.now.new].entry_now = (Colour.GREEN, 9)
 
 
 def sees_nobody(scene: Scene) -> None:
-    scene.world.switches.standing[scene.now.new].down.add("dicom_blue")
+    scene.side.standing[scene.now.new].down.add("dicom_blue")
 
 
 @pytest.mark.parametrize("breaks", [not_there, other_map, sees_nobody])
@@ -150,19 +177,19 @@ def test_one_that_is_not_proven_gets_no_door(scene: Scene, breaks: Callable[[Sce
     with pytest.raises(SwitchFault, match="not proven"):
         scene.exchange.take()
     assert scene.now.reach is Reach.BESIDE
-    assert not (scene.world.volume / "serving").exists()
+    assert not scene.file.exists()
     assert scene.at_doors() == {1}
     assert scene.exchange.give_up("not proven").left_over == 2
 
 
 def test_one_that_does_not_come_to_the_doors_is_taken_back(scene: Scene) -> None:
     scene.begun()
-    scene.world.switches.stuck.add(2)
+    scene.side.stuck.add(2)
     scene.exchange.take()
     assert (scene.now.reach, scene.now.serving) == (Reach.VOID, 1)
     assert "does not come to the doors" in scene.now.reason
     assert scene.at_doors() == {1}
-    assert (scene.world.volume / "serving").read_text() == "1\n"
+    assert scene.file.read_text() == "1\n"
 
 
 def test_one_through_which_the_doors_do_not_answer_is_taken_back(scene: Scene) -> None:
@@ -177,7 +204,7 @@ def test_one_through_which_the_doors_do_not_answer_is_taken_back(scene: Scene) -
 def test_one_that_counts_nothing_although_the_doors_answer_is_taken_back(scene: Scene) -> None:
     """Whoever answered in front, it was not the new one."""
     new = scene.begun()
-    scene.world.switch.before = lambda name: scene.world.switch.paused.clear() if name == "pause" else None
+    scene.old.before = lambda name: scene.old.paused.clear() if name == "pause" else None
     new.before = lambda name: new.taken.clear() if name == "fronts" else None
     scene.exchange.take()
     assert scene.now.reach is Reach.VOID
@@ -196,26 +223,26 @@ def test_nothing_turns_while_two_may_stand_at_the_doors(scene: Scene) -> None:
 def test_no_replacement_while_a_promotion_or_another_one_is_unfinished(scene: Scene) -> None:
     scene.steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
     with pytest.raises(Refused, match="p-1 of alice is unfinished"):
-        scene.exchange.begin(HOLDER, 5)
+        scene.begin()
     scene.steward.to_flip()
     scene.steward.course.run()
-    scene.exchange.begin(HOLDER, 5)
+    scene.begin()
     with pytest.raises(Refused, match="is unfinished: beside"):
-        scene.exchange.begin(HOLDER, 5)
+        scene.begin()
 
 
 def test_no_replacement_where_journal_and_switch_disagree_or_nothing_is_live(scene: Scene) -> None:
-    scene.world.switch.entry_now = (Colour.GREEN, 9)
+    scene.old.entry_now = (Colour.GREEN, 9)
     with pytest.raises(Refused, match="do not agree"):
-        scene.exchange.begin(HOLDER, 5)
+        scene.begin()
 
 
 def test_the_file_is_made_to_say_what_the_journal_says(scene: Scene) -> None:
     scene.begun()
     scene.exchange.take()
-    (scene.world.volume / "serving").write_text("1\n")
+    scene.file.write_text("1\n")
     scene.again()
-    assert (scene.world.volume / "serving").read_text() == "2\n"
+    assert scene.file.read_text() == "2\n"
 
 
 def test_one_cut_off_before_anything_moved_is_undone_by_recover(scene: Scene) -> None:
@@ -235,7 +262,7 @@ def calls_of(scene: Scene, at: int, which: int) -> Callable[[str], None]:
         if seen[0] == at:
             raise Killed
 
-    standing = scene.world.switches.standing[which]
+    standing = scene.side.standing[which]
     standing.before = before
     return before
 
@@ -253,17 +280,17 @@ def test_killed_at_any_call_one_serves_and_the_next_steward_finishes(
         scene.exchange.take()
     except Killed:
         killed = True
-    for standing in scene.world.switches.standing.values():
+    for standing in scene.side.standing.values():
         standing.before = lambda _name: None
-    scene.world.switches.in_front("web")  # somebody accepts, whenever it was killed
+    scene.side.in_front("web")  # somebody accepts, whenever it was killed
     if restarts:  # the engine too: whoever starts reads who serves
         for number in (1, 2):
-            scene.world.switches.restart(number)
+            scene.side.restart(number)
     scene.again()
     if scene.now.reach is Reach.BESIDE:
         scene.exchange.mend("bob")
     assert scene.now.reach in (Reach.DRAINED, Reach.VOID)
     assert scene.at_doors() - {scene.now.left_over} <= {scene.now.serving}
-    assert scene.world.switches.in_front("web") is scene.world.switches.standing[scene.now.serving]
+    assert scene.side.in_front("web") is scene.side.standing[scene.now.serving]
     assert scene.now.left_over not in scene.at_doors() or restarts
     assert killed or at > 5

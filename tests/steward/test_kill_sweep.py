@@ -21,7 +21,8 @@ from otagate.steward.account import Stage
 from otagate.steward.helm import Helm
 from otagate.steward.journal import Entry, Journal
 from otagate.steward.map_file import MapFile
-from tests.steward.world import HOSTS, FakeSwitch, Killed, Steward, World
+from tests.steward.switches import FakeSwitch
+from tests.steward.world import HOSTS, Killed, Steward, World
 
 
 class Sweep:

@@ -8,48 +8,34 @@ import pytest
 
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
-from otagate.core.errors import Refused, SwitchFault
+from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Phase
+from otagate.core.replacement import Reach
 from otagate.core.topology import Door
 from otagate.core.traffic import Claim, Holder, Scope
 from otagate.steward import journal
-from otagate.steward.book import MAP
+from otagate.steward.book import MAP, Book
 from otagate.steward.exchange import Exchange
 from otagate.steward.outlook import Outlook
-from otagate.steward.pair import SPLIT, Pair, RealSwitches
-from tests.steward.world import TOPOLOGY, FakeServices, FakeSwitch, FakeSwitches, Killed, Steward, World
+from otagate.steward.outside import RealSwitches
+from otagate.steward.pair import SPLIT, Pair
+from tests.steward.switches import FakeSwitch
+from tests.steward.world import TOPOLOGY, Killed, Steward, World
 
 HOLDER = Holder(Claim(Scope.PLATFORM, "alice", "here", "otagate switch replace", "a test"), 0.0, 7)
-
-
-class Together(FakeSwitches):
-    other: FakeSwitch
-
-    def at_doors(self, number: int) -> Pair:  # type: ignore[override]
-        return Pair((super().at_doors(number), self.other))
-
-
-class BothFronts(FakeServices):
-    def ask(self, door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
-        if host == "second":
-            host = door.backs[self.switches.other.entry()[0].value]  # type: ignore[attr-defined]
-        return super().ask(door, host, port, deadline, tls=tls)
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(journal, "DURABLE", "OFF")
-    made = World(tmp_path, replace(TOPOLOGY, second="second"))
-    together = Together(tmp_path, {1: made.switch})
-    together.other = FakeSwitch(tmp_path / MAP)
-    made.switches, made.services = together, BothFronts(together)
+    made = World(tmp_path, replace(TOPOLOGY, second="switch-second"))
     yield made
     made.close()
 
 
 def other(world: World) -> FakeSwitch:
-    assert isinstance(world.switches, Together)
-    return world.switches.other
+    assert world.switches.other is not None
+    return world.switches.other.standing[1]
 
 
 def both(world: World) -> tuple[Colour, Colour]:
@@ -115,7 +101,7 @@ def test_a_second_front_door_that_answers_otherwise_goes_back(world: World) -> N
     asked = world.services.ask
 
     def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
-        back = host == "second" and other(world).entry()[0] is Colour.GREEN
+        back = host == "switch-second" and other(world).entry()[0] is Colour.GREEN
         return asked(door, door.backs["blue"] if back else host, port, deadline, tls=tls)
 
     world.services.ask = ask  # type: ignore[method-assign]
@@ -128,7 +114,7 @@ def test_two_that_do_not_tell_the_same_are_red_and_settled_by_the_file(world: Wo
     steward = world.live()
     other(world).entry_now = (Colour.GREEN, 9)
     (said,) = told(steward)
-    assert said == "the switches do not agree: switch 1 says blue of epoch 1, switch 2 says green of epoch 9"
+    assert said == "the switches do not agree: the first says blue of epoch 1, the second says green of epoch 9"
     steward.helm.settle()
     assert both(world) == (Colour.BLUE, Colour.BLUE)
     assert told(steward) == ()
@@ -192,18 +178,66 @@ def test_a_hold_is_on_both_or_on_neither(world: World) -> None:
     assert (world.switch.holds(), other(world).holds()) == (True, True)
     pair.release()
     other(world).held_until = 1e9
-    assert pair.hold(1) == "switch 2: held already"
+    assert pair.hold(1) == "the second switch: held already"
     assert not world.switch.holds()
 
 
-def test_one_of_a_pair_is_not_replaced_yet(world: World) -> None:
+def test_one_that_does_not_answer_is_named_and_is_not_a_pair_that_waits_for_its_first_map(world: World) -> None:
     steward = world.live()
-    with pytest.raises(Refused, match="cannot be replaced yet"):
-        Exchange(steward.helm, steward.book, world.volume).begin(HOLDER, 5)
+    for which, place in ((world.switch, "first"), (other(world), "second")):
+        which.away = True
+        (said,) = told(steward)
+        assert said.startswith(f"the {place} switch: ")
+        assert steward.helm.is_awake(), "the other one serves"
+        which.away = False
+    world.switch.away = other(world).away = True
+    assert not steward.helm.is_awake()
+
+
+def test_a_first_release_that_one_of_them_serves_already_is_not_unmade(world: World) -> None:
+    """The control: what goes back to nothing takes the map away from under a switch that serves."""
+    steward = world.steward()
+    other(world).away = True
+    world.map_file.write(Colour.BLUE, 1)
+    with pytest.raises(SwitchFault, match="nothing to go back to"):
+        steward.helm.unmake()
+    assert world.map_file.read() == (Colour.BLUE, 1)
+
+
+def test_each_has_a_file_of_its_own_that_is_made_to_say_what_the_journal_says(world: World) -> None:
+    steward = world.live()
+    exchange = Exchange(steward.helm, steward.book, world.volume)
+    exchange.begin(HOLDER, 5, second=True)
+    exchange.give_up("no image")
+    for file in (world.volume / "serving", world.volume / "second" / "serving"):
+        file.write_text("7\n")
+    exchange.resume()
+    assert [(world.volume / name).read_text() for name in ("serving", "second/serving")] == ["1\n", "1\n"]
+
+
+def test_the_numbers_are_the_pairs_and_each_of_them_serves_under_its_own(world: World) -> None:
+    steward = world.live()
+    exchange = Exchange(steward.helm, steward.book, world.volume)
+    for second, new in ((False, 2), (True, 3)):
+        assert exchange.begin(HOLDER, 5, second=second).new == new
+        side = world.switches.other if second else world.switches
+        assert side is not None
+        side.standing[new] = FakeSwitch(world.volume / MAP)
+        side.standing[new].start()
+        steward.book.reach(Reach.TAKING)
+        exchange.run()
+        exchange.tidied()
+    assert (steward.book.account.serving, steward.book.account.serving_second) == (2, 3)
+    assert Book.opened(world.volume, world.clock).account == steward.book.account
+    steward.promote()
+    assert steward.book.current().phase is Phase.PROMOTED
+    assert both(world) == (Colour.BLUE, Colour.BLUE), "the old ones are asked nothing more"
 
 
 def test_the_real_ones_stand_at_two_sockets(tmp_path: Path) -> None:
-    pair = RealSwitches(tmp_path, paired=True).at_doors(1)
-    assert isinstance(pair, Pair)
-    assert [Path(s.path).name for s in pair.switches] == ["admin.sock", "second.sock"]  # type: ignore[attr-defined]
-    assert not isinstance(RealSwitches(tmp_path).at_doors(1), Pair)
+    real = RealSwitches(tmp_path)
+    paths = {real.at_doors(n, second=second).path for n in (1, 2) for second in (False, True)}
+    paths |= {real.rehearsing(n, second=second).path for n in (1, 2) for second in (False, True)}
+    assert len(paths) == 8
+    assert Path(real.at_doors(1).path) == tmp_path / "admin.sock"
+    assert Path(real.rehearsing(2, second=True).path) == tmp_path / "second" / "rehearsal-2.sock"

@@ -289,12 +289,12 @@ class OneSwitch:
 
     switch: KeptSwitch
 
-    def at_doors(self, number: int) -> KeptSwitch:
-        assert number == 1
+    def at_doors(self, number: int, *, second: bool = False) -> KeptSwitch:
+        assert (number, second) == (1, False)
         return self.switch
 
-    def rehearsing(self, number: int) -> KeptSwitch:
-        raise switch_away(f"no switch {number} rehearses")
+    def rehearsing(self, number: int, *, second: bool = False) -> KeptSwitch:
+        raise switch_away(f"no {'second ' if second else ''}switch {number} rehearses")
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 from otagate.adapters.engine.connection import Engines, asking
 from otagate.core.cloud import LABEL_BINDING, LABEL_PLATFORM, LABEL_SERVICE, Binding
 from otagate.core.errors import UsageError
+from otagate.core.places import holder_name
 
 DOORS = ("holder", "switch")  # who publishes the ports; of a platform without a holder its switch does
 
@@ -33,14 +34,16 @@ def port_taken(engines: Engines, host: str, port: int) -> bool:
     return False
 
 
-def published(engines: Engines, platform: str) -> Mapping[int, tuple[str, int]]:
-    """Container port → (host, host port) of production's front doors; empty if there are none."""
+def published(engines: Engines, platform: str, *, second: bool = False) -> Mapping[int, tuple[str, int]]:
+    """Container port → (host, host port) of production's front doors, or of a pair's other ones; empty if there are
+    none."""
     labels = [f"{LABEL_PLATFORM}={platform}", f"{LABEL_BINDING}={Binding.PRODUCTION}"]
     found: dict[int, tuple[str, int]] = {}
     for url, client in engines.all():
         with asking(url):
             for container in client.api.containers(all=True, filters={"label": labels}):
-                if (container["Labels"] or {}).get(LABEL_SERVICE) in DOORS:
+                others = f"/{holder_name(platform, second=True)}" in (container["Names"] or ())
+                if (container["Labels"] or {}).get(LABEL_SERVICE) in DOORS and others is second:
                     found |= _bound(client.api.inspect_container(container["Id"])["HostConfig"])
     return found
 

@@ -13,6 +13,7 @@ from otagate.adapters.engine.resolve import resolve
 from otagate.core.build import Build
 from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.mirror import ObservedCloud
+from otagate.core.places import switch_name
 from otagate.ports import EdgeImages, May, Tell
 
 TIMEOUT = 20.0  # seconds for one call
@@ -88,8 +89,8 @@ class DockerEngine:
     def port_taken(self, host: str, port: int) -> bool:
         return addresses.port_taken(self._engines, host, port)
 
-    def published(self, platform: str) -> Mapping[int, tuple[str, int]]:
-        return addresses.published(self._engines, platform)
+    def published(self, platform: str, *, second: bool = False) -> Mapping[int, tuple[str, int]]:
+        return addresses.published(self._engines, platform, second=second)
 
     def remove(
         self, platform: str, bindings: Sequence[Binding], *, state: bool, may: May, tell: Tell
@@ -99,8 +100,8 @@ class DockerEngine:
     def remove_colour(self, platform: str, colour: Colour, may: May, tell: Tell) -> tuple[str, ...]:
         return removal.remove_colour(self._engines, platform, colour, may, tell)
 
-    def remove_switch(self, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
-        return removal.remove_switch(self._engines, platform, number, tell)
+    def remove_switch(self, platform: str, number: int, tell: Tell, *, second: bool = False) -> tuple[str, ...]:
+        return removal.remove_switch(self._engines, platform, switch_name(platform, number, second=second), tell)
 
     def images(self) -> EdgeImages:
         url = self._engines.url(Cloud.SHARED)

@@ -10,7 +10,7 @@ from docker.errors import APIError, NotFound
 from otagate.adapters.engine.connection import Engines, asking
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_PLATFORM, LABEL_SERVICE, LABEL_TIER, Binding, Colour
 from otagate.core.errors import EngineFault
-from otagate.core.places import STEWARD, SWITCH, switch_name
+from otagate.core.places import STEWARD, SWITCH
 from otagate.core.platform import Tier
 from otagate.ports import May, Progress, Tell
 
@@ -58,14 +58,14 @@ def remove_colour(engines: Engines, platform: str, colour: Colour, may: May, tel
     return tuple(gone)
 
 
-def remove_switch(engines: Engines, platform: str, number: int, tell: Tell) -> tuple[str, ...]:
-    """Production's switch of that number, and nothing else that bears its name."""
+def remove_switch(engines: Engines, platform: str, switch: str, tell: Tell) -> tuple[str, ...]:
+    """Production's switch of that name, and nothing else that bears it."""
     wanted = {LABEL_SERVICE: SWITCH, LABEL_BINDING: Binding.PRODUCTION.value}.items()
     for url, client in engines.all():
         with asking(url):
             for container in client.api.containers(all=True, filters=_of(platform)):
                 name = container["Names"][0].lstrip("/") if container["Names"] else ""
-                if name == switch_name(platform, number) and wanted <= (container["Labels"] or {}).items():
+                if name == switch and wanted <= (container["Labels"] or {}).items():
                     _container(client, container["Id"])
                     tell(Progress("remove", name, "container removed", 1))
                     return (name,)

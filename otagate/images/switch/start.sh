@@ -15,6 +15,7 @@ for pem in ${OTAGATE_SWITCH_OWN_TLS:-}; do
     cat /conf/certificate /conf/key > "$pem"
 done
 number=${OTAGATE_SWITCH_NUMBER:-}
+run=${OTAGATE_SWITCH_RUN:-/run/otagate} # the other switch of a pair has a holder and a `serving` of its own
 child=
 trap '[ -z "$child" ] || kill "$child"; wait; exit 0' TERM INT
 if [ ! -s "$map" ]; then
@@ -25,10 +26,10 @@ fi
 
 # Production: the sockets of the front doors are the holder's, and only the switch whose number stands in `serving` takes
 # them. Another one rehearses: the same configuration, on ports of its own behind no door.
-sed "s#stats socket [^ ]*#stats socket /run/otagate/rehearsal-$number.sock#" /conf/haproxy.cfg > /conf/rehearsal.cfg
+sed "s#stats socket [^ ]*#stats socket $run/rehearsal-$number.sock#" /conf/haproxy.cfg > /conf/rehearsal.cfg
 look() {
-    read -r serving 2> /dev/null < /run/otagate/serving || serving=1
-    read -r holder 2> /dev/null < /run/otagate/holder || holder=
+    read -r serving 2> /dev/null < "$run/serving" || serving=1
+    read -r holder 2> /dev/null < "$run/holder" || holder=
     if [ "$serving" = "$number" ]; then now="serves $holder"; else now=rehearses; fi
 }
 begin() {
@@ -36,7 +37,7 @@ begin() {
     echo "switch $number $is" >&2
     case $is in
         rehearses) haproxy -db -f /conf/rehearsal.cfg & ;;
-        *) haproxy -db -x /run/otagate/holder.sock -f /conf/haproxy.cfg & ;;
+        *) haproxy -db -x "$run/holder.sock" -f /conf/haproxy.cfg & ;;
     esac
     child=$!
 }
