@@ -1,77 +1,26 @@
 """What every Engine keeps to."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
-import docker
 import pytest
 
-from otagate.adapters.engine.docker_engine import DockerEngine
-from otagate.core.cloud import LABEL_ONCE, LABEL_SERVICE, LABEL_SPEC, Binding, Cloud, Colour
-from otagate.core.container import Container, File, Port, Stage, VolumeMount
+from otagate.core.cloud import LABEL_ONCE, LABEL_SERVICE, LABEL_SPEC, Binding, Cloud
+from otagate.core.container import Container, File, Port, VolumeMount
 from otagate.core.errors import EngineFault, UsageError
-from otagate.core.mirror import ObservedContainer, against_definition, compare, production_digest
-from otagate.core.places import holder_name, switch_name
+from otagate.core.mirror import against_definition, compare, production_digest
+from otagate.core.places import holder_name
 from otagate.core.suite import Crash
-from otagate.ports import CrashWatch, Engine, May
-from tests.fakes.engine import FakeEngine
-from tests.fakes.provisioner import FakeProvisioner
-from tests.fakes.world import EDGE, World
-from tests.playbooks.scenery import AT_ONCE, BASE, NEVER, Scene, freely, raise_stage, scene
-
-IMAGE, SICK = "sha256:" + "1" * 64, "sha256:" + "e" * 64
+from otagate.ports import CrashWatch
+from tests.contracts.engine_bench import KINDS, Bench, benches
+from tests.fakes.world import EDGE
+from tests.playbooks.scenery import AT_ONCE, BASE, NEVER
 
 
-@dataclass
-class Bench:
-    """An engine and the world that it looks at. `crash` ends a container unasked, `sick` gives one that never heals."""
-
-    engine: Engine
-    scene: Scene
-    up: Callable[[Stage], object]
-    crash: Callable[[str], None]
-    sick_image: str
-
-    def raise_(self, *containers: Container, binding: Binding = Binding.PRODUCTION) -> Stage:
-        prefix = f"{self.scene.platform}-"
-        volumes = {m.volume.removeprefix(prefix) for c in containers for m in c.mounts}
-        stage = self.scene.stage(
-            *containers, binding=binding, volumes=tuple(self.scene.volume(v, binding) for v in volumes)
-        )
-        self.up(stage)
-        return stage
-
-    def seen(self, *bindings: Binding) -> dict[str, ObservedContainer]:
-        clouds = self.engine.observe(self.scene.platform, bindings or (Binding.PRODUCTION,))
-        return {c.service: c for cloud in clouds for c in cloud.containers}
-
-    def names(self) -> set[str]:
-        clouds = self.engine.observe(self.scene.platform, list(Binding))
-        return {c.name for cloud in clouds for c in cloud.containers}
-
-
-@pytest.fixture(params=["fake", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(params=KINDS)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    if request.param == "fake":
-        world = World(images={BASE: IMAGE}, sick={SICK})
-        stage = Scene("t-prov-fake", IMAGE)
-        provisioner = FakeProvisioner(world)
-
-        def up(wanted: Stage) -> object:
-            return provisioner.apply(stage.platform, [wanted], "/nowhere", stage.tell)
-
-        yield Bench(FakeEngine(world), stage, up, lambda name: world.end(name, "killed by signal 9"), SICK)
-        return
-    client: docker.DockerClient = request.getfixturevalue("engine")
-    with scene(client) as stage, DockerEngine({}, lambda _: EDGE, platform=stage.platform) as engine:
-        yield Bench(
-            engine,
-            stage,
-            lambda wanted: raise_stage(client, stage.platform, wanted),
-            lambda name: client.containers.get(name).kill(),
-            stage.image,
-        )
+    yield from benches(request)
 
 
 def test_a_reference_means_one_digest(bench: Bench) -> None:
@@ -251,103 +200,6 @@ def test_started_again_is_running_since_later(bench: Bench) -> None:
     assert after.started_at >= before.started_at
 
 
-def test_removal_keeps_the_state_of_production_unless_told(bench: Bench) -> None:
-    scene = bench.scene
-    store = scene.container("store", mounts=(VolumeMount(f"{scene.platform}-data", "/data"),))
-    bench.raise_(store)
-
-    gone = bench.engine.remove(scene.platform, [Binding.PRODUCTION], state=False, may=freely, tell=scene.tell)
-    assert set(gone) == {store.name, scene.network()}
-    assert bench.names() == set()
-
-    gone = bench.engine.remove(scene.platform, [Binding.PRODUCTION], state=True, may=freely, tell=scene.tell)
-    assert gone == (f"{scene.platform}-data",)
-    assert bench.engine.remove(scene.platform, [Binding.PRODUCTION], state=True, may=freely, tell=scene.tell) == ()
-
-
-def test_removal_of_a_mirror_leaves_production_whole(bench: Bench) -> None:
-    scene, side = bench.scene, Binding.CANDIDATE
-    bench.raise_(scene.container("store", mounts=(VolumeMount(f"{scene.platform}-data", "/data"),)))
-    mount = VolumeMount(f"{scene.platform}-blue-candidate-data", "/data")
-    bench.raise_(scene.container("store", binding=side, mounts=(mount,)), binding=side)
-
-    gone = bench.engine.remove(
-        scene.platform, [Binding.CANDIDATE, Binding.BASELINE], state=True, may=freely, tell=scene.tell
-    )
-
-    assert set(gone) == {scene.name("store", side), scene.network(side), mount.volume}
-    assert bench.names() == {scene.name("store")}
-    assert bench.seen()["store"].running
-
-
-def test_removal_of_a_colour_takes_its_release_alone(bench: Bench) -> None:
-    scene = bench.scene
-    bench.raise_(scene.container("web", tier="release"), scene.container("store", tier="state"))
-
-    assert bench.engine.remove_colour(scene.platform, Colour.GREEN, freely, scene.tell) == ()
-    assert bench.engine.remove_colour(scene.platform, Colour.BLUE, freely, scene.tell) == (scene.name("web"),)
-    assert bench.names() == {scene.name("store")}
-
-
-class Gone(Exception):
-    """The lease is."""
-
-
-def removes_colour(bench: Bench, may: May) -> tuple[str, ...]:
-    return bench.engine.remove_colour(bench.scene.platform, Colour.BLUE, may, bench.scene.tell)
-
-
-def removes_all(bench: Bench, may: May) -> tuple[str, ...]:
-    return bench.engine.remove(bench.scene.platform, [Binding.PRODUCTION], state=True, may=may, tell=bench.scene.tell)
-
-
-@pytest.mark.parametrize("removes", [removes_colour, removes_all])
-def test_it_is_asked_before_each_container_that_goes_and_ends_with_what_is_raised(
-    bench: Bench, removes: Callable[[Bench, May], tuple[str, ...]]
-) -> None:
-    scene = bench.scene
-    bench.raise_(scene.container("web", tier="release"), scene.container("worker", tier="release"))
-    stood: list[int] = []
-
-    def may() -> None:
-        stood.append(len(bench.names()))
-        if len(stood) == 2:
-            raise Gone
-
-    with pytest.raises(Gone):
-        removes(bench, may)
-    assert stood == [2, 1]
-    assert len(bench.names()) == 1
-
-
-@pytest.mark.parametrize("removes", [removes_colour, removes_all])
-def test_what_is_made_under_the_same_name_while_it_asks_stays(
-    bench: Bench, removes: Callable[[Bench, May], tuple[str, ...]]
-) -> None:
-    scene = bench.scene
-    first = scene.container("web", tier="release", networks=())
-    other = scene.container("web", tier="release", networks=(), environment={"OF": "another"})
-    bench.up(scene.stage(first, networks=()))
-    old = bench.seen()["web"].id
-
-    def may() -> None:
-        if bench.seen()["web"].id == old:
-            bench.up(scene.stage(other, networks=()))
-
-    removes(bench, may)
-    assert bench.seen()["web"].running
-    assert bench.seen()["web"].id != old
-
-
-def test_who_is_asked_goes_last(bench: Bench) -> None:
-    scene = bench.scene
-    bench.raise_(*(scene.container(name) for name in ("a", "steward", "z")))
-    stood: list[bool] = []
-    removes_all(bench, lambda: stood.append(scene.name("steward") in bench.names()))
-    assert stood == [True] * 3
-    assert bench.names() == set()
-
-
 def test_the_switchs_ports_are_known_and_taken(bench: Bench) -> None:
     scene = bench.scene
     assert bench.engine.published(scene.platform) == {}
@@ -382,19 +234,6 @@ def test_the_ports_of_a_pairs_other_doors_are_told_apart(bench: Bench) -> None:
     assert bench.engine.port_taken(hosts[1], port)
 
 
-def test_removal_of_a_pairs_switch_takes_the_one_at_those_doors_alone(bench: Bench) -> None:
-    scene = bench.scene
-    first, other = (
-        replace(scene.container("switch"), name=switch_name(scene.platform, 2, second=second))
-        for second in (False, True)
-    )
-    bench.raise_(first, other)
-
-    assert bench.engine.remove_switch(scene.platform, 1, scene.tell, second=True) == ()
-    assert bench.engine.remove_switch(scene.platform, 2, scene.tell, second=True) == (other.name,)
-    assert bench.names() == {first.name}
-
-
 def test_every_engines_clock_is_a_time(bench: Bench) -> None:
     for cloud in Cloud:
         assert bench.engine.clock(cloud) > 1_700_000_000
@@ -417,17 +256,3 @@ def test_what_a_one_off_said_is_collected_once_and_nothing_else_ever(bench: Benc
     assert other.value.code == "not-once"
     with pytest.raises(EngineFault):
         bench.engine.collect(said.name, 5)
-
-
-def test_removal_of_a_switch_takes_the_one_of_that_number_alone(bench: Bench) -> None:
-    scene = bench.scene
-    first, second, other = (
-        replace(scene.container(service), name=switch_name(scene.platform, number))
-        for number, service in ((1, "switch"), (2, "switch"), (3, "web"))
-    )
-    bench.raise_(first, second, other)
-
-    assert bench.engine.remove_switch(scene.platform, 4, scene.tell) == ()
-    assert bench.engine.remove_switch(scene.platform, 3, scene.tell) == (), "it bears the name and is no switch"
-    assert bench.engine.remove_switch(scene.platform, 1, scene.tell) == (first.name,)
-    assert bench.names() == {second.name, other.name}
