@@ -8,7 +8,7 @@ import pytest
 from otagate.core.cloud import LABEL_PLATFORM
 from tests.e2e.live import Live
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 RULES = {"dose", "unchanged", "geometry", "references", "refusals", "machine", "functional", "technical", "passive"}
 RULES |= {"privacy", "latency", "chain", "crash", "drift"}

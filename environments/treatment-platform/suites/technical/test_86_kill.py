@@ -38,7 +38,7 @@ class Scanner:
         assert not self._thread.is_alive(), "the scanner got no answer and no end"
 
 
-@pytest.mark.parametrize("service", ["vna", "vna-index", "planner", "dose-engine"])
+@pytest.mark.parametrize("service", ["vna", "vna-index", "planner"])
 def test_what_was_acknowledged_outlives_a_service_that_is_killed(
     candidate: Side, archive: DicomWeb, otagate: Any, tmp_path: Path, service: str
 ) -> None:
