@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # No command applies these yet: switch, steward and state tier stand as they were defined when they were made.
 UNAPPLIED = "take the change back, or make the platform anew (otagate down --destroy-state NAME, then otagate up)"
+ADDED = "otagate up adds what is missing"
 
 # The steward's word for a flip that the switch acknowledged and that was read back.
 TURNED = "turned"
@@ -134,13 +135,15 @@ def status(where: str | None) -> Result:
         lines = [*_status_lines(platform.name, seen.status), *doors]
         lines.extend(_container(c) for cloud in seen.clouds for c in cloud.containers)
         disagreements = seen.status.disagreements if seen.status else ()
+        missing = any(_mending(d) == ADDED for d in seen.departures)
+        agreed = f"{ADDED}, then otagate status" if missing else "otagate recover makes them agree again"
         errors = [
-            *(alarm("disagreement", told, "otagate recover makes them agree again") for told in disagreements),
+            *(alarm("disagreement", told, agreed) for told in disagreements),
             *(alarm("drift", told, _mending(d)) for told, d in zip(departures, seen.departures, strict=True)),
         ]
         stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
         code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
-        return Result(code, data, "\n".join(lines), errors=errors, next=_next(seen.status))
+        return Result(code, data, "\n".join(lines), errors=errors, next=_next(seen.status, missing=missing))
 
 
 def _mending(departure: Difference) -> str:
@@ -150,7 +153,7 @@ def _mending(departure: Difference) -> str:
         case mirror.SPECIFICATION:
             return UNAPPLIED
         case mirror.CONTAINER | mirror.RUNNING if departure.mirror is not None:
-            return "otagate up adds what is missing"
+            return ADDED
         case _:
             return "find out who changed it"
 
@@ -286,7 +289,9 @@ def alarm(code: str, message: str, hint: str) -> dict[str, str]:
     return {"code": code, "message": message, "hint": hint, "at": ""}
 
 
-def _next(status: Status | None) -> str:
+def _next(status: Status | None, *, missing: bool) -> str:
+    """`missing`: a container that must run does not. What it alone could tell or turn, `recover` would wait for in
+    vain."""
     if status is None:
         return "otagate up"
     view = status.promotion
@@ -296,6 +301,10 @@ def _next(status: Status | None) -> str:
     unfinished = halfway or (view is not None and not view.phase.ended)
     if unfinished and any(h.claim.scope is Scope.PLATFORM for h in status.holders):
         return "wait: somebody is at work; otagate status again"
-    if status.disagreements or unfinished:
+    if unfinished:
+        return "otagate recover"
+    if missing:
+        return "otagate up"
+    if status.disagreements:
         return "otagate recover"
     return "otagate up" if status.live is None else "otagate test SERVICE=IMAGE"

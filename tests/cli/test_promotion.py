@@ -77,3 +77,16 @@ def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeyp
     assert (split.exit, split.errors[0]["code"], split.next) == (Exit.ALARM, "disagreement", "otagate recover")
     assert promotion.recover("p", by="ada", dry_run=False, wait="0s").exit is Exit.DONE
     assert promotion.status("p").exit is Exit.DONE
+
+
+def test_a_switch_that_stands_still_is_brought_back_by_up_for_recover_would_wait_in_vain(scene: Scene) -> None:
+    scene.world.containers[f"{scene.platform.name}-shared-switch"].running = False
+    scene.steward.disagreements = ("the switch does not answer",)
+    red = promotion.status("p")
+    assert (red.exit, red.next) == (Exit.ALARM, "otagate up")
+    assert red.errors[0] == {
+        "code": "disagreement",
+        "message": "the switch does not answer",
+        "hint": "otagate up adds what is missing, then otagate status",
+        "at": "",
+    }

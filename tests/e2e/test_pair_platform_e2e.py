@@ -134,6 +134,7 @@ def test_one_that_was_killed_is_red_while_the_other_serves_and_up_brings_it_back
         container(engine, pair, "switch-second").kill()
         red = pair.otagate("status", exit=8)
         assert any("the second switch: " in told for told in red["data"]["disagreements"])
+        assert red["errors"][0]["hint"].startswith("otagate up")
         pair.otagate("up", "--by", "tests")
     assert first.failed == []
     assert eventually(lambda: colours(web) == ["green", "green"])
