@@ -182,10 +182,21 @@ def _followed(platform: Platform, ports: Ports, hold: Hold) -> Replacement:
         if ports.clock.monotonic() - began > now.drain + PATIENCE:
             raise SwitchFault("the steward does not end the replacement", code="steward-silent", hint="otagate status")
         ports.clock.sleep(LOOK)
-    if now.left_over is not None:
-        ports.engine.remove_switch(platform.name, now.left_over, ports.tell, second=now.second)
+    return now if now.left_over is None else _tidied(platform, ports, hold, now, now.left_over)
+
+
+def _tidied(platform: Platform, ports: Ports, hold: Hold, now: Replacement, left_over: int) -> Replacement:
+    """Remove what nothing needs any more. Raises Fault that says what serves all the same."""
+    try:
+        ports.engine.remove_switch(platform.name, left_over, ports.tell, second=now.second)
         return hold.tidied()
-    return now
+    except (SwitchFault, EngineFault) as fault:
+        serves, left = (switch_name(platform.name, n, second=now.second) for n in (now.serving, left_over))
+        raise type(fault)(
+            f"{serves} serves; {left}, which nothing needs, may be left over: {fault.message}",
+            code=fault.code,
+            hint="otagate recover removes it; otagate status shows it",
+        ) from fault
 
 
 def _current(ports: Ports) -> Replacement:

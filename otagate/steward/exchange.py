@@ -171,12 +171,17 @@ class Exchange:
         self._until(lambda: self._front_answers(now, new, taken), "the doors do not answer through the new switch")
 
     def _back(self, now: Replacement, why: str) -> None:
-        """The old one serves as before, the new one nothing."""
+        """The old one serves as before, the new one nothing. Raises SwitchFault where the old one does not take the
+        doors again: the new one stays at them then, and all is tried anew."""
         log.error("the replacement is taken back: %s", why)
         self._serve(now.old, second=now.second)
-        for undo in (self._at_doors(now, now.old).resume, self._at_doors(now, now.new).shut):
-            with contextlib.suppress(SwitchFault):  # away: whoever starts now reads who serves
-                self._each(undo)
+        old, new = self._at_doors(now, now.old), self._at_doors(now, now.new)
+        self._until(lambda: self._each(old.resume), "the old switch does not take the doors again")
+        for _ in range(GONE):  # one that does not answer at all is away, and whoever starts now reads who serves
+            with contextlib.suppress(SwitchFault):
+                self._each(new.shut)
+                break
+            self._helm.clock.sleep(self._helm.patience.step)
         self._book.reach(Reach.VOID, why)
 
     def _alone(self, now: Replacement) -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from otagate.core.errors import Busy, OtagateError, ProvisionFault, Refused, SwitchFault, UsageError
+from otagate.core.errors import Busy, EngineFault, OtagateError, ProvisionFault, Refused, SwitchFault, UsageError
 from otagate.core.plan import Action
 from otagate.core.replacement import Reach, Replacement
 from otagate.flows import environments, recover, switch
@@ -222,3 +222,20 @@ def test_a_second_that_lost_its_holder_is_not_replaced() -> None:
     with pytest.raises(Refused, match="its doors were made for 0"):
         both(scene)
     assert switches(scene) == {OLD, SECOND_OLD}
+
+
+def test_a_fault_after_the_new_one_serves_says_that_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = raised()
+
+    def broken(*_: object, **_more: object) -> None:
+        raise EngineFault("the engine does not answer")
+
+    monkeypatch.setattr(scene.engine, "remove_switch", broken)
+    with pytest.raises(EngineFault, match=f"{NEW} serves; {OLD}, which nothing needs, may be left over") as told:
+        go(scene)
+    assert "otagate recover" in told.value.hint
+    monkeypatch.undo()
+    assert red(scene)
+    recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert switches(scene) == {NEW}
+    assert not red(scene)

@@ -211,6 +211,47 @@ def test_one_that_counts_nothing_although_the_doors_answer_is_taken_back(scene: 
     assert "nothing came to the new switch" in scene.now.reason
 
 
+def breaking(switch: FakeSwitch, name: str, *, times: int) -> None:
+    """Its answers to `name` get lost so often."""
+    left = [times]
+
+    def before(asked: str) -> None:
+        if asked == name and left[0]:
+            left[0] -= 1
+            raise SwitchFault(f"the switch did not answer {name}", code="switch-away")
+
+    switch.before = before
+
+
+def counts_nothing(new: FakeSwitch) -> None:
+    """It is at the doors and takes nothing there: all is taken back."""
+    new.paused.update(DOORS)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_taken_back_is_taken_back_although_an_answer_is_lost(scene: Scene, times: int) -> None:
+    for breaks in ("resume", "shut"):
+        new = scene.begun()
+        counts_nothing(new)
+        breaking(scene.old if breaks == "resume" else new, breaks, times=times)
+        scene.exchange.take()
+        assert scene.now.reach is Reach.VOID
+        assert scene.at_doors() == {1}
+        assert new.shut_doors == set(DOORS)
+        scene.exchange.tidied()
+
+
+def test_until_the_old_one_accepts_again_nobody_calls_the_new_one_left_over(scene: Scene) -> None:
+    counts_nothing(scene.begun())
+    breaking(scene.old, "resume", times=30)  # beyond its patience
+    reached: list[Reach] = []
+    scene.world.clock.on_sleep = lambda: reached.append(scene.now.reach) if scene.old.paused else None
+    scene.exchange.take()
+    assert set(reached) == {Reach.TAKING}
+    assert scene.now.reach is Reach.VOID
+    assert scene.at_doors() == {1}
+
+
 def test_nothing_turns_while_two_may_stand_at_the_doors(scene: Scene) -> None:
     scene.begun()
     scene.steward.book.reach(Reach.TAKING)

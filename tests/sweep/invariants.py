@@ -12,8 +12,10 @@ from otagate.core.cloud import Colour
 from otagate.core.switch import read_map
 from otagate.core.topology import topology
 from otagate.steward.book import JOURNAL, MAP
-from tests.sweep.outside import KeptServices
-from tests.sweep.stories import Scene, Story, Told
+from tests.sweep.processes import Ground
+from tests.sweep.services import KeptServices
+from tests.sweep.stories import Scene, Story, Told, replacement_says
+from tests.sweep.switches import DOORS, KeptSwitches
 
 RECOVERY = 5.0  # seconds from the restart to the end of recover: the promise
 ENDED = {"promoted", "abandoned", "rolled-back"}
@@ -61,7 +63,9 @@ def one_colour(scene: Scene, after: After) -> Colour | None:
     ground = scene.ground
     live, epoch, phase = journal_says(ground.volume)
     world = ground.world(ground.faults())
-    switch = ground.switch(world)
+    switches = ground.switches(world)
+    serving = doors_owned(ground, switches, after)
+    switch = switches.at_doors(serving)
     after.must(phase in ENDED or not phase, f"the promotion rests in {phase}")
     if live is None:
         after.must(not (ground.volume / MAP).exists(), "nothing is live, and there is a map file")
@@ -76,9 +80,27 @@ def one_colour(scene: Scene, after: After) -> Colour | None:
     after.must(file == run == (live, epoch), f"journal {live} {epoch}, map file {file}, run time {run}")
     after.must(world.one(f"p-{live}-web") is not None, f"{live} is live and does not run")
     after.must(not switch.holds(), "new work is still held")
-    active = KeptServices(ground.around, topology(ground.platform), switch, world).active()
+    active = KeptServices(ground.around, topology(ground.platform), switches, world).active()
     after.must(active == {f"p-{live}-web"}, f"{live} is live, on their own work {sorted(active)}")
     return live
+
+
+def doors_owned(ground: Ground, switches: KeptSwitches, after: After) -> int:
+    """One switch stands, accepts at every door, and is the one that the journal names; none was removed while it
+    accepted, for that cuts what it has. Answers its number."""
+    if not (ground.volume / JOURNAL).exists():
+        return 1
+    serving, _, reach = replacement_says(ground.volume)
+    after.must(reach in ("", "replaced", "undone"), f"the replacement of the switch rests in {reach}")
+    after.must(switches.serving() == serving, f"switch {serving} serves, a restarted one reads {switches.serving()}")
+    if standing := switches.standing():
+        after.must(set(standing) == {serving}, f"switch {serving} serves, there are {sorted(standing)}")
+        for door in DOORS:
+            after.must(switches.accepting(door) == [serving], f"at {door} accept {switches.accepting(door)}")
+    for number, last in switches.removed().items():
+        left = [door for door in DOORS if last.accepts(door)]
+        after.must(not left, f"switch {number} was removed while it accepted at {left}")
+    return serving
 
 
 class _Whole(HTMLParser):
@@ -138,6 +160,15 @@ def truly_done(story: Story, told: Told, live: Colour | None, after: After) -> N
         after.must(told.body.get("data", {}).get("verdict") == "approve", "said approved without a verdict")
 
 
+def truly_replaced(told: Told, serving: int, after: After) -> None:
+    if told.status == 0:
+        after.must(serving == told.body["data"]["replacement"]["serving"] == 2, f"said replaced, and {serving} serves")
+    if told.status in (1, 5):
+        after.must(serving == 1, f"said undone, and switch {serving} serves")
+    if told.status is not None and told.status > 0 and serving != 1:
+        after.must("status" in told.errors, f"said {told.status} and is done, without a word: {told.errors}")
+
+
 def settle(scene: Scene, after: After) -> None:
     """One `recover` and nothing else, within the promise; then `status` is content."""
     began = time.monotonic()
@@ -183,12 +214,19 @@ def examined(scene: Scene, story: Story, told: Told) -> After:
     live = one_colour(scene, after)
     schema_true(scene, after)
     truly_done(story, told, live, after)
+    if told.words == ("switch", "replace"):
+        truly_replaced(told, replacement_says(scene.ground.volume)[0], after)
     folders_readable(scene, after)
     return after
 
 
-def next_works(scene: Scene, after: After) -> None:
+def next_works(scene: Scene, story: Story, after: After) -> None:
     """What was cut off bars nothing: the same can be done now, from the beginning."""
+    (scene.ground.around / "deaf").unlink(missing_ok=True)
+    if story.words == ("switch", "replace"):
+        told = scene.run(*story.words)
+        after.must(told.status == 0, f"replaced afterwards: {told.status} {told.errors}")
+        doors_owned(scene.ground, scene.ground.switches(scene.ground.world(scene.ground.faults())), after)
     live, _, _ = journal_says(scene.ground.volume)
     words = ("up",) if live is None else ("test", "web=hello/web:1.2")
     told = scene.run(*words)

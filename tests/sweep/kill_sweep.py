@@ -1,6 +1,8 @@
 """The kill sweep: one command after the other cut off at each of its calls, in its own process or in the steward's.
 
 python -m tests.sweep.kill_sweep [--story NAME] [--who cli|steward] [--stride N]
+
+A stride that is a multiple of 3 meets one kind of fault alone.
 """
 
 import argparse
@@ -112,7 +114,7 @@ def injected(grounds: Grounds, point: Point, figures: Figures, variant: Variant 
         told = scene.run(*grounds.words(point.story), faults=faults if point.who == "cli" else None)
         after = examined(scene, point.story, told)
         if figures.total % AFTERWARDS == 0 and not after.wrong:
-            next_works(scene, after)
+            next_works(scene, point.story, after)
             figures.again += 1
         figures.add(point, faults.hit, after)
     finally:

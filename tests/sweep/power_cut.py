@@ -56,11 +56,12 @@ class Cuts:
 def after_the_cut(scene: Scene, told: Told, acknowledged: int) -> After:
     """Everything starts again on what is left; nothing that was acknowledged may be missing."""
     ground = scene.ground
-    (ground.around / "run-time").unlink(missing_ok=True)
-    for active in ground.around.glob("active-*"):
-        active.unlink()  # a container that starts anew starts passive
+    for told_once in (*ground.around.glob("run-time-*"), *ground.around.glob("active-*")):
+        told_once.unlink()  # a container that starts anew starts passive, and a switch reads the map file
     lost = After()
     lost.must(kept_entries(ground.volume) >= acknowledged, f"entry {acknowledged} of the journal was acknowledged")
+    switches = ground.switches(ground.world(ground.faults()))
+    lost.must(bool(switches.standing()), "nobody serves until a person comes: no switch starts on the map file")
     scene.steward()
     await_steward(scene)
     after = examined(scene, PROMOTE, told)

@@ -36,6 +36,7 @@ from otagate.core.topology import topology
 from otagate.core.watch import WatchPolicy
 from otagate.ports import Ports, Tell
 from otagate.steward import course, journal, keeper, serve
+from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm, Patience
 from otagate.steward.outside import RealClock
 from otagate.steward.serve import SOCKET, Office, Server
@@ -45,7 +46,9 @@ from tests.fakes.world import EDGE
 from tests.flows.scene import IMAGES, POLICY, cases
 from tests.sweep.durable import Durable
 from tests.sweep.faults import Faults
-from tests.sweep.outside import HOLD, KeptEngine, KeptProvisioner, KeptServices, KeptSwitch, KeptWorld, OneSwitch
+from tests.sweep.outside import KeptEngine, KeptProvisioner, KeptWorld
+from tests.sweep.services import KeptServices
+from tests.sweep.switches import HOLD, KeptSwitches
 from tests.sweep.vfs import WatchedVfs
 
 LEARNT = "modules"  # where it is there, a command leaves the names of what it imported
@@ -71,6 +74,7 @@ class Variant:
     """otagate as it is, or with one thing wrong on purpose (a control)."""
 
     helm: type[Helm] = Helm
+    exchange: type[Exchange] = Exchange
     syncs_journal: bool = True
     syncs_files: bool = True
 
@@ -104,8 +108,8 @@ class Ground:
     def world(self, faults: Faults) -> KeptWorld:
         return KeptWorld(self.around, IMAGES, faults)
 
-    def switch(self, world: KeptWorld) -> KeptSwitch:
-        return KeptSwitch(self.around, self.volume, world)
+    def switches(self, world: KeptWorld) -> KeptSwitches:
+        return KeptSwitches(self.around, self.volume, world)
 
 
 @dataclass
@@ -178,23 +182,23 @@ def steward(
     as_is = variant or Variant()
 
     def work() -> int:
-        serve.Helm = as_is.helm  # type: ignore[attr-defined]
+        serve.Helm, serve.Exchange = as_is.helm, as_is.exchange  # type: ignore[attr-defined]
         _acknowledging(faults)
         keeper.EVERY = 0.2
         course.log.disabled = keeper.log.disabled = serve.log.disabled = False
         watched(faults, durable, as_is)
         signal.signal(signal.SIGUSR1, lambda *_: (faults.last(), os._exit(0)))
         world = ground.world(faults)
-        switch = ground.switch(world)
+        switches = ground.switches(world)
         doors = topology(ground.platform)
-        services = KeptServices(ground.around, doors, switch, world)
+        services = KeptServices(ground.around, doors, switches, world)
         faults.arm()
         patience = Patience(up=2.0, switch=2.0, step=0.02)
         office = Office(
             ground.volume,
             doors,
             EDGE.source,
-            switches=OneSwitch(switch),
+            switches=switches,
             services=services,
             clock=RealClock(),
             patience=patience,

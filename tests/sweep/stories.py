@@ -2,16 +2,18 @@
 
 import os
 import shutil
+import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from otagate.core.cloud import Colour
 from otagate.core.switch import read_map
-from otagate.steward.book import MAP
+from otagate.steward.book import JOURNAL, MAP
 from otagate.steward.serve import SOCKET
 from tests.sweep.durable import Durable
 from tests.sweep.faults import Faults
@@ -26,6 +28,7 @@ from tests.sweep.processes import (
     preload,
     steward,
 )
+from tests.sweep.switches import DOORS
 
 DEADLINE = 30.0  # seconds for a command; none comes near it
 
@@ -119,6 +122,9 @@ STORIES = (
     Story("rollback", ("rollback",), "promoted", Colour.GREEN, Colour.BLUE),
     Story("promote-widened", ("promote", "RUN"), "widened", Colour.BLUE, Colour.GREEN),
     Story("rollback-held", ("rollback",), "widened-promoted", Colour.GREEN, Colour.BLUE),
+    Story("replace", ("switch", "replace"), "raised", Colour.BLUE, Colour.BLUE),
+    Story("replace-deaf", ("switch", "replace"), "deaf", Colour.BLUE, Colour.BLUE),
+    Story("recover-replacing", ("recover",), "cut-replacing", Colour.BLUE, Colour.BLUE),
     Story("recover-deploying", ("recover",), "cut-deploying", Colour.BLUE, None),
     Story("recover-flipping", ("recover",), "cut-flipping", Colour.BLUE, None),
 )
@@ -171,8 +177,10 @@ class Grounds:
                 "widened-promoted": lambda: self._after(
                     "widened", "widened-promoted", "promote", self._run_of("widened")
                 ),
+                "deaf": self._deaf,
+                "cut-replacing": lambda: self._cut("raised", "cut-replacing", "switch pause web", "switch", "replace"),
                 "cut-deploying": self._cut_deploying,
-                "cut-flipping": self._cut_flipping,
+                "cut-flipping": lambda: self._cut("tested", "cut-flipping", "switch flip", "promote", self.run),
             }
             self._made[name] = makers[name]()
         return self._made[name]
@@ -204,6 +212,12 @@ class Grounds:
         (scene.ground.around / "sickens").touch()
         return scene.ground.root
 
+    def _deaf(self) -> Path:
+        """A new switch takes what comes to the doors and answers nothing."""
+        scene = self._begun("raised", "deaf")
+        (scene.ground.around / "deaf").touch()
+        return scene.ground.root
+
     def _cut_deploying(self) -> Path:
         """The command line killed as the new colour stands."""
         scene = self._begun("tested", "cut-deploying")
@@ -214,11 +228,11 @@ class Grounds:
         assert told.status == -9, told.text
         return scene.ground.root
 
-    def _cut_flipping(self) -> Path:
-        """Everything killed between map file and run time."""
-        scene = self._begun("tested", "cut-flipping")
-        scene.steward(scene.ground.faults(name="switch flip"))
-        process, _ = scene.start("promote", self.run)
+    def _cut(self, base: str, name: str, at: str, *words: str) -> Path:
+        """Everything killed at a call of the steward: between map file and run time, or as the old switch is paused."""
+        scene = self._begun(base, name)
+        scene.steward(scene.ground.faults(name=at))
+        process, _ = scene.start(*words)
         while not scene.steward_ended():
             time.sleep(0.002)
         process.kill()
@@ -234,15 +248,44 @@ def _not_of_this_run(_folder: str, names: list[str]) -> list[str]:
 
 
 def split_at_death(ground: Ground) -> str:
-    """At the instant at which a steward was killed: what serves must be what a restarted switch would serve."""
+    """At the instant at which a steward was killed: what serves must be what a restarted switch would serve, and doors
+    must be whose the journal says, and somebody's."""
     with suppress(OSError, ValueError):
-        world = ground.world(ground.faults())
-        path = ground.around / "run-time"
-        if path.exists() and world.switch() is not None:
-            _, colour, epoch = path.read_text().split()
-            file = read_map((ground.volume / MAP).read_text())
-            if int(epoch) > file[1]:
-                return f"{colour} of epoch {epoch} is served and would be forgotten: the map file says {file[0]}"
+        switches = ground.switches(ground.world(ground.faults()))
+        file = read_map((ground.volume / MAP).read_text())
+        for number, now in switches.standing().items():
+            if now.serves and now.epoch > file[1]:
+                return (
+                    f"{now.colour} of epoch {now.epoch} is served and would be forgotten: the map file says {file[0]}"
+                )
+            if now.serves and (no := unknown_at_doors(ground.volume, number)):
+                return no
+        for door in DOORS if switches.standing() else ():
+            if not switches.accepting(door):
+                return f"nobody accepts at {door}"
+    return ""
+
+
+def replacement_says(volume: Path) -> tuple[int, int, str]:
+    """The switch that serves by the journal's entries alone, the one that came last, and how far that came. Read of a
+    copy: an entry that was half written is taken back there, as the next steward will."""
+    with tempfile.TemporaryDirectory(dir=volume.parent) as folder:
+        for path in volume.glob(f"{JOURNAL}*"):
+            shutil.copy(path, folder)
+        with closing(sqlite3.connect(Path(folder) / JOURNAL)) as line:
+            read = "SELECT json_extract(body, '$.replacement.old'), json_extract(body, '$.replacement.new'), "
+            read += (
+                "json_extract(body, '$.replacement.reach') FROM entries WHERE kind = 'replacement' ORDER BY seq DESC"
+            )
+            old, new, reach = line.execute(read).fetchone() or (1, 1, "")
+    return old if reach in ("beside", "void", "undone") else new, new, reach
+
+
+def unknown_at_doors(volume: Path, number: int) -> str:
+    """Why the switch of that number may not stand at the doors; the one that served before may until it is removed."""
+    serving, new, reach = replacement_says(volume)
+    if number == new != serving and reach == "beside":
+        return f"switch {number} stands at the doors, and the journal says {reach}"
     return ""
 
 

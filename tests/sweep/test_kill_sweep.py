@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from otagate.core.cloud import Colour
+from otagate.core.replacement import Replacement
 from otagate.steward.account import Stage
+from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm
 from tests.sweep.faults import Harm
 from tests.sweep.kill_sweep import Figures, Point, injected, room, sweep
@@ -14,7 +16,7 @@ from tests.sweep.processes import Variant
 from tests.sweep.stories import STORIES, Grounds, Scene, await_steward
 
 STRIDE = 307  # every so many of all points and faults; `make sweep` takes each
-PROMOTE = next(story for story in STORIES if story.name == "promote")
+PROMOTE, REPLACE = (next(story for story in STORIES if story.name == name) for name in ("promote", "replace"))
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,23 @@ def test_control_the_reversed_order_is_caught_at_the_instant_of_death(grounds: G
     after = injected(grounds, point, figures, Variant(helm=Reversed))
     assert figures.total == 1
     assert any("would be forgotten" in what for what in after.wrong), after.wrong
+
+
+class Hasty(Exchange):
+    """The new switch is let to the doors before it is proven and before the journal says so."""
+
+    def _prove(self, now: Replacement) -> None:
+        self._serve(now.new, second=now.second)
+        super()._says_live(self._at_doors(now, now.new))
+
+
+def test_control_a_switch_at_the_doors_before_it_is_proven_is_caught_at_the_instant_of_death(grounds: Grounds) -> None:
+    figures = Figures()
+    point = Point(REPLACE, "steward", 0, "switch 2 entry", Harm.KILL)
+    assert injected(grounds, point, figures).wrong == []
+    after = injected(grounds, point, figures, Variant(exchange=Hasty))
+    assert figures.total == 2
+    assert any("stands at the doors" in what for what in after.wrong), after.wrong
 
 
 def test_the_process_dies_at_the_chosen_call_and_of_the_signal(grounds: Grounds) -> None:
