@@ -47,12 +47,12 @@ def doors(pair: Live, listener: str = "web") -> tuple[str, str]:
 
 def green(pair: Live) -> bool:
     process = pair.start("status")
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     return process.returncode == 0
 
 
 def colours(at: tuple[str, str]) -> list[str]:
-    return [requests.get(f"http://{address}/healthz", timeout=5).headers["X-Otagate-Colour"] for address in at]
+    return [requests.get(f"http://{address}/healthz", timeout=30).headers["X-Otagate-Colour"] for address in at]
 
 
 def load(address: str) -> Steady:
@@ -82,7 +82,7 @@ def asked(engine: docker.DockerClient, pair: Live, command: str, number: int = 1
     return output.decode().strip()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if holds():
@@ -150,7 +150,7 @@ def test_both_are_replaced_and_no_request_or_association_at_either_is_lost(
         assert eventually(lambda: "switch-second-3" in standing(engine, pair), 60), "the second one's turn has come"
         assert echoes(open_), "it goes on where it is"
         open_.release()
-        out, err = replacing.communicate(timeout=90)
+        out, err = replacing.communicate(timeout=200)
         assert replacing.returncode == 0, out + err
     assert (first.failed, other.failed) == ([], [])
     after = standing(engine, pair)
@@ -177,7 +177,7 @@ def test_a_pair_that_is_not_declared_any_more_is_left_whole(engine: docker.Docke
     finally:
         pair.edit("otagate.yaml", "mirror: {data", f"{line}\n\nmirror: {{data")
     assert standing(engine, pair) == before
-    assert green(pair)
+    assert eventually(lambda: green(pair))
 
 
 def test_down_removes_both(engine: docker.DockerClient, pair: Live) -> None:
