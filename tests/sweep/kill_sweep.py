@@ -112,6 +112,9 @@ def injected(grounds: Grounds, point: Point, figures: Figures, variant: Variant 
         if point.who == "steward":
             await_steward(scene)
         told = scene.run(*grounds.words(point.story), faults=faults if point.who == "cli" else None)
+        if point.who == "steward" and not faults.hit:  # what comes after the story is no part of it
+            scene.close()
+            scene.steward()
         after = examined(scene, point.story, told)
         if figures.total % AFTERWARDS == 0 and not after.wrong:
             next_works(scene, point.story, after)
