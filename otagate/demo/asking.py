@@ -1,6 +1,7 @@
 """What every client that never stops asking is made of: a log, a pace, an end; and how DICOM answers are read."""
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from pynetdicom.association import Association
 
 COLOURS = {"b": "blue", "g": "green"}
 LOOKED = 1.0  # seconds between two looks whether all still ask
+LONGEST = 4 * 3600.0  # seconds; a story of some forty minutes on a slow machine is far from it
 HELD_BY = 1.0  # seconds in which a thread that may run comes round once, on a busy machine too
 
 
@@ -41,22 +43,24 @@ def paced(rate: float, stop: threading.Event) -> Iterator[int]:
 Ask = Callable[[Log, threading.Event], None]  # asks until the event is set
 
 
-def keep_asking(asks: Sequence[Ask], log: Path, most: float, patience: float) -> int:
-    """Each in a thread of its own until SIGTERM or for `most` seconds; all together then get `patience` seconds for
-    their last requests. Exit status: 1 unless each asked to the end and logged its last answer, for then the log is
-    not all that was asked, and what is missing in it must not pass for calm."""
+def keep_asking(asks: Sequence[Ask], log: Path, patience: float) -> int:
+    """Each in a thread of its own until SIGTERM, until whoever started this process is gone, or for LONGEST; all
+    together then get `patience` seconds for their last requests. Exit status: 1 unless each asked to the end and logged
+    its last answer, for then the log is not all that was asked, and what is missing in it must not pass for calm."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the story decides when to stop, also after Ctrl-C
     whole: list[Ask] = []
+    starter = os.getppid()
     with log.open("a") as stream:
         told = Log(stream)
         asking = [threading.Thread(target=_asked, args=(ask, told, stop, whole), daemon=True) for ask in asks]
         for thread in asking:
             thread.start()
-        until = time.monotonic() + most
-        while all(thread.is_alive() for thread in asking) and time.monotonic() < until and not stop.wait(LOOKED):
-            pass
+        until = time.monotonic() + LONGEST
+        while all(thread.is_alive() for thread in asking) and not stop.wait(LOOKED):
+            if os.getppid() != starter or time.monotonic() >= until:
+                break
         stop.set()
         until = time.monotonic() + patience
         for thread in asking:

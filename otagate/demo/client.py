@@ -126,7 +126,6 @@ def main() -> int:
     parser.add_argument("--log", required=True, type=Path)
     parser.add_argument("--requests", type=float, default=100.0, help="HTTP requests a second, all together")
     parser.add_argument("--stores", type=float, default=4.0, help="C-STOREs a second")
-    parser.add_argument("--most", type=float, default=1800.0, help="seconds after which it stops by itself")
     given = parser.parse_args()
     base, (host, _, port) = f"http://{given.web}", given.dicom.rpartition(":")
     objects = Objects()
@@ -137,7 +136,7 @@ def main() -> int:
         partial(fresh, base, given.requests * 0.2, objects),
         partial(dicom, (host, int(port), given.called), given.stores, objects),
     ]
-    return keep_asking(asks, given.log, given.most, TIMEOUT * 2)
+    return keep_asking(asks, given.log, TIMEOUT * 2)
 
 
 if __name__ == "__main__":

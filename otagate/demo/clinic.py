@@ -179,7 +179,6 @@ def main() -> int:
     parser.add_argument("--earlier", type=float, default=0.8, help="forward doses a second for all patients by turns")
     parser.add_argument("--patients", type=float, default=0.1, help="patients a second")
     parser.add_argument("--reads", type=float, default=0.5, help="reads at the archive a second")
-    parser.add_argument("--most", type=float, default=1800.0, help="seconds after which it stops by itself")
     given = parser.parse_args()
     base, (host, _, port) = f"http://{given.planner}", given.scans.rpartition(":")
     archive, password = f"http://{given.archive}", os.environ["CLINIC_PASSWORD"]
@@ -192,7 +191,7 @@ def main() -> int:
         partial(reads, archive, password, given.reads, waiting),
         partial(scans, (host, int(port)), base, given.patients, waiting),
     ]
-    return keep_asking(asks, given.log, given.most, TIMEOUT * 2)
+    return keep_asking(asks, given.log, TIMEOUT * 2)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def tell(story: Story, scenario: Scenario) -> Ending:
     told = Told()
     log = story.home / "client.jsonl"
     with _client(story, scenario, production, log) as client:
-        _builds(story, scenario, told)
+        _builds(story, scenario, told, client)
         with story.step("the client has asked enough"):
             _enough(story, scenario.least, log, client)
     with story.step("what the client lost"):
@@ -87,11 +87,16 @@ def tell(story: Story, scenario: Scenario) -> Ending:
     )
 
 
-def _builds(story: Story, scenario: Scenario, told: Told) -> None:
-    """Judge every build; while a promotion is watched the steward needs nobody, and the next builds are judged."""
+def _builds(story: Story, scenario: Scenario, told: Told, client: "subprocess.Popen[bytes]") -> None:
+    """Judge every build; while a promotion is watched the steward needs nobody, and the next builds are judged.
+    Surprise where nobody asks any more: a flip under no load would prove nothing."""
     watched: Promotion | None = None
     with ExitStack() as running:
         for expected in scenario.builds:
+            if client.poll() is not None:
+                raise Surprise(
+                    f"the client ended by itself with status {client.poll()}: a flip under no load proves nothing"
+                )
             if watched and expected.promotion is not None:
                 _ended(story, watched, told)
                 watched = None

@@ -97,7 +97,7 @@ def hangs(log, stop):
     threading.Event().wait()
 
 others = {"calm": calm, "breaks": breaks, "gives-up": gives_up, "hangs": hangs}
-sys.exit(keep_asking([calm, others[sys.argv[1]]], Path(sys.argv[2]), 30.0, 0.5))
+sys.exit(keep_asking([calm, others[sys.argv[1]]], Path(sys.argv[2]), 0.5))
 """
 
 
@@ -116,6 +116,19 @@ def test_a_client_of_which_a_part_fell_silent_says_so_by_its_exit_status(
     assert client.returncode == status
     assert said.decode() == ("the client broke: RuntimeError: out of it\n" if other == "breaks" else "")
     assert (tmp_path / "log").read_text().count("read") == (2 if other == "calm" else 1)
+
+
+def test_a_client_whose_story_was_killed_ends_by_itself(tmp_path: Path) -> None:
+    """Nobody is left to tell it to."""
+    log = tmp_path / "log"
+    story = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+    command = [sys.executable, "-c", story, sys.executable, "-c", CLIENT, "calm", str(log)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as killed:
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        killed.kill()
+        killed.stdout.read()  # until the client, which has it too, is gone
+    assert log.read_text().count("read") == 2
 
 
 class Aborted:
