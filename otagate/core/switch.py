@@ -19,6 +19,7 @@ MAP_PATH = "/run/otagate/active.map"
 SOCKET_PATH = "/run/otagate/admin.sock"
 MOST = 8000  # connections at one door
 LUA_PATH = "/conf/flip.lua"
+SERVERS_PATH = "/conf/servers"  # what it is told of its servers when it starts; start.sh says when
 STANDING = "standing"
 CERTIFICATES = "/run/otagate/tls"
 
@@ -30,6 +31,7 @@ global
     stats socket @SOCKET@ mode 660 level admin
     stats timeout 10m
     lua-load {LUA_PATH}
+    server-state-file {SERVERS_PATH}
 
 resolvers engine
     nameserver names 127.0.0.11:53
@@ -40,6 +42,7 @@ resolvers engine
     hold obsolete 1s
 
 defaults
+    load-server-state-from-file global
     timeout connect 2s
     timeout check 2s
     timeout client 60s

@@ -11,6 +11,7 @@ from pynetdicom.pdu import A_ASSOCIATE_RQ
 from otagate.core.cloud import Colour
 from otagate.core.platform import Protocol, Tls
 from otagate.core.switch import (
+    SERVERS_PATH,
     OpenSession,
     associate_request,
     flip_lua,
@@ -44,6 +45,13 @@ def test_every_coloured_door_looks_up_the_one_entry() -> None:
     config = haproxy_config(topology(WEB, DICOM, HL7))
     lookups = [line.strip() for line in config.splitlines() if "use_backend" in line]
     assert lookups == [f"use_backend {d}_%[str(active),map(/run/otagate/active.map)]" for d in ("web", "dicom", "hl7")]
+
+
+def test_it_believes_what_it_is_told_of_its_servers_and_then_asks_them() -> None:
+    config = haproxy_config(topology(WEB))
+    assert f"    server-state-file {SERVERS_PATH}\n" in config
+    assert "defaults\n    load-server-state-from-file global\n" in config
+    assert "init-addr last," in config
 
 
 def test_no_coloured_door_has_anything_to_fall_back_to() -> None:

@@ -1,7 +1,8 @@
 """A release service small enough to read: HTTP and DICOM with build and colour, hooks, and faults on demand.
 
 Runs alone in a container: standard library and pynetdicom. `POST /fault?share=N` makes every Nth answer a 500;
-`POST /sick` makes the health check fail; `GET /slow?s=N` answers after N seconds; `GET /active` tells its hooks' state.
+`POST /sick` makes the health check fail, `POST /sick?checks=N` the next N of them; `GET /slow?s=N` answers after N
+seconds; `GET /active` tells its hooks' state.
 """
 
 import json
@@ -16,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from pynetdicom import AE, evt
 
 BUILD, COLOUR = os.environ["OTAGATE_BUILD"], os.environ["OTAGATE_COLOUR"]
-state = {"active": False, "fault": 0, "sick": False, "count": 0}
+state = {"active": False, "fault": 0, "sick": 0.0, "count": 0}
 lock = threading.Lock()
 
 
@@ -26,7 +27,8 @@ class Web(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path)
         if path.path == "/healthz":
-            self.say(503 if state["sick"] else 200, {"healthy": not state["sick"]})
+            sick = self.sick()
+            self.say(503 if sick else 200, {"healthy": not sick})
         elif path.path == "/active":
             self.say(200, {"active": state["active"]})
         else:
@@ -44,12 +46,17 @@ class Web(BaseHTTPRequestHandler):
         elif path.path == "/fault":
             state["fault"] = int(parse_qs(path.query)["share"][0])
         elif path.path == "/sick":
-            state["sick"] = True
+            state["sick"] = float(parse_qs(path.query).get("checks", ["inf"])[0])
         said: dict[str, dict[str, object]] = {
             "/hooks/written_since": {"count": 1, "items": ["one"]},
             "/hooks/quarantine": {"quarantined": 1},
         }
         self.say(200, said.get(path.path, {}))
+
+    def sick(self) -> bool:
+        with lock:
+            left, state["sick"] = state["sick"], max(0.0, state["sick"] - 1)
+            return left > 0
 
     def faulty(self) -> bool:
         with lock:

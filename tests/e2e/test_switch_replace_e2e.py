@@ -16,6 +16,7 @@ from otagate.adapters.images import source_digest
 from otagate.adapters.steward_client import StewardClient
 from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE
 from otagate.core.replacement import Reach
+from otagate.core.switch import SERVERS_PATH
 from tests.e2e.live import Live
 from tests.e2e.steady import Steady, association, echoes
 
@@ -85,6 +86,8 @@ def test_a_replacement_fails_no_request_and_cuts_no_association(engine: docker.D
     assert asked.asked > 100
     (after,) = edge(engine, hello, "switch")
     assert after.id != before.id
+    known = after.exec_run(["cat", SERVERS_PATH]).output.decode()
+    assert " web_blue 1 s1 " in known, "what it knew when it rehearsed went with it to the doors"
     told = hello.otagate("status")["data"]
     assert told["replacement"]["reach"] == "replaced"
     assert told["replacement"]["cut"] == []
@@ -140,4 +143,7 @@ def test_switch_and_holder_come_back_at_the_same_ports(engine: docker.DockerClie
         engine.api.kill(container.id, "SIGKILL")
         engine.api.start(container.id)
         assert eventually(lambda: answers(web)), f"after the {service} was killed and started"
+        (switch,) = edge(engine, hello, "switch")
+        known = switch.exec_run(["cat", SERVERS_PATH])
+        assert (known.exit_code, known.output) == (0, b""), "what was known before a break is not believed after it"
     assert address(hello, "web") == web

@@ -14,6 +14,8 @@ for pem in ${OTAGATE_SWITCH_OWN_TLS:-}; do
         -keyout /conf/key -out /conf/certificate 2> /conf/openssl || { cat /conf/openssl >&2; exit 1; }
     cat /conf/certificate /conf/key > "$pem"
 done
+servers=/conf/servers # what another HAProxy knew of its servers; empty: nothing, each is found and asked anew
+: > "$servers"
 number=${OTAGATE_SWITCH_NUMBER:-}
 run=${OTAGATE_SWITCH_RUN:-/run/otagate} # the other switch of a pair has a holder and a `serving` of its own
 child=
@@ -26,7 +28,8 @@ fi
 
 # Production: the sockets of the front doors are the holder's, and only the switch whose number stands in `serving` takes
 # them. Another one rehearses: the same configuration, on ports of its own behind no door.
-sed "s#stats socket [^ ]*#stats socket $run/rehearsal-$number.sock#" /conf/haproxy.cfg > /conf/rehearsal.cfg
+rehearsal=$run/rehearsal-$number.sock
+sed "s#stats socket [^ ]*#stats socket $rehearsal#" /conf/haproxy.cfg > /conf/rehearsal.cfg
 look() {
     read -r serving 2> /dev/null < "$run/serving" || serving=1
     read -r holder 2> /dev/null < "$run/holder" || holder=
@@ -49,6 +52,9 @@ while kill -0 "$child" 2> /dev/null; do
     look
     # One that served and is to serve no more keeps its sessions: the steward sees it end them.
     if [ "$now" = "$is" ] || [ "$now" = rehearses ]; then continue; fi
+    # A server that nobody knows is taken down by the first check that fails, one that is known by the second in a row:
+    # on a busy machine that is the difference between a slow check and a door that answers 503.
+    if [ "$is" != rehearses ] || ! perl /usr/local/bin/otagate-servers "$rehearsal" > "$servers"; then : > "$servers"; fi
     kill "$child" 2> /dev/null || true
     wait "$child" || true
     begin
