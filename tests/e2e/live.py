@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import requests
+
 SECONDS = 1500  # for one command: a gate run of the clinic was seen to take 540 on a busy machine
 
 
@@ -45,3 +47,22 @@ class Live:
         text = path.read_text()
         assert old in text, f"{old!r} does not stand in {file}"
         path.write_text(text.replace(old, new))
+
+
+def status(live: Live) -> dict[str, Any]:
+    data: dict[str, Any] = live.otagate("status")["data"]
+    return data
+
+
+def asked(live: Live) -> tuple[str, str]:
+    """Colour and build that the front door answers with."""
+    answer = requests.get(f"http://{status(live)['listeners']['web']['address']}/healthz", timeout=10)
+    assert answer.status_code == 200
+    return answer.headers["X-Otagate-Colour"], answer.headers["X-Otagate-Build"]
+
+
+def clear(live: Live) -> None:
+    """As a person would who has looked at what was left."""
+    for incident in live.otagate("incident", "list")["data"]["incidents"]:
+        live.otagate("incident", "clear", incident["incident"], "--by", "tests", "--reason", "nothing was written")
+    assert status(live)["incidents"] == []

@@ -17,22 +17,9 @@ import requests
 
 from otagate.core.cloud import LABEL_PLATFORM
 from otagate.demo.client import as_bytes, fresh_object
-from tests.e2e.live import Live
+from tests.e2e.live import Live, asked, clear, status
 
 pytestmark = pytest.mark.e2e
-
-
-def status(hello: Live, exit: int = 0) -> dict[str, object]:
-    data: dict[str, object] = hello.otagate("status", exit=exit)["data"]
-    return data
-
-
-def asked(hello: Live) -> tuple[str, str]:
-    """Colour and build that the front door answers with."""
-    address = hello.otagate("status")["data"]["listeners"]["web"]["address"]
-    answer = requests.get(f"http://{address}/healthz", timeout=10)
-    assert answer.status_code == 200
-    return answer.headers["X-Otagate-Colour"], answer.headers["X-Otagate-Build"]
 
 
 def containers(engine: docker.DockerClient, hello: Live) -> set[str]:
@@ -43,7 +30,7 @@ def containers(engine: docker.DockerClient, hello: Live) -> set[str]:
 def test_production_serves_its_first_release_on_both_listeners(hello: Live) -> None:
     data = status(hello)
     assert (data["live"], data["idle"]) == ("blue", "green")
-    assert set(data["listeners"]) == {"web", "dicom"}  # type: ignore[call-overload]
+    assert set(data["listeners"]) == {"web", "dicom"}
     assert asked(hello)[0] == "blue"
 
 
@@ -167,7 +154,7 @@ def test_an_honest_build_is_proven_promoted_and_rolled_back_with_every_request_a
     new = asked(hello)
     assert (old[0], new[0]) == ("blue", "green")
     assert old[1] != new[1]
-    assert status(hello)["colours"]["blue"]["warm"]  # type: ignore[index]
+    assert status(hello)["colours"]["blue"]["warm"]
 
     assert hello.otagate("promote", run, exit=1)["errors"][0]["code"] == "already-live"
 
@@ -206,65 +193,6 @@ def kept(hello: Live) -> str:
     return str(dataset.SOPInstanceUID)
 
 
-def clear(hello: Live) -> None:
-    """As a person would who has looked at what was left."""
-    for incident in hello.otagate("incident", "list")["data"]["incidents"]:
-        hello.otagate("incident", "clear", incident["incident"], "--by", "tests", "--reason", "nothing was written")
-    assert status(hello)["incidents"] == []
-
-
-def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(hello: Live) -> None:
-    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
-    process = hello.start("promote", run)
-    wait_for_phase(hello, "watching")
-    back = hello.otagate("rollback", "--by", "tests")["data"]
-    assert back["promotion"]["phase"] == "rolled-back"
-    assert back["live"] == "blue"
-    assert asked(hello)[0] == "blue"
-    process.communicate(timeout=60)
-    assert process.returncode == 5
-    clear(hello)
-
-
-def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(hello: Live) -> None:
-    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
-    process = hello.start("promote", run)
-    wait_for_phase(hello, "watching")
-    process.kill()
-    process.communicate(timeout=30)
-    wait_for_phase(hello, "promoted")
-    assert asked(hello)[0] == "green"
-
-
-def test_a_second_promotion_at_the_same_time_is_told_who_holds_the_lease(hello: Live) -> None:
-    run = hello.otagate("test", "web=hello/web:1.0")["data"]["run"]
-    first = hello.start("promote", run, "--by", "ada")
-    until = time.monotonic() + 60
-    while not hello.otagate("status")["data"]["leases"]:
-        assert time.monotonic() < until, "the first never took the lease"
-        time.sleep(0.1)
-    errors = hello.otagate("promote", run, exit=7)["errors"]
-    assert errors[0]["code"] == "busy"
-    assert "ada" in errors[0]["message"]
-    out, err = first.communicate(timeout=120)
-    assert first.returncode == 0, out + err
-
-
-def test_a_killed_deployment_is_undone_by_recover(hello: Live) -> None:
-    live = status(hello)["live"]
-    run = hello.otagate("test", "web=hello/web:1.1")["data"]["run"]
-    process = hello.start("promote", run)
-    wait_for_phase(hello, "deploying", "smoking")
-    process.kill()
-    process.communicate(timeout=30)
-    if status(hello)["promotion"]["phase"] in ("deploying", "smoking", "discarding"):  # type: ignore[index]
-        hello.otagate("recover", exit=5)
-    assert status(hello)["promotion"]["phase"] in ("abandoned", "promoted")  # type: ignore[index]
-    assert asked(hello)[0] == status(hello)["live"]
-    if status(hello)["promotion"]["phase"] == "abandoned":  # type: ignore[index]
-        assert status(hello)["live"] == live
-
-
 def test_a_switch_turned_by_hand_is_an_alarm_and_recover_mends_it(hello: Live, engine: docker.DockerClient) -> None:
     live = str(status(hello)["live"])
     other = "green" if live == "blue" else "blue"
@@ -294,13 +222,3 @@ def test_a_plain_down_leaves_production_and_its_name_takes_it_all(hello: Live, e
     assert asked(hello)
     hello.otagate("down", "--destroy-state", hello.name)
     assert containers(engine, hello) == set()
-
-
-def wait_for_phase(hello: Live, *phases: str) -> None:
-    until = time.monotonic() + 90
-    seen = ""
-    while seen not in phases:
-        assert time.monotonic() < until, f"the promotion never came to {phases}, it is {seen}"
-        promotion = hello.otagate("status")["data"]["promotion"]
-        seen = promotion["phase"] if promotion else ""
-        time.sleep(0.1)
