@@ -70,7 +70,8 @@ def _at_archive_and_machine(counted: Account, production: Production) -> After:
 
 
 def compare(counted: Account, held: Mapping[str, Mapping[str, str]], taken: Sequence[Mapping[str, Any]]) -> After:
-    """`held` maps study to its instances and their classes, `taken` is what the machine tells of its plans."""
+    """`held` maps study to its instances and their classes, `taken` is what the machine tells of its plans. A study is
+    planned once a plan of it is in the archive and at the machine, whoever asked for it."""
     wanted: defaultdict[str, set[str]] = defaultdict(set)
     for kept in counted.kept:
         study, _, uid = kept.partition("/")
@@ -78,7 +79,11 @@ def compare(counted: Account, held: Mapping[str, Mapping[str, str]], taken: Sequ
     times: defaultdict[str, int] = defaultdict(int)
     for one in taken:
         times[str(one["uid"])] += int(one["times"])
-    planned = {study for study, instances in held.items() if RT_PLAN in instances.values()}
+    planned = {
+        study
+        for study, instances in held.items()
+        if any(kind == RT_PLAN and times.get(uid) for uid, kind in instances.items())
+    }
     return After(
         missing=sum(len(uids - set(held.get(study, ()))) for study, uids in wanted.items()),
         astray=sum(times[uid] != 1 for uid in counted.plans) + _twice(counted.plans),

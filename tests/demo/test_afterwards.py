@@ -43,6 +43,11 @@ def test_a_plan_that_came_twice_or_was_acknowledged_twice_is_astray() -> None:
     assert counted("1.1.9", "1.1.9").astray == 1
 
 
+def test_a_study_whose_plan_never_came_to_the_machine_has_none() -> None:
+    log = [Request("store", 1, 2, "0x0000", "blue", "ab", "1.1/1.1.1")]
+    assert compare(account(log, [], "blue", "ab"), HELD, []) == After(missing=0, astray=0, unplanned=1)
+
+
 class Unreachable(Production):
     """Its archive's door is closed."""
 
