@@ -31,7 +31,7 @@ from planner.web import Web
 from planner.worker import Worker
 from planner.written import Written
 from pydicom import Dataset, dcmread
-from pynetdicom import AE
+from pynetdicom import AE, evt
 
 IDENTITY = Identity("sha256:" + "cd" * 32, "blue")
 ENGINE_BUILD = "sha256:" + "ab" * 32
@@ -53,6 +53,7 @@ class Hospital:
     looked: int = 0  # how often a study's plans were asked for
     refusal: tuple[int, str] | None = None
     down: bool = False
+    named: bool = True  # whether the engine's answer says which plan it made
 
     def archive(self, request: httpx.Request) -> httpx.Response:
         if self.down:
@@ -63,7 +64,8 @@ class Hospital:
             return httpx.Response(200, json={})
         if query.get("Modality") == "RTSTRUCT":
             found = [{"0020000D": {"Value": ["1.2"]}, "00080018": {"Value": [uid]}} for uid in self.waiting]
-            return httpx.Response(200, json=found)
+            begin = int(query["offset"])
+            return httpx.Response(200, json=found[begin : begin + int(query["limit"])])
         if query.get("Modality") == "RTPLAN":
             self.looked += 1
             return httpx.Response(200, json=[{}] * len(self.asked) if not self.refusal else [])
@@ -83,7 +85,8 @@ class Hospital:
         if self.refusal:
             error = {"code": self.refusal[1], "message": "said so"}
             return httpx.Response(self.refusal[0], json={"error": error}, headers=named)
-        return httpx.Response(200, json={"plan": self.plan_uid, "dose": "1.9", "timings": {"all": 1.0}}, headers=named)
+        made = {"plan": self.plan_uid, "dose": "1.9", "timings": {"all": 1.0}}
+        return httpx.Response(200, json=made if self.named else {}, headers=named)
 
 
 def written() -> Written:
@@ -199,6 +202,7 @@ def test_the_machines_refusal_is_no_success(parts: Parts, hospital: Hospital, pl
     hospital.plan = encode(stranger)
     answer = ask(parts, "POST", "/plans", json=WANTED)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "linac-refused")
+    assert "0xA900): the plan is for a patient who is not treated here" in answer.json()["error"]["message"]
     assert "x-engine-status" not in answer.headers  # it was not the engine that refused
     assert ask(parts, "GET", "/plans/1.2.1").status_code == 404
 
@@ -299,6 +303,68 @@ def test_the_worker_outlives_an_archive_that_is_down(
     time.sleep(0.2)
     hospital.down = False
     assert eventually(lambda: len(linac[0].all()) == 1)
+
+
+def test_the_worker_outlives_what_nobody_foresaw_and_plans_the_others(
+    hospital: Hospital, linac: tuple[Plans, int]
+) -> None:
+    class Odd(Machine):
+        broke = False
+
+        def send(self, plan: bytes) -> str:
+            if not self.broke:
+                self.broke = True
+                raise ZeroDivisionError
+            return super().send(plan)
+
+    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
+    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
+    machine = Odd(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
+    worker = Worker(archive, Courses(archive, engine, machine, USUAL, written()), period=0.05)
+    hospital.waiting = ["1.2.1"]
+    worker.start()
+    worker.activate()
+    assert eventually(lambda: len(linac[0].all()) == 1)
+    assert machine.broke
+    assert worker.works
+    worker.close()
+
+
+def test_an_engine_that_does_not_say_which_plan_it_made_is_asked_again(
+    parts: Parts, hospital: Hospital, linac: tuple[Plans, int]
+) -> None:
+    hospital.waiting, hospital.named = ["1.2.1"], False
+    parts.worker.activate()
+    assert eventually(lambda: len(hospital.asked) >= 2)
+    hospital.named = True
+    assert eventually(lambda: len(linac[0].all()) == 1)
+
+
+def test_a_machine_that_breaks_the_association_off_is_trouble_that_passes(plan: Dataset) -> None:
+    aborted = evt.EVT_ACCEPTED, lambda event: event.assoc.abort()
+    ae = AE(ae_title="LINAC")
+    ae.add_supported_context("1.2.840.10008.5.1.4.1.1.481.5")
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[aborted])
+    machine = Machine(("127.0.0.1", server.socket.getsockname()[1]), "LINAC", "PLANNER", IDENTITY.implementation)
+    try:
+        for _ in range(5):  # it may notice before or after it begins to send
+            with pytest.raises(Trouble) as trouble:
+                machine.send(encode(plan))
+            assert (trouble.value.code, trouble.value.lasting) == ("linac", False)
+    finally:
+        server.shutdown()
+
+
+def test_a_planner_whose_worker_is_gone_is_not_well(parts: Parts) -> None:
+    assert ask(parts, "GET", "/healthz").status_code == 200
+    parts.worker.close()
+    assert eventually(lambda: not parts.worker.works)
+    assert ask(parts, "GET", "/healthz").status_code == 503
+
+
+def test_what_waits_on_a_later_page_is_found(parts: Parts, hospital: Hospital) -> None:
+    hospital.waiting = [f"1.2.{number}" for number in range(1, 1202)]
+    assert [one.structure_set for one in parts.archive.waiting()] == hospital.waiting
 
 
 def test_what_waits_is_named_with_its_study(parts: Parts, hospital: Hospital) -> None:

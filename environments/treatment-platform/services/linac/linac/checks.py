@@ -114,6 +114,7 @@ def _deliverable(dataset: Dataset, machine: Machine, received: Received) -> None
     if {str(beam.TreatmentMachineName) for beam in beams.values()} != {machine.name}:
         raise Refused("machine", "the plan is for another machine")
     if not 1 <= received.fractions <= MOST_FRACTIONS:
-        raise Refused("inconsistent", "the number of fractions is out of range")
-    if not all(math.isfinite(mu) and 0 < mu <= MOST_MU for mu in received.metersets):
-        raise Refused("meterset", "a beam's monitor units are out of range")
+        raise Refused("inconsistent", f"{received.fractions} fractions, not 1 to {MOST_FRACTIONS}")
+    for mu in received.metersets:
+        if not (math.isfinite(mu) and 0 < mu <= MOST_MU):
+            raise Refused("meterset", f"a beam of {mu:g} MU, not above 0 and up to {MOST_MU:g}")

@@ -4,6 +4,7 @@ import logging
 import socket
 from typing import Any
 
+from pydicom import Dataset
 from pynetdicom import AE, evt
 
 from linac.checks import RT_PLAN, Machine, Refused, check
@@ -47,7 +48,7 @@ class DicomServer:
             self._ae.shutdown()
             self._server = None
 
-    def _on_store(self, event: Any) -> int:
+    def _on_store(self, event: Any) -> int | Dataset:
         encoded = event.request.DataSet.getvalue()
         uid = str(event.request.AffectedSOPInstanceUID)
         requestor = event.assoc.requestor
@@ -62,9 +63,16 @@ class DicomServer:
         except Refused as refused:
             self._plans.refuse(refused.code, uid)
             log.warning("refused %s: %s", uid, refused.code)
-            return CANNOT_UNDERSTAND if refused.code == "unreadable" else REFUSED
+            return _refusal(CANNOT_UNDERSTAND if refused.code == "unreadable" else REFUSED, refused)
         log.info("%s %s", "took" if new else "had already", uid)
         return SUCCESS
+
+
+def _refusal(code: int, why: Refused) -> Dataset:
+    """With the reason in Error Comment (0000,0902), which holds 64 characters (PS3.7 C.4.2)."""
+    answer = Dataset()
+    answer.Status, answer.ErrorComment = code, str(why)[:64]
+    return answer
 
 
 def _answer_at_once(event: Any) -> None:

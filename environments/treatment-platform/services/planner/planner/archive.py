@@ -1,8 +1,9 @@
 """The archive, over DICOMweb."""
 
+import itertools
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 from planner.trouble import Trouble
 
 PATIENCE = 20.0  # seconds for one answer
+PAGE = 500  # objects in one answer
 STUDY, SERIES, SOP_INSTANCE, FAILED, COUNT = "0020000D", "0020000E", "00080018", "00081198", "00201208"
 AS_JSON = {"Accept": "application/dicom+json"}
 AS_PARTS = {"Accept": 'multipart/related; type="application/dicom"'}
@@ -64,7 +66,7 @@ class Archive:
     def waiting(self) -> list[Waiting]:
         """Structure sets in studies that have no plan yet."""
         found = []
-        for one in self._search("/instances", {"Modality": "RTSTRUCT", "limit": "1000"}):
+        for one in self._all("/instances", {"Modality": "RTSTRUCT"}):
             study, structure_set = _value(one, STUDY), _value(one, SOP_INSTANCE)
             if structure_set in self._planned:
                 continue
@@ -75,6 +77,14 @@ class Archive:
             objects = int(_value(counted[0], COUNT)) if counted else 0
             found.append(Waiting(study, structure_set, objects))
         return found
+
+    def _all(self, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """Page by page: what an archive leaves out of an answer that is too long would never be found."""
+        for offset in itertools.count(0, PAGE):
+            page = self._search(path, {**query, "limit": str(PAGE), "offset": str(offset)})
+            yield from page
+            if len(page) < PAGE:
+                return
 
     def _search(self, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         answer = self._ask("GET", path, params=dict(query), headers=AS_JSON)

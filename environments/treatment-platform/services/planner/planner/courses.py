@@ -13,6 +13,7 @@ from typing import Any
 from planner.archive import Archive
 from planner.engine import Answer, Engine
 from planner.machine import Machine
+from planner.trouble import Trouble
 from planner.written import Written
 
 REMEMBERED = 1000
@@ -62,6 +63,8 @@ class Courses:
     def _chain(self, structure_set: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         hops = [("begin", time.perf_counter())]
         answer = self._owed.get(structure_set) or self._engine.ask("/plans", wanted)
+        if "plan" not in answer.body:
+            raise Trouble("engine", "the engine's answer names no plan", 502)
         self._owed[structure_set] = answer
         hops.append(("engine", time.perf_counter()))
         plan = self._archive.fetch(str(wanted["study"]), str(answer.body["plan"]))

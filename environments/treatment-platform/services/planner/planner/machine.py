@@ -46,13 +46,16 @@ class Machine:
                 file.flush()
                 hold(association)
                 status = association.send_c_store(file.name)
+        except RuntimeError:  # the library's word for an association that ended since it was accepted
+            raise Trouble("linac", "the machine broke the association off", 502) from None
         finally:
             association.release()
         code = status.get("Status") if status else None
         if code is None:
             raise Trouble("linac", "the machine did not answer", 502)
         if code != SUCCESS:
-            raise Trouble("linac-refused", f"the machine refused the plan (0x{code:04X})", 422, lasting=True)
+            why = status.get("ErrorComment") or "it did not say why"
+            raise Trouble("linac-refused", f"the machine refused the plan (0x{code:04X}): {why}", 422, lasting=True)
         return hashlib.sha256(data_set(plan)).hexdigest()
 
 

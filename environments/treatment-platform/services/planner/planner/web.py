@@ -58,7 +58,7 @@ class Web:
         )
 
     async def health(self, _: Request) -> Response:
-        well = self._listening()
+        well = self._listening() and self._worker.works
         return self._answer({"healthy": well, "active": self._worker.active}, 200 if well else 503)
 
     async def plan(self, request: Request) -> Response:

@@ -33,6 +33,11 @@ class Worker:
     def active(self) -> bool:
         return self._active
 
+    @property
+    def works(self) -> bool:
+        """Whether it would notice a scan if it were active."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 
@@ -75,6 +80,9 @@ class Worker:
         except Trouble as trouble:
             log.warning("the archive could not be looked at: %s", trouble.code)
             return
+        except Exception as error:  # one odd answer must not be the end of all planning
+            log.error("the archive could not be looked at: unforeseen %s", type(error).__name__)
+            return
         for one in {**self._again, **{one.structure_set: one for one in found}}.values():
             with self._working:
                 if not self._active:
@@ -93,6 +101,10 @@ class Worker:
                 self._again.pop(one.structure_set, None)
             else:
                 self._again[one.structure_set] = one
+            return
+        except Exception as error:  # its text may hold what came from outside: only its kind is logged
+            log.error("no plan for %s: unforeseen %s", one.structure_set, type(error).__name__)
+            self._again[one.structure_set] = one
             return
         self._again.pop(one.structure_set, None)
         log.info("plan %s for %s is at the machine", made["plan"], one.structure_set)
