@@ -37,7 +37,7 @@ class Waiting:
     _planned: list[tuple[str, str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _latest: Iterator[int] = field(default_factory=count)
-    _all: Iterator[int] = field(default_factory=count)
+    _before: int = 0  # how many came before the one that was last asked for among all
 
     def add(self, study: str, plan: str) -> None:
         with self._lock:
@@ -45,16 +45,17 @@ class Waiting:
 
     def latest(self) -> tuple[str, str] | None:
         """One of the latest by turns; None while nobody has a plan."""
-        return self._next(self._latest, LATEST)
+        with self._lock:
+            among = min(LATEST, len(self._planned))
+            return self._planned[-1 - next(self._latest) % among] if among else None
 
     def all(self) -> tuple[str, str] | None:
-        """Each by turns, backwards from the latest."""
-        return self._next(self._all, len(self._planned))
-
-    def _next(self, turns: Iterator[int], among: int) -> tuple[str, str] | None:
+        """Each by turns, backwards and then again from the latest, however many come meanwhile."""
         with self._lock:
-            among = min(among, len(self._planned))
-            return self._planned[-1 - next(turns) % among] if among else None
+            if not self._planned:
+                return None
+            self._before = (self._before or len(self._planned)) - 1
+            return self._planned[self._before]
 
 
 def origin(status: int, headers: Mapping[str, str]) -> tuple[str, str, str]:

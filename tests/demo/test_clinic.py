@@ -35,6 +35,19 @@ def test_more_than_twenty_patients_come_within_the_watch_of_a_release_that_has_s
     assert len({waiting.all() for _ in range(21)}) > 20
 
 
+@pytest.mark.parametrize("between", range(1, 12))
+def test_all_are_asked_for_by_turns_also_while_more_come(between: int) -> None:
+    """A place counted from a growing end can stand still: with one new patient after every eight turns, the same eight
+    were asked for all the time, and a build that goes bad after twenty patients never met them."""
+    waiting = Waiting()
+    asked = []
+    for number in range(400):
+        waiting.add(f"study-{number}", f"plan-{number}")
+        asked += [waiting.all() for _ in range(between)]
+    for begin in range(len(asked) // 2, len(asked) - 25, 25):
+        assert len(set(asked[begin : begin + 25])) > 20
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "came"),
     [
