@@ -1,18 +1,32 @@
 """The services' sources are programs of their own, in images of their own; here they are importable for unit tests."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from pydicom import Dataset
 
 SERVICES = Path(__file__).parents[3] / "environments" / "treatment-platform" / "services"
 
 for name in ("dose-engine", "linac", "planner", "reference", "suite"):
     sys.path.insert(0, str(SERVICES / name))
 
+from linac.checks import Machine as Linac  # noqa: E402
+from linac.dicom import DicomServer as LinacServer  # noqa: E402
+from linac.received import Plans  # noqa: E402
+from phantoms.frozen import frozen_plan  # noqa: E402
+from phantoms.objects import encode  # noqa: E402
 from phantoms.study import Study  # noqa: E402
 from phantoms.synthetic import synthetic  # noqa: E402
+from planner.archive import Archive  # noqa: E402
+from planner.courses import Courses  # noqa: E402
+from planner.engine import Engine  # noqa: E402
+from planner.machine import Machine  # noqa: E402
+from planner.worker import Worker  # noqa: E402
 
+from tests.environments.treatment_platform.hospital import IDENTITY, USUAL, Hospital, Parts, written  # noqa: E402
 from tests.environments.treatment_platform.shelf import Shelf  # noqa: E402
 
 
@@ -32,3 +46,34 @@ def shelved(study: Study) -> Shelf:
 def shelf(shelved: Shelf) -> Shelf:
     """An archive that holds the study, to do with as a test likes."""
     return shelved.copy()
+
+
+@pytest.fixture(scope="module")
+def plan(study: Study) -> Dataset:
+    return frozen_plan(study, 1, pixel=20.0)
+
+
+@pytest.fixture
+def hospital(plan: Dataset) -> Hospital:
+    return Hospital(encode(plan), str(plan.SOPInstanceUID))
+
+
+@pytest.fixture
+def linac() -> Iterator[tuple[Plans, int]]:
+    plans = Plans()
+    server = LinacServer("LINAC", ("PLANNER",), Linac("OTA-6MV", ("OTA-*",)), plans)
+    port = server.start(("127.0.0.1", 0))
+    yield plans, port
+    server.close()
+
+
+@pytest.fixture
+def parts(hospital: Hospital, linac: tuple[Plans, int]) -> Iterator[Parts]:
+    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
+    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
+    machine = Machine(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
+    courses = Courses(archive, engine, machine, USUAL, written())
+    worker = Worker(archive, courses, period=0.05)
+    worker.start()
+    yield Parts(archive, engine, courses, worker)
+    worker.close()
