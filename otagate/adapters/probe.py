@@ -16,6 +16,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from requests.adapters import HTTPAdapter
 
+from otagate.adapters.association import hold
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
@@ -115,6 +116,7 @@ def _dicom(host: str, port: int, called: str, deadline: float, tls: ssl.SSLConte
 
 def _echo(association: Association, where: str) -> None:
     try:
+        hold(association)
         outcome = association.send_c_echo()
     except (RuntimeError, ValueError) as error:
         raise ProbeFault(f"{where} broke off: {error}") from error

@@ -13,10 +13,11 @@ from typing import IO
 from pydicom.dataset import Dataset
 from pynetdicom.association import Association
 
+from otagate.adapters.association import hold
+
 COLOURS = {"b": "blue", "g": "green"}
 LOOKED = 1.0  # seconds between two looks whether all still ask
 LONGEST = 4 * 3600.0  # seconds; a story of some forty minutes on a slow machine is far from it
-HELD_BY = 1.0  # seconds in which a thread that may run comes round once, on a busy machine too
 
 
 class Log:
@@ -84,22 +85,6 @@ def who(association: Association) -> tuple[str, str]:
     version = (association.acceptor.implementation_version_name or "").strip()
     initial, _, build = version.partition("-")
     return COLOURS.get(initial, ""), build
-
-
-def hold(association: Association) -> None:
-    """Let the association's own thread come to rest before something is sent.
-
-    pynetdicom (3.0) takes it for resting when it has only said that it will: on a busy machine it then takes the answer
-    off the queue, the sender waits in vain and aborts, and the switch would be blamed for a cut that the client made.
-    """
-    if not association._reactor_checkpoint.is_set():
-        return  # it is held
-    association._reactor_checkpoint.clear()  # the thread stops here the next time it comes by
-    association._is_paused = False  # what it said before does not count
-    until = time.monotonic() + HELD_BY
-    while not association._is_paused and time.monotonic() < until:
-        time.sleep(0.0005)
-    association._is_paused = True  # it stopped between our two lines, or has just said so
 
 
 def stored(association: Association, dataset: Dataset) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from pynetdicom import AE
 
+from otagate.adapters.association import hold
+
 VERIFICATION = "1.2.840.10008.1.1"
 
 
@@ -79,6 +81,7 @@ class Load:
         if not association.is_established:
             return 0, ""
         said = association.acceptor.implementation_version_name or ""
+        hold(association)
         status = getattr(association.send_c_echo(), "Status", -1)
         association.release()
         return 200 if status == 0 else 0, {"b": "blue", "g": "green"}.get(said[:1], "")

@@ -10,6 +10,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 
+from otagate.demo.asking import stored
+
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 BEGIN, END = b"\x0b", b"\x1c\r"
 
@@ -37,11 +39,7 @@ def send(address: tuple[str, int], title: str, stores: int, lasts: float) -> Ass
     if not association.is_established:
         return Association(title, asked, 0, "no association", began, time.monotonic())
     for number, uid in enumerate(asked):
-        try:
-            stored = getattr(association.send_c_store(_image(uid)), "Status", None) == 0x0000
-        except RuntimeError:  # the association is gone
-            stored = False
-        if not stored:
+        if stored(association, _image(uid)) != "0x0000":
             cut = f"store {number + 1} of {stores}"
             break
         acknowledged += 1

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from otagate.adapters.association import hold
+
 VERIFICATION = "1.2.840.10008.1.1"
 
 
@@ -82,4 +84,5 @@ def echoes(line: Association) -> bool:
     """Whether it is still whole."""
     if not line.is_established:
         return False
+    hold(line)
     return getattr(line.send_c_echo(), "Status", None) == 0x0000

@@ -8,6 +8,7 @@ import requests
 from docker.models.containers import Container
 from pynetdicom import AE
 
+from otagate.adapters.association import hold
 from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
 from otagate.core.switch import MAP_PATH, SOCKET_PATH
@@ -94,6 +95,7 @@ def test_each_protocol_may_idle_as_long_as_its_clients_do(edge: Edge) -> None:
     assert HTTP_IDLE - 1 < idled < HTTP_IDLE + 4
     time.sleep(1)
     assert association.is_established
+    hold(association)
     assert association.send_c_echo().Status == 0x0000
     association.release()
 
