@@ -33,7 +33,7 @@ class Flip:
 @dataclass(frozen=True)
 class After:
     """What was found when all was over. `missing`: acknowledged instances that are not there; `astray`: acknowledged
-    plans that the machine has not exactly once; `unplanned`: whole scans that never got a plan."""
+    plans that the machine has not exactly once; `unplanned`: whole scans without a plan at archive and machine."""
 
     missing: int
     astray: int = 0
