@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from pydicom import Dataset
 
@@ -20,13 +19,8 @@ from phantoms.frozen import frozen_plan  # noqa: E402
 from phantoms.objects import encode  # noqa: E402
 from phantoms.study import Study  # noqa: E402
 from phantoms.synthetic import synthetic  # noqa: E402
-from planner.archive import Archive  # noqa: E402
-from planner.courses import Courses  # noqa: E402
-from planner.engine import Engine  # noqa: E402
-from planner.machine import Machine  # noqa: E402
-from planner.worker import Worker  # noqa: E402
 
-from tests.environments.treatment_platform.hospital import IDENTITY, USUAL, Hospital, Parts, written  # noqa: E402
+from tests.environments.treatment_platform.hospital import Hospital, Parts, assembled, at, working  # noqa: E402
 from tests.environments.treatment_platform.shelf import Shelf  # noqa: E402
 
 
@@ -69,11 +63,5 @@ def linac() -> Iterator[tuple[Plans, int]]:
 
 @pytest.fixture
 def parts(hospital: Hospital, linac: tuple[Plans, int]) -> Iterator[Parts]:
-    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
-    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
-    machine = Machine(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
-    courses = Courses(archive, engine, machine, USUAL, written())
-    worker = Worker(archive, courses, period=0.05)
-    worker.start()
-    yield Parts(archive, engine, courses, worker)
-    worker.close()
+    with working(assembled(hospital, at(linac[1]))) as made:
+        yield made

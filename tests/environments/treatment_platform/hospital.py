@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from dose_engine.multipart import pack, unpack
 from planner.archive import Archive
 from planner.courses import Courses
 from planner.engine import Engine
+from planner.machine import Machine
 from planner.settings import Identity
 from planner.web import Web
 from planner.worker import Worker
@@ -35,11 +36,11 @@ class Hospital:
     stored: list[bytes] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
-    objects: int = 33
+    objects: Any = 33
     looked: int = 0  # how often a study's plans were asked for
     refusal: tuple[int, str] | None = None
     down: bool = False
-    named: bool = True  # whether the engine's answer says which plan it made
+    nameless: Mapping[str, Any] | None = None  # an answer that does not say which plan the engine made
 
     def archive(self, request: httpx.Request) -> httpx.Response:
         if self.down:
@@ -72,11 +73,7 @@ class Hospital:
             error = {"code": self.refusal[1], "message": "said so"}
             return httpx.Response(self.refusal[0], json={"error": error}, headers=named)
         made = {"plan": self.plan_uid, "dose": "1.9", "timings": {"all": 1.0}}
-        return httpx.Response(200, json=made if self.named else {}, headers=named)
-
-
-def written() -> Written:
-    return Written(IDENTITY, lambda: datetime.now(UTC))
+        return httpx.Response(200, json=made if self.nameless is None else self.nameless, headers=named)
 
 
 @dataclass
@@ -85,6 +82,28 @@ class Parts:
     engine: Engine
     courses: Courses
     worker: Worker
+
+
+def assembled(hospital: Hospital, machine: Machine) -> Parts:
+    """A planner in this hospital, its worker not started."""
+    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
+    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
+    courses = Courses(archive, engine, machine, USUAL, Written(IDENTITY, lambda: datetime.now(UTC)))
+    return Parts(archive, engine, courses, Worker(archive, courses, period=0.05))
+
+
+@contextmanager
+def working(parts: Parts) -> Iterator[Parts]:
+    parts.worker.start()
+    try:
+        yield parts
+    finally:
+        parts.worker.close()
+
+
+def at(port: int, kind: type[Machine] = Machine) -> Machine:
+    """The machine, as the planner knows it."""
+    return kind(("127.0.0.1", port), "LINAC", "PLANNER", IDENTITY.implementation)
 
 
 def ask(parts: Parts, method: str, path: str, **more: Any) -> httpx.Response:

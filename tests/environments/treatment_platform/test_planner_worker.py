@@ -3,20 +3,16 @@
 import time
 from typing import Any
 
-import httpx
 import pytest
 from linac.received import Plans
 from phantoms.objects import encode
-from planner.archive import Archive, Waiting
-from planner.courses import Courses
-from planner.engine import Engine
+from planner.archive import Waiting
 from planner.machine import Machine
 from planner.trouble import Trouble
-from planner.worker import Worker
 from pydicom import Dataset
 from pynetdicom import AE, evt
 
-from tests.environments.treatment_platform.hospital import IDENTITY, USUAL, Hospital, Parts, ask, eventually, written
+from tests.environments.treatment_platform.hospital import Hospital, Parts, ask, assembled, at, eventually, working
 
 
 def test_a_passive_planner_plans_nothing_on_its_own(parts: Parts, hospital: Hospital) -> None:
@@ -68,16 +64,11 @@ def test_a_plan_that_the_machine_missed_is_sent_later_and_computed_once(
                 raise Trouble("linac", "the machine takes no association", 502)
             return super().send(plan)
 
-    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
-    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
-    machine = Off(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
-    worker = Worker(archive, Courses(archive, engine, machine, USUAL, written()), period=0.05)
     hospital.waiting = ["1.2.1"]
-    worker.start()
-    worker.activate()
-    assert eventually(lambda: len(linac[0].all()) == 1)
-    assert len(hospital.asked) == 1
-    worker.close()
+    with working(assembled(hospital, at(linac[1], Off))) as parts:
+        parts.worker.activate()
+        assert eventually(lambda: len(linac[0].all()) == 1)
+        assert len(hospital.asked) == 1
 
 
 def test_the_worker_outlives_an_archive_that_is_down(
@@ -94,50 +85,58 @@ def test_the_worker_outlives_what_nobody_foresaw_and_plans_the_others(
     hospital: Hospital, linac: tuple[Plans, int]
 ) -> None:
     class Odd(Machine):
-        broke = False
+        tried = 0
 
         def send(self, plan: bytes) -> str:
-            if not self.broke:
-                self.broke = True
+            self.tried += 1
+            if self.tried == 1:
                 raise ZeroDivisionError
             return super().send(plan)
 
-    archive = Archive("http://vna/dicom-web", ("clinic", "secret"), httpx.MockTransport(hospital.archive))
-    engine = Engine("http://engine", httpx.MockTransport(hospital.engine))
-    machine = Odd(("127.0.0.1", linac[1]), "LINAC", "PLANNER", IDENTITY.implementation)
-    worker = Worker(archive, Courses(archive, engine, machine, USUAL, written()), period=0.05)
-    hospital.waiting = ["1.2.1"]
-    worker.start()
-    worker.activate()
-    assert eventually(lambda: len(linac[0].all()) == 1)
-    assert machine.broke
-    assert worker.works
-    worker.close()
+    hospital.waiting = ["1.2.1", "1.2.2"]
+    machine = at(linac[1], Odd)
+    with working(assembled(hospital, machine)) as parts:
+        parts.worker.activate()
+        assert eventually(lambda: all(map(parts.courses.find, hospital.waiting)))
+        assert machine.tried == 3, "the first, the other one, and the first again"  # type: ignore[attr-defined]
 
 
-def test_an_engine_that_does_not_say_which_plan_it_made_is_asked_again(
+def test_the_worker_outlives_an_archive_that_answers_oddly(
     parts: Parts, hospital: Hospital, linac: tuple[Plans, int]
 ) -> None:
-    hospital.waiting, hospital.named = ["1.2.1"], False
+    hospital.waiting, hospital.objects = ["1.2.1"], "many"
     parts.worker.activate()
-    assert eventually(lambda: len(hospital.asked) >= 2)
-    hospital.named = True
+    time.sleep(0.2)
+    hospital.objects = 33
     assert eventually(lambda: len(linac[0].all()) == 1)
 
 
-def test_a_machine_that_breaks_the_association_off_is_trouble_that_passes(plan: Dataset) -> None:
-    aborted = evt.EVT_ACCEPTED, lambda event: event.assoc.abort()
+@pytest.mark.parametrize("nameless", [{}, {"plan": None}, {"plan": ""}])
+def test_an_engine_that_does_not_say_which_plan_it_made_is_asked_again(
+    parts: Parts, hospital: Hospital, linac: tuple[Plans, int], nameless: dict[str, Any]
+) -> None:
+    hospital.waiting, hospital.nameless = ["1.2.1"], nameless
+    parts.worker.activate()
+    assert eventually(lambda: len(hospital.asked) >= 2)
+    hospital.nameless = None
+    assert eventually(lambda: len(linac[0].all()) == 1)
+
+
+def test_a_machine_that_breaks_the_association_off_is_trouble_that_passes(
+    plan: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had accepted it, and is gone when the plan is to be sent: the library raises an error of its own kind."""
+    aborts = evt.EVT_ACCEPTED, lambda event: event.assoc.abort()
     ae = AE(ae_title="LINAC")
     ae.add_supported_context("1.2.840.10008.5.1.4.1.1.481.5")
-    server: Any = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[aborted])
-    machine = Machine(("127.0.0.1", server.socket.getsockname()[1]), "LINAC", "PLANNER", IDENTITY.implementation)
+    server: Any = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[aborts])
+    monkeypatch.setattr("planner.machine.hold", lambda held: eventually(lambda: not held.is_established))
     try:
-        for _ in range(5):  # it may notice before or after it begins to send
-            with pytest.raises(Trouble) as trouble:
-                machine.send(encode(plan))
-            assert (trouble.value.code, trouble.value.lasting) == ("linac", False)
+        with pytest.raises(Trouble, match="broke the association off") as trouble:
+            at(server.socket.getsockname()[1]).send(encode(plan))
     finally:
         server.shutdown()
+    assert (trouble.value.code, trouble.value.lasting) == ("linac", False)
 
 
 def test_a_planner_whose_worker_is_gone_is_not_well(parts: Parts) -> None:

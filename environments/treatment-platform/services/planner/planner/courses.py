@@ -63,7 +63,7 @@ class Courses:
     def _chain(self, structure_set: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         hops = [("begin", time.perf_counter())]
         answer = self._owed.get(structure_set) or self._engine.ask("/plans", wanted)
-        if "plan" not in answer.body:
+        if not answer.body.get("plan"):
             raise Trouble("engine", "the engine's answer names no plan", 502)
         self._owed[structure_set] = answer
         hops.append(("engine", time.perf_counter()))
