@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
 
+from otagate.adapters import probe
+from otagate.adapters.association import hold
 from otagate.adapters.probe import Answer, ask, call, fetch, tell
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
@@ -287,6 +290,19 @@ class TestDicom:
     def test_build_and_colour_are_read_from_the_association(self) -> None:
         with dicom_service("g-0123456789ab") as port:
             assert ask(DICOM, HERE, port, 2) == Answer("0123456789ab", Colour.GREEN)
+
+    def test_no_answer_is_lost_by_the_asker_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What holding does, and what is lost without it, stands in test_association."""
+        rests: list[bool] = []
+
+        def held(association: Association) -> None:
+            hold(association)
+            rests.append(not association._reactor_checkpoint.is_set())
+
+        monkeypatch.setattr(probe, "hold", held)
+        with dicom_service("g-0123456789ab") as port:
+            ask(DICOM, HERE, port, 2)
+        assert rests == [True]
 
     @pytest.mark.parametrize("version", ["PYNETDICOM_304", "x-0123456789ab", "g-0123", "g0123456789abc"])
     def test_a_service_that_does_not_say_who_it_is_is_a_fault(self, version: str) -> None:
