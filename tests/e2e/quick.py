@@ -27,10 +27,12 @@ def quick(root: Path, name: str = "") -> Live:
 
 
 @contextmanager
-def raised(root: Path) -> Iterator[Live]:
-    """In production with its first release, and gone at the end whatever happened."""
+def raised(root: Path, watch: str = "2s") -> Iterator[Live]:
+    """In production with its first release, and gone at the end whatever happened; `watch` is how long a release is
+    watched."""
     live = quick(root)
     try:
+        live.edit("otagate.yaml", "lasts: 2s", f"lasts: {watch}")
         live.otagate("up", "--by", "tests")
         yield live
     finally:

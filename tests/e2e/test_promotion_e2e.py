@@ -4,6 +4,7 @@ What suites find is not asked here, so the gate's are the three cases that take 
 one production and run in the order of the file.
 """
 
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ import pytest
 from otagate.adapters.images import source_digest
 from otagate.adapters.steward_client import StewardClient
 from tests.e2e.live import Live, asked, clear, status
-from tests.e2e.quick import quick, remove
+from tests.e2e.quick import raised
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
@@ -21,13 +22,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 @pytest.fixture(scope="module")
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Production with its first release live; a watch that is long enough to be met in it."""
-    live = quick(tmp_path_factory.mktemp("swift"))
-    try:
-        live.edit("otagate.yaml", "lasts: 2s", "lasts: 10s")
-        live.otagate("up", "--by", "tests")
+    with raised(tmp_path_factory.mktemp("swift"), watch="10s") as live:
         yield live
-    finally:
-        remove(live.name)
 
 
 def steward(engine: docker.DockerClient, live: Live) -> StewardClient:
@@ -45,12 +41,17 @@ def wait_for_phase(engine: docker.DockerClient, live: Live, *phases: str) -> Non
         time.sleep(0.1)
 
 
+def promoting(engine: docker.DockerClient, live: Live, build: str, *phases: str) -> "subprocess.Popen[str]":
+    """The command that promotes a build just judged, once it is in one of these phases."""
+    process = live.start("promote", live.otagate("test", f"web={build}")["data"]["run"])
+    wait_for_phase(engine, live, *phases)
+    return process
+
+
 def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(
     engine: docker.DockerClient, swift: Live
 ) -> None:
-    run = swift.otagate("test", "web=hello/web:1.1")["data"]["run"]
-    process = swift.start("promote", run)
-    wait_for_phase(engine, swift, "watching")
+    process = promoting(engine, swift, "hello/web:1.1", "watching")
     back = swift.otagate("rollback", "--by", "tests")["data"]
     assert back["promotion"]["phase"] == "rolled-back"
     assert back["live"] == "blue"
@@ -63,9 +64,7 @@ def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(
 def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(
     engine: docker.DockerClient, swift: Live
 ) -> None:
-    run = swift.otagate("test", "web=hello/web:1.1")["data"]["run"]
-    process = swift.start("promote", run)
-    wait_for_phase(engine, swift, "watching")
+    process = promoting(engine, swift, "hello/web:1.1", "watching")
     process.kill()
     process.communicate(timeout=30)
     wait_for_phase(engine, swift, "promoted")
@@ -90,9 +89,7 @@ def test_a_second_promotion_at_the_same_time_is_told_who_holds_the_lease(
 
 def test_a_killed_deployment_is_undone_by_recover(engine: docker.DockerClient, swift: Live) -> None:
     live = status(swift)["live"]
-    run = swift.otagate("test", "web=hello/web:1.1")["data"]["run"]
-    process = swift.start("promote", run)
-    wait_for_phase(engine, swift, "deploying", "smoking")
+    process = promoting(engine, swift, "hello/web:1.1", "deploying", "smoking")
     process.kill()
     process.communicate(timeout=30)
     if status(swift)["promotion"]["phase"] in ("deploying", "smoking", "discarding"):
