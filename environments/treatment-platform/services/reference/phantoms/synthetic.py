@@ -4,19 +4,27 @@ import numpy as np
 
 from phantoms.study import Mask, Structure, Study, Volume
 
-SHAPE = (32, 48, 48)  # z, y, x
-SPACING = (5.0, 5.0, 5.0)
-ORIGIN = (-112.5, -127.5, -50.0)
+CORNER = (-115.0, -130.0, -52.5)  # x, y, z of what is scanned, in mm
+SIDES = (240.0, 240.0, 160.0)
+CUBES, OBLONG = (5.0, 5.0, 5.0), (4.0, 5.0, 5.0)  # voxels; who takes rows for columns sees no difference in cubes
 AIR, LUNG, WATER, BONE = -1000.0, -700.0, 0.0, 700.0
 NOISE = 4.0  # Hounsfield units, one standard deviation
 
 
 def synthetic(seed: int) -> Study:
-    """Body with a lung-like slab and a dense insert; PTV, cord and kidney. The seed moves the PTV by millimetres."""
+    """Body with a lung-like slab and a dense insert; PTV, cord and kidney. The seed moves the PTV by millimetres; every
+    third has oblong voxels.
+    """
     random = np.random.default_rng(seed)
     dx, dy, dz = random.uniform(-4.0, 4.0, 3)
+    spacing = CUBES if seed % 3 else OBLONG
+    x0, y0, z0 = (edge + size / 2 for edge, size in zip(CORNER, spacing, strict=True))
+    columns, rows, planes = (round(side / size) for side, size in zip(SIDES, spacing, strict=True))
     z, y, x = np.meshgrid(
-        *(ORIGIN[axis] + SPACING[axis] * np.arange(SHAPE[2 - axis]) for axis in (2, 1, 0)), indexing="ij"
+        z0 + spacing[2] * np.arange(planes),
+        y0 + spacing[1] * np.arange(rows),
+        x0 + spacing[0] * np.arange(columns),
+        indexing="ij",
     )
     body = _body(x, y, z)
     slab = body & (x > 45 + 0.2 * z) & (x < 80) & (y > -60) & (y < 30) & (z > -30)
@@ -32,8 +40,8 @@ def synthetic(seed: int) -> Study:
         name=f"synthetic-{seed}",
         patient=f"OTA-{seed:06d}",
         hounsfield=np.rint(hounsfield),
-        origin=ORIGIN,
-        spacing=SPACING,
+        origin=(x0, y0, z0),
+        spacing=spacing,
         structures=(
             Structure("BODY", "EXTERNAL", body),
             Structure("PTV", "PTV", ptv),
