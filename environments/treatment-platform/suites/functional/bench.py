@@ -104,6 +104,7 @@ class Bench:
         self._frozen = {name: self._pool.submit(self._ahead, self._compute, phantoms(name)) for name in STUDIES}
         self._own = self._pool.submit(self._ahead, self._optimise, phantoms(SYNTHETIC[0]))
         self._own_live = self._pool.submit(self._ahead, self._live_of_own)
+        self._lives_own = self._pool.submit(self._ahead, self._live_of_lives_own)
         self._own_again = self._pool.submit(self._ahead, self._again_of_own)
         self._own_reference = self._pool.submit(self._ahead, self._reference_of_own)
 
@@ -126,6 +127,10 @@ class Bench:
     def own_live(self) -> Dose:
         """The live build's dose of the candidate's own plan."""
         return self._own_live.result(DEADLINE)
+
+    def lives_own(self) -> Dose:
+        """The live build's dose of the plan that it optimised itself."""
+        return self._lives_own.result(DEADLINE)
 
     def own_again(self) -> Dose:
         """The candidate's, asked for: not the one that it archived."""
@@ -164,6 +169,9 @@ class Bench:
         file.write_bytes(own.plan)
         assert self._baseline.scans.store([file]) == [0], "the baseline does not take the build's plan"
         return read_dose(self._forward(self._baseline, own.answer["plan"]))
+
+    def _live_of_lives_own(self) -> Dose:
+        return read_dose(self._forward(self._baseline, self.own().live_answer["plan"]))
 
     def _again_of_own(self) -> Dose:
         return read_dose(self._forward(self._candidate, self.own().answer["plan"]))
