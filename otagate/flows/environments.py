@@ -9,7 +9,7 @@ from otagate.core.container import Stage
 from otagate.core.edge import steward_stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
-from otagate.core.places import Place
+from otagate.core.places import STEWARD, Place
 from otagate.core.plan import Action, Plan, Step, steps_of, unapplied
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Phase
@@ -29,19 +29,24 @@ GENESIS_COLOUR = Colour.BLUE
 
 @dataclass(frozen=True)
 class Wanted:
-    """Production as it should be. `status` is None until there is a steward; `live` None means genesis."""
+    """Production as it should be. `status` is None until there is a steward; `live` None means genesis; `renewed` are
+    the stages of a steward that `renew_steward` replaces before.
+    """
 
     status: Status | None
     live: Colour | None
     release: Release
     stages: tuple[Stage, ...]
     clouds: tuple[ObservedCloud, ...]
+    renewed: tuple[Stage, ...] = ()
 
     @property
     def plan(self) -> Plan:
         title = f"genesis: release {self.release.short}" if self.live is None else "production: what is missing"
         turn = Step(Action.TURN, "switch", f"first release live on {GENESIS_COLOUR}, unproven, by a named person")
-        return Plan(title, (*steps_of(self.stages, self.clouds), *((turn,) if self.live is None else ())))
+        others = [stage for stage in self.stages if stage not in self.renewed]
+        first = [replace(stage, replace=True) for stage in self.renewed]
+        return Plan(title, (*steps_of([*first, *others], self.clouds), *((turn,) if self.live is None else ())))
 
 
 def look_for_up(platform: Platform, ports: Ports) -> Wanted:
@@ -64,7 +69,24 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     keeps_pair(platform, clouds)
     edge, numbers = ports.engine.images(), (status.serving, status.serving_second) if status else (1, 1)
     stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, edge, numbers)
-    return Wanted(status, live, release, stages, clouds)
+    due = status is not None and renewal_is_due(platform, status, clouds, ports) and at_rest(status)
+    renewed = tuple(stage for stage in stages if due and stage.name == STEWARD)
+    return Wanted(status, live, release, stages, clouds, renewed)
+
+
+def renewal_is_due(platform: Platform, status: Status, clouds: Sequence[ObservedCloud], ports: Ports) -> bool:
+    """Whether the steward was made from another image, or for another number of switches."""
+    if status.paired is not bool(platform.second):
+        return True
+    wanted = steward_stage(platform, ports.engine.images().steward).containers[0]
+    standing = {c.name: c.image for cloud in clouds for c in cloud.containers}
+    return standing.get(wanted.name, wanted.image) != wanted.image
+
+
+def at_rest(status: Status) -> bool:
+    """Whether the steward can be replaced: nothing that it began is unfinished."""
+    promoted = status.promotion is None or status.promotion.phase.ended
+    return promoted and (status.replacement is None or status.replacement.ended)
 
 
 def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> None:
@@ -89,15 +111,10 @@ def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float
             raise
         apply()
         return
-    standing = {c.name: c.image for cloud in clouds for c in cloud.containers}
-    wanted = stage.containers[0]
-    as_many = status.paired is bool(platform.second)
-    if as_many and standing.get(wanted.name, wanted.image) == wanted.image:
+    if not renewal_is_due(platform, status, clouds, ports):
         return
     with ports.steward.lease(claim, wait):
-        now = ports.steward.status()
-        promoted = now.promotion is None or now.promotion.phase.ended
-        if promoted and (now.replacement is None or now.replacement.ended):
+        if at_rest(ports.steward.status()):
             apply()
 
 

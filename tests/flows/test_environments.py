@@ -250,11 +250,23 @@ def test_a_steward_of_another_image_is_renewed_under_the_lease_alone() -> None:
     assert scene.up().unapplied == ()
 
 
+def test_a_dry_run_says_that_a_steward_of_another_image_is_replaced() -> None:
+    scene = raised()
+    other_image(scene)
+    steps = environments.look_for_up(scene.platform, scene.ports).plan.steps
+    first, *others = steps
+    assert (first.action, first.subject) == (Action.REPLACE, "p-shared-steward")
+    assert {step.action for step in others} == {Action.KEEP}
+    assert not [step for step in steps if "not applied" in step.cause]
+
+
 def test_a_steward_whose_promotion_is_unfinished_is_never_replaced() -> None:
     scene = raised()
     with scene.steward.lease(CLAIM, 0.0) as hold:
         hold.begin(first_of(scene))
     old = other_image(scene)
+    steps = environments.look_for_up(scene.platform, scene.ports).plan.steps
+    assert {step.action for step in steps} == {Action.KEEP}
     renew(scene)
     assert scene.world.containers["p-shared-steward"].id == old
 
@@ -335,6 +347,9 @@ def test_one_of_a_pair_that_is_gone_or_stopped_is_red_and_up_brings_it_back(stop
 
 def test_a_second_that_is_declared_later_is_added_beside_a_steward_that_turns_both() -> None:
     scene = declaring(raised(), "127.0.0.2")
+    planned = {step.subject: step.action for step in environments.look_for_up(scene.platform, scene.ports).plan.steps}
+    assert planned["p-shared-steward"] is Action.REPLACE
+    assert planned["p-shared-switch-second"] is planned["p-shared-holder-second"] is Action.CREATE
     before = {name: scene.world.containers[name].id for name in PRODUCTION}
     assert environments.describe(scene.platform, scene.ports).red
     added = renewed_up(scene)
