@@ -53,8 +53,8 @@ def hospital(plan: Dataset) -> Hospital:
 
 
 @pytest.fixture
-def linac() -> Iterator[tuple[Plans, int]]:
-    plans = Plans()
+def linac(tmp_path: Path) -> Iterator[tuple[Plans, int]]:
+    plans = Plans(tmp_path)
     server = LinacServer("LINAC", ("PLANNER",), Linac("OTA-6MV", ("OTA-*",)), plans)
     port = server.start(("127.0.0.1", 0))
     yield plans, port

@@ -3,6 +3,7 @@
 import gc
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,8 +77,12 @@ def test_noise_is_refused(encoded: bytes) -> None:
     assert refused.value.code == "unreadable"
 
 
-def test_the_same_plan_twice_is_one_plan(study: Study) -> None:
-    plans = Plans()
+@pytest.fixture
+def plans(tmp_path: Path) -> Plans:
+    return Plans(tmp_path)
+
+
+def test_the_same_plan_twice_is_one_plan(study: Study, plans: Plans) -> None:
     assert plans.take(taken(made(study)))
     assert plans.times(taken(made(study)).uid) == 1
     assert not plans.take(taken(made(study)))
@@ -85,28 +90,52 @@ def test_the_same_plan_twice_is_one_plan(study: Study) -> None:
     assert len(plans.all()) == 1
 
 
-def test_another_plan_under_the_same_uid_is_refused(study: Study) -> None:
-    plans = Plans()
+def test_another_plan_under_the_same_uid_is_refused(study: Study, plans: Plans) -> None:
     plans.take(taken(made(study)))
     with pytest.raises(Refused) as refused:
         plans.take(taken(made(study, lambda plan: setattr(_referred(plan), "BeamMeterset", 91))))
     assert refused.value.code == "changed"
 
 
-def test_a_plan_of_another_patient_in_the_same_study_is_refused(study: Study) -> None:
+def test_a_plan_of_another_patient_in_the_same_study_is_refused(study: Study, plans: Plans) -> None:
     def swapped(plan: Dataset) -> None:
         plan.PatientID, plan.SOPInstanceUID = "OTA-999999", "1.2.3"
 
-    plans = Plans()
     plans.take(taken(made(study)))
     with pytest.raises(Refused) as refused:
         plans.take(taken(made(study, swapped)))
     assert refused.value.code == "patient"
 
 
+def test_a_machine_that_was_off_has_its_plans_still(study: Study, plans: Plans, tmp_path: Path) -> None:
+    plan = taken(made(study))
+    assert (plans.take(plan), plans.take(plan)) == (True, False)
+    again = Plans(tmp_path)
+    assert (again.all(), again.times(plan.uid)) == ([plan], 2)
+    with pytest.raises(Refused):
+        again.take(taken(made(study, lambda plan: setattr(_referred(plan), "BeamMeterset", 91))))
+
+
+def test_what_was_cut_off_while_it_was_written_is_no_plan(study: Study, tmp_path: Path) -> None:
+    """It was not acknowledged either; the next one takes its place, and not the rest of its line."""
+    plan = taken(made(study))
+    with (tmp_path / "plans.jsonl").open("w") as file:
+        file.write('{"uid": "1.2", "pat')
+    again = Plans(tmp_path)
+    assert again.all() == []
+    again.take(plan)
+    assert Plans(tmp_path).all() == [plan]
+
+
+@pytest.mark.parametrize("kept", ["{", "[]", '{"uid": "1.2"}'])
+def test_a_machine_that_cannot_read_what_it_took_does_not_start(kept: str, tmp_path: Path) -> None:
+    (tmp_path / "plans.jsonl").write_text(kept + "\n")
+    with pytest.raises(ValueError, match=r"."):
+        Plans(tmp_path)
+
+
 @pytest.fixture
-def machine() -> Iterator[tuple[Plans, int]]:
-    plans = Plans()
+def machine(plans: Plans) -> Iterator[tuple[Plans, int]]:
     server = DicomServer("LINAC", ("PLANNER",), MACHINE, plans)
     port = server.start(("127.0.0.1", 0))
     yield plans, port
@@ -133,6 +162,20 @@ def test_a_refused_plan_is_told_to_the_sender_and_noted(machine: tuple[Plans, in
     assert (trouble.value.code, trouble.value.lasting) == ("linac-refused", True)
     assert plans.all() == []
     assert plans.refused() == [{"uid": study.uid("frozen-1"), "code": "patient"}]
+
+
+def test_a_plan_that_cannot_be_kept_is_not_acknowledged(
+    machine: tuple[Plans, int], study: Study, tmp_path: Path
+) -> None:
+    plans, port = machine
+    (tmp_path / "plans.jsonl").unlink()
+    with pytest.raises(Trouble, match="0xA700") as trouble:
+        sender(port).send(made(study))
+    assert plans.all() == []
+    assert not trouble.value.lasting
+    (tmp_path / "plans.jsonl").touch()
+    sender(port).send(made(study))
+    assert len(plans.all()) == 1
 
 
 @pytest.mark.parametrize("names", [{"own": "STRANGER"}, {"called": "OTHER"}])

@@ -30,6 +30,12 @@ def _everything_is_there(side: Side, archive: DicomWeb, study: Phantom) -> None:
         assert data_set(archive.fetch(study.study, uid)) == data_set(sent[uid])
 
 
+def _at_the_machine(side: Side) -> list[dict[str, Any]]:
+    side.linac.wait_until_healthy()
+    plans: list[dict[str, Any]] = side.linac.get("/plans").json()["plans"]
+    return plans
+
+
 def _pixels(side: Side, study: Phantom) -> bytes:
     answer = side.engine.asked("/forward", {"plan": study.plan_uid, "spacing": 5})
     return bytes(pydicom.dcmread(BytesIO(answer.content)).PixelData)
@@ -40,18 +46,19 @@ def test_nothing_is_lost_when_a_service_restarts(
     candidate: Side, archive: DicomWeb, study: Phantom, otagate: Any, tmp_path: Path, service: str
 ) -> None:
     """The dose of a plan that never changes comes out the same to the last bit: an engine keeps nothing that matters.
-
-    The stand-in forgets its plans, as no machine would; what is shown of it is that it takes the next one.
+    The machine has all plans that it took, and takes the next one.
     """
-    before = _pixels(candidate, study)
+    before, taken = _pixels(candidate, study), _at_the_machine(candidate)
     otagate.restart(service, deadline=BACK)
     _everything_is_there(candidate, archive, study)
     candidate.wait_until_healthy()
     assert candidate.planner.get("/healthz").json()["active"] is False
     assert _pixels(candidate, study) == before
+    assert _at_the_machine(candidate) == taken
     more = fresh(tmp_path, otagate.nonce)
     assert set(candidate.scans.store((*more.slices, more.structures))) == {SUCCESS}
     made = candidate.planner.asked(
         "/plans", {"study": more.study, "structure_set": more.structure_set, **COARSE}
     ).json()
     assert candidate.linac.get(f"/plans/{made['plan']}").json()["plan"]["sha256"] == made["linac"]["sha256"]
+    assert len(_at_the_machine(candidate)) == len(taken) + 1, "control: what it has can be told"

@@ -77,10 +77,10 @@ def main() -> int:
     warnings.simplefilter("ignore")
     try:
         machine, callers = parse_config(Path(os.environ.get("LINAC_CONFIG", "/etc/linac/linac.yaml")).read_text())
+        plans = Plans(Path(os.environ.get("LINAC_PLANS", "/var/lib/linac")))
     except (OSError, ValueError, yaml.YAMLError) as error:
         log.error("cannot start: %s: %s", type(error).__name__, error)
         return 2
-    plans = Plans()
     dicom = DicomServer(os.environ.get("AE_TITLE", "LINAC"), callers, machine, plans)
     app = application(plans, dicom, ("0.0.0.0", DICOM_PORT))
     uvicorn.run(app, host="0.0.0.0", port=HTTP_PORT, access_log=False, log_config=None, server_header=False)

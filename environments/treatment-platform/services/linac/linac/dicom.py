@@ -12,7 +12,7 @@ from linac.received import Plans
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 VERIFICATION = "1.2.840.10008.1.1"
-SUCCESS, REFUSED, CANNOT_UNDERSTAND = 0x0000, 0xA900, 0xC000
+SUCCESS, OUT_OF_RESOURCES, REFUSED, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xA900, 0xC000
 IDLE = 300.0  # seconds
 LARGEST = 16 * 1024 * 1024
 
@@ -64,6 +64,9 @@ class DicomServer:
             self._plans.refuse(refused.code, uid)
             log.warning("refused %s: %s", uid, refused.code)
             return _refusal(CANNOT_UNDERSTAND if refused.code == "unreadable" else REFUSED, refused)
+        except OSError as error:
+            log.error("could not keep %s: %s", uid, type(error).__name__)
+            return OUT_OF_RESOURCES
         log.info("%s %s", "took" if new else "had already", uid)
         return SUCCESS
 

@@ -13,7 +13,7 @@ from planner.trouble import Trouble
 
 RT_PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 EXPLICIT = "1.2.840.10008.1.2.1"
-SUCCESS = 0x0000
+SUCCESS, OUT_OF_RESOURCES = 0x0000, range(0xA700, 0xA800)  # PS3.4 B.2.3
 META_LENGTH = 140  # where a Part-10 file says how long its file meta information is
 PATIENCE = 15.0  # seconds for each step of an association
 HELD_BY = 1.0  # seconds in which a thread that may run comes round once, on a busy machine too
@@ -53,6 +53,8 @@ class Machine:
         code = status.get("Status") if status else None
         if code is None:
             raise Trouble("linac", "the machine did not answer", 502)
+        if code in OUT_OF_RESOURCES:
+            raise Trouble("linac", f"the machine could not keep the plan (0x{code:04X})", 502)
         if code != SUCCESS:
             why = status.get("ErrorComment") or "it did not say why"
             raise Trouble("linac-refused", f"the machine refused the plan (0x{code:04X}): {why}", 422, lasting=True)
