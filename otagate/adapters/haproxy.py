@@ -32,7 +32,8 @@ class HAProxy:
     deadline: float = 2.0
 
     def ask(self, command: str) -> str:
-        """The answer's text without its closing empty line; raises SwitchFault (code `switch-away`)."""
+        """The answer's text without its closing empty line; raises SwitchFault (code `switch-gone` if no process
+        listens, which then passes nothing either; else `switch-away`)."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
                 line.settimeout(self.deadline)
@@ -41,7 +42,8 @@ class HAProxy:
                 return _read(line).strip("\n")
         except (OSError, UnicodeDecodeError) as error:
             what = f"the switch did not answer {command.split()[0]!r}: {error}"
-            raise SwitchFault(what, code="switch-away", hint=_LOOK) from error
+            code = "switch-gone" if isinstance(error, ConnectionRefusedError | FileNotFoundError) else "switch-away"
+            raise SwitchFault(what, code=code, hint=_LOOK) from error
 
     def entry(self) -> tuple[Colour, int]:
         """Colour and epoch at run time; raises SwitchFault also if the map holds anything else."""

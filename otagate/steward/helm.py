@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from otagate.core.cloud import Colour
@@ -25,7 +25,7 @@ from otagate.steward.book import Book
 from otagate.steward.hold import Hold
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
-from otagate.steward.pair import AWAY, SPLIT, Pair
+from otagate.steward.pair import PLACES, SILENT, SPLIT, Pair
 from otagate.steward.traffic import note_traffic
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
@@ -35,17 +35,20 @@ PROBE_DEADLINE = 5.0
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: until the switch sees a colour up; until the switch itself answers; between two looks."""
+    """Seconds: until the switch sees a colour up; until the switch itself answers; in which the engine has started one
+    that ended; between two looks."""
 
     up: float = 20.0
     switch: float = 60.0
+    gone: float = 10.0
     step: float = 0.1
 
 
 @dataclass(frozen=True)
 class Helm:
     """The only one who writes the map and turns the switch. `lock` is held for the length of a turn, and for that of
-    each call of a hook; `turning` is set while map file, run time and journal differ on purpose."""
+    each call of a hook; `turning` is set while map file, run time and journal differ on purpose. `without` is the place
+    of the one of a pair that is gone: what turns, turns the other alone."""
 
     topology: Topology
     book: Book
@@ -56,15 +59,28 @@ class Helm:
     patience: Patience
     lock: threading.RLock = field(default_factory=threading.RLock)
     turning: threading.Event = field(default_factory=threading.Event)
+    without: str = ""
 
     @property
     def switch(self) -> Switch:
         """The one that serves, or both of a pair."""
-        account = self.book.account
-        one = self.switches.at_doors(account.serving)
         if not self.topology.second:
-            return one
-        return Pair((one, self.switches.at_doors(account.serving_second, second=True)))
+            return self.switches.at_doors(self.book.account.serving)
+        if self.without:
+            return self._pair.switches[1 - PLACES.index(self.without)]
+        return self._pair
+
+    @property
+    def _pair(self) -> Pair:
+        account = self.book.account
+        at_doors = self.switches.at_doors
+        return Pair((at_doors(account.serving), at_doors(account.serving_second, second=True)))
+
+    @property
+    def _fronts(self) -> tuple[str, ...]:
+        """Hosts of the front doors that a switch stands behind."""
+        named = zip(PLACES, self.topology.fronts, strict=False)
+        return tuple(host for place, host in named if place != self.without)
 
     @property
     def doors(self) -> tuple[Door, ...]:
@@ -117,7 +133,7 @@ class Helm:
         """Every listener answers through the front door (or a switch at `host`) with the colour and a build of
         `builds`."""
         for door in self.doors:
-            for at in (host,) if host else self.topology.fronts:
+            for at in (host,) if host else self._fronts:
                 build = self._told(door, at, door.front, colour, tls=door.tls is not Tls.NONE)
                 self._judged(door, build, builds, f"listener {door.name}")
 
@@ -186,26 +202,53 @@ class Helm:
         try:
             self.switch.entry()
         except SwitchFault as fault:
-            return fault.code != AWAY
+            return fault.code not in SILENT
         return True
 
     def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
         """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned.
-        Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then."""
+        Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then.
+
+        Who uses the one of a pair must not be left on a failed colour because the other is gone."""
         with self._turn():
-            self._await_switch()
-            self.prove(warm, builds)
-            if self.map_file.read()[0] is warm:
-                self.settle()
-                self.hold.off()
-            else:
-                self._turned_back(failed, warm)
-            # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
-            for wrong in (self.hush(failed) and self.hush(failed), self.rouse(warm) and self.rouse(warm)):
-                if wrong:
-                    self.book.owe(wrong)
-            self.through_front(warm, builds)
-            self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
+            standing = self._standing()
+            standing._go_back(failed, warm, builds)
+            if gone := standing.without:
+                self.book.owe(f"the {gone} switch is gone and was not turned: it reads the map file when it is started")
+                self._catch_up()
+
+    def _go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
+        self.prove(warm, builds)
+        if self.map_file.read()[0] is warm:
+            self.settle()
+            self.hold.off()
+        else:
+            self._turned_back(failed, warm)
+        # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
+        for wrong in (self.hush(failed) and self.hush(failed), self.rouse(warm) and self.rouse(warm)):
+            if wrong:
+                self.book.owe(wrong)
+        self.through_front(warm, builds)
+        self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
+
+    def _standing(self) -> "Helm":
+        """Itself once the switch answers; without the one of a pair that is gone and is not started again: nothing
+        passes it, and it reads the map file when it is. Raises SwitchFault."""
+        until = self.clock.monotonic() + self.patience.gone
+        while gone := self._pair.gone() if self.topology.second else "":
+            if self.clock.monotonic() >= until:
+                return replace(self, without=gone)
+            self.clock.sleep(self.patience.step)
+        self._await_switch()
+        return self
+
+    def _catch_up(self) -> None:
+        """One that was started meanwhile may have read the map as it was before."""
+        try:
+            self.switch.entry()
+        except SwitchFault as fault:
+            if fault.code == SPLIT:
+                self.switch.restore(*self.map_file.read())
 
     def _turned_back(self, failed: Colour, warm: Colour) -> None:
         """Where both may not work at once the failed one's sessions end first, one way or the other."""

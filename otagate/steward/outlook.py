@@ -8,7 +8,7 @@ from otagate.core.errors import SwitchFault
 from otagate.core.traffic import Holder, Status, SwitchView
 from otagate.steward.account import Account
 from otagate.steward.helm import Helm
-from otagate.steward.pair import AWAY
+from otagate.steward.pair import SILENT
 
 Told = tuple[Colour, int] | SwitchFault | None
 
@@ -68,7 +68,7 @@ class Outlook:
             found.append(file.message)
         elif file != journal:
             found.append(f"the journal says {_words(journal)}, the map file says {_words(file)}")
-        if isinstance(run, SwitchFault) and (journal is not None or run.code != AWAY):
+        if isinstance(run, SwitchFault) and (journal is not None or run.code not in SILENT):
             found.append(run.message)
         elif isinstance(run, tuple) and run != (file if isinstance(file, tuple) else journal):
             found.append(f"the map file says {_words(file)}, the switch itself says {_words(run)}")

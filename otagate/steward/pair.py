@@ -11,10 +11,11 @@ from otagate.core.switch import OpenSession
 from otagate.core.switch_counts import BackendCount
 from otagate.steward.outside import Switch
 
-AWAY = "switch-away"  # what a switch that does not answer raises
+AWAY, GONE = "switch-away", "switch-gone"  # what a switch raises that does not answer; and one that is no process
+SILENT = frozenset({AWAY, GONE})
 SPLIT = "switches-disagree"
 HALF = "switch-half-away"
-_PLACES = ("first", "second")
+PLACES = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,36 @@ class Pair:
     def entry(self) -> tuple[Colour, int]:
         entries: list[tuple[Colour, int]] = []
         away: list[tuple[str, SwitchFault]] = []
-        for place, switch in zip(_PLACES, self.switches, strict=True):
+        for place, switch in zip(PLACES, self.switches, strict=True):
             try:
                 entries.append(switch.entry())
             except SwitchFault as fault:
                 away.append((place, fault))
         if away:
             place, why = away[0]
-            code = HALF if entries and why.code == AWAY else why.code
+            code = HALF if entries and why.code in SILENT else why.code
             raise SwitchFault(f"the {place} switch: {why.message}", code=code, hint=why.hint) from why
         if len(set(entries)) > 1:
-            told = (f"the {place} says {c} of epoch {e}" for place, (c, e) in zip(_PLACES, entries, strict=True))
+            told = (f"the {place} says {c} of epoch {e}" for place, (c, e) in zip(PLACES, entries, strict=True))
             raise SwitchFault(f"the switches do not agree: {', '.join(told)}", code=SPLIT, hint="otagate recover")
         return entries[0]
+
+    def gone(self) -> str:
+        """The place of the one that is no process any more, while the other answers; "" for any other pair."""
+        told: dict[str, str] = {}
+        for place, switch in zip(PLACES, self.switches, strict=True):
+            try:
+                switch.entry()
+            except SwitchFault as fault:
+                told[place] = fault.code
+        (place, code), *others = [*told.items()] or [("", "")]
+        return place if code == GONE and not others else ""
 
     def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
         """All or none: where one would not, those already turned are set back."""
         before = self.entry()
         turned: list[Switch] = []
-        for place, switch in zip(_PLACES, self.switches, strict=True):
+        for place, switch in zip(PLACES, self.switches, strict=True):
             try:
                 no = switch.flip(came, to, epoch, held=held)
             except SwitchFault:
@@ -68,9 +80,9 @@ class Pair:
 
     def hold(self, epoch: int) -> str:
         """All or none."""
-        for place, switch in zip(_PLACES, self.switches, strict=True):
+        for place, switch in zip(PLACES, self.switches, strict=True):
             if no := switch.hold(epoch):
-                for held in self.switches[: _PLACES.index(place)]:
+                for held in self.switches[: PLACES.index(place)]:
                     held.release()
                 return f"the {place} switch: {no}"
         return ""

@@ -28,6 +28,7 @@ class FakeSwitch:
     times: dict[str, dict[int, int]] = field(default_factory=dict)  # by backend: bucket → answers
     tells_times: bool = True
     away: bool = False
+    gone: bool = False  # its process has ended, and its engine does not start it again
     refuses: str = ""
     lies: bool = False
     served: set[Colour] = field(default_factory=set)  # every colour it ever turned to
@@ -45,7 +46,8 @@ class FakeSwitch:
 
     def start(self) -> None:
         """What its engine does with one that ended: it reads the map file, or waits for one."""
-        self.away, self.held_until = False, 0.0
+        self.away = self.gone = False
+        self.held_until = 0.0
         self.entry_now = read_map(self.map_file.read_text()) if self.map_file.exists() else None
         if self.entry_now is not None:
             self.served.add(self.entry_now[0])
@@ -139,7 +141,7 @@ class FakeSwitch:
         self.shut_doors.add(door)
 
     def accepts(self, door: str) -> bool:
-        return not self.away and door not in self.paused | self.shut_doors
+        return not self.away and not self.gone and door not in self.paused | self.shut_doors
 
     def _count(self, name: str) -> BackendCount:
         now, answers, errors = (of.get(name, 0) for of in (self.sessions, self.answers, self.errors))
@@ -147,6 +149,8 @@ class FakeSwitch:
         return BackendCount(name not in self.down, name not in self.down, now, answers, errors, 0, 0, times=times)
 
     def _asked(self, name: str) -> None:
+        if self.gone:
+            raise SwitchFault(f"the switch did not answer {name}", code="switch-gone")
         if self.entry_now is None and self.map_file.exists() and not self.away:
             self.start()
         if self.away or self.entry_now is None:

@@ -110,6 +110,110 @@ def test_a_second_front_door_that_answers_otherwise_goes_back(world: World) -> N
     assert both(world) == (Colour.BLUE, Colour.BLUE)
 
 
+def goes_bad_while(world: World, happens: Callable[[], None]) -> Steward:
+    """A promotion whose colour falls ill in its watch, and what happens just then."""
+    steward = world.live()
+
+    def ill() -> None:
+        if steward.book.current().phase is Phase.WATCHING:
+            world.clock.on_sleep = lambda: None
+            world.switch.down.add("web_green")
+            other(world).down.add("web_green")
+            happens()
+
+    world.clock.on_sleep = ill
+    steward.promote()
+    return steward
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_way_back_does_not_wait_for_one_that_is_gone(world: World, which: int) -> None:
+    one, another = world.switch, other(world)
+    lost, stays = (one, another) if which == 0 else (another, one)
+    steward = goes_bad_while(world, lambda: setattr(lost, "gone", True))
+    view = steward.book.current()
+    assert view.phase is Phase.ROLLED_BACK
+    assert stays.entry() == world.map_file.read() == (Colour.BLUE, steward.book.account.live_epoch)
+    assert steward.book.account.live is Colour.BLUE
+    place = ("first", "second")[which]
+    assert f"the {place} switch is gone and was not turned: it reads the map file when it is started" in view.debts
+    assert told(steward), "and it is red until it stands again"
+    lost.start()
+    assert told(steward) == ()
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+
+
+def test_one_that_its_engine_starts_again_is_turned_with_the_other(world: World) -> None:
+    def ends_as_the_way_back_begins() -> None:
+        def entry(name: str) -> None:
+            if name == "entry":
+                other(world).before = lambda _name: None
+                other(world).gone = True
+                world.clock.on_sleep = other(world).start
+                raise SwitchFault("the switch did not answer entry", code="switch-gone")
+
+        other(world).before = entry
+
+    steward = goes_bad_while(world, ends_as_the_way_back_begins)
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert not [debt for debt in steward.book.current().debts if "gone" in debt]
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+
+
+def test_one_that_read_the_old_map_while_the_other_went_back_is_turned_after_it(world: World) -> None:
+    def ends() -> None:
+        before = other(world).entry()
+        other(world).gone = True
+
+        def comes(name: str) -> None:
+            if name == "call":  # a hook: the first one is turned by then
+                world.services.before = lambda _name: None
+                other(world).gone, other(world).entry_now = False, before
+
+        world.services.before = comes
+
+    steward = goes_bad_while(world, ends)
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+
+
+@pytest.mark.parametrize("silent", [(0,), (1,), (0, 1)])
+def test_one_that_is_silent_may_pass_traffic_and_is_not_left_out(world: World, silent: tuple[int, ...]) -> None:
+    """Its process may stand still and serve: one colour for all is more than a way back for some."""
+    pair = (world.switch, other(world))
+
+    def fall_silent() -> None:
+        for which in silent:
+            pair[which].away = True
+
+    steward = goes_bad_while(world, fall_silent)
+    assert steward.book.current().phase is Phase.STRANDED
+    assert world.map_file.read()[0] is Colour.GREEN, "nothing was moved"
+    for switch in pair:
+        switch.away = False
+    steward.course.settle_stranded()
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+
+
+def test_of_two_that_are_gone_neither_is_left_out(world: World) -> None:
+    def end() -> None:
+        world.switch.gone = other(world).gone = True
+
+    steward = goes_bad_while(world, end)
+    assert steward.book.current().phase is Phase.STRANDED
+    assert world.map_file.read()[0] is Colour.GREEN
+
+
+def test_nothing_is_turned_forward_with_one_that_is_gone(world: World) -> None:
+    steward = world.live()
+    other(world).gone = True
+    steward.promote()
+    assert steward.book.account.live is Colour.BLUE
+    assert world.switch.entry()[0] is Colour.BLUE
+    assert Colour.GREEN not in world.switch.served
+
+
 def test_two_that_do_not_tell_the_same_are_red_and_settled_by_the_file(world: World) -> None:
     steward = world.live()
     other(world).entry_now = (Colour.GREEN, 9)

@@ -171,7 +171,7 @@ class World:
             self.switches,
             self.services,
             self.clock,
-            Patience(up=5, switch=5, step=0.5),
+            Patience(up=5, switch=5, gone=3, step=0.5),
         )
         return Steward(self, book, helm, Course(helm, book, self.clock))
 
