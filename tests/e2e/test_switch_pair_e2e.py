@@ -11,6 +11,8 @@ from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
 from otagate.core.switch import flip_lua, haproxy_config, socket_path
 from otagate.core.topology import Topology
+from otagate.core.traffic import Kind
+from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import Edge, claim_of, topology_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
@@ -73,3 +75,21 @@ def test_one_that_was_turned_alone_is_told_and_recover_makes_them_agree(pair: Pa
     pair.steward().recover(claim_of("alice"), 0)
     assert pair.colours() == ("green", "green")
     assert pair.steward().status().disagreements == ()
+
+
+def test_a_way_back_is_gone_by_one_while_the_other_is_stopped(pair: PairEdge) -> None:
+    """Blue falls ill in its watch just as the second switch is stopped by hand, so that its engine leaves it so."""
+    watch = WatchPolicy(lasts=120.0, every=0.1, window=1.0, blind=15)
+    with pair.steward().lease(claim_of("alice"), 0) as hold:
+        pair.to_flip(hold, pair.intent(Kind.PROMOTE, Colour.BLUE, "p-alone", watch))
+        assert pair.eventually(lambda: pair.phase() is Phase.WATCHING)
+        pair.container("shared-second").stop(timeout=0)
+        pair.poke(Colour.BLUE, "/sick")
+    view = pair.end_of("p-alone")
+    assert view.phase is Phase.ROLLED_BACK
+    assert pair.colour_now() == "green"
+    assert [debt for debt in view.debts if debt.startswith("the second switch is gone and was not turned")]
+    assert "the second switch: " in pair.steward().status().disagreements[0]
+    pair.container("shared-second").start()
+    assert pair.eventually(lambda: pair.steward().status().disagreements == ())
+    assert pair.colours() == ("green", "green")
