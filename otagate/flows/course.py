@@ -78,7 +78,7 @@ def drive(intent: Intent, steps: Steps, way_out: Callable[[], object], hold: Hol
     begun = hold.begin(intent)
     course = _Drive(hold, ports, intent.promotion)
     phase = begun.phase
-    with awake(ports), _open_end():
+    with awake(ports), open_end():
         while phase in steps or phase is Phase.DISCARDING:
             phase = course.run(phase, way_out if phase is Phase.DISCARDING else steps[phase])
     record = follow(begun, ports)
@@ -112,7 +112,7 @@ def follow(begun: PromotionView, ports: Ports) -> PromotionRecord:
 
 
 def _told(begun: PromotionView, ports: Ports) -> Iterator[StewardEvent]:
-    with _open_end():
+    with open_end():
         yield from ports.steward.follow(begun.intent.promotion)
 
 
@@ -120,7 +120,7 @@ def _view(events: Sequence[StewardEvent], ports: Ports) -> PromotionView | None:
     """The steward's last word; None where it cannot be asked, though the end was told already."""
     ended = bool(events) and events[-1].happening is Happening.END
     try:
-        with _open_end():
+        with open_end():
             return ports.steward.status().promotion
     except SwitchFault:
         if not ended:
@@ -129,8 +129,8 @@ def _view(events: Sequence[StewardEvent], ports: Ports) -> PromotionView | None:
 
 
 @contextmanager
-def _open_end() -> Iterator[None]:
-    """Who loses the steward here does not know how the promotion ends, and is told so."""
+def open_end() -> Iterator[None]:
+    """Who loses the steward here does not know how it ends what was begun, and is told so."""
     try:
         yield
     except SwitchFault as fault:

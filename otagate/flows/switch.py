@@ -12,6 +12,7 @@ from otagate.core.platform import Platform
 from otagate.core.replacement import Reach, Replacement
 from otagate.core.topology import topology
 from otagate.core.traffic import Claim, Status
+from otagate.flows.course import open_end
 from otagate.flows.look import live_status
 from otagate.ports import Hold, Ports, Progress
 
@@ -200,7 +201,8 @@ def _tidied(platform: Platform, ports: Ports, hold: Hold, now: Replacement, left
 
 
 def _current(ports: Ports) -> Replacement:
-    now = ports.steward.status().replacement
+    with open_end():
+        now = ports.steward.status().replacement
     if now is None:
         raise SwitchFault("the steward knows of no replacement", code="protocol", hint="otagate status")
     return now

@@ -239,3 +239,19 @@ def test_a_fault_after_the_new_one_serves_says_that_it_does(monkeypatch: pytest.
     recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert switches(scene) == {NEW}
     assert not red(scene)
+
+
+def test_who_loses_the_steward_while_it_hands_over_is_told_that_the_outcome_is_unknown() -> None:
+    scene = raised()
+
+    asked: list[str] = []
+
+    def lost(name: str) -> None:
+        asked.append(name)
+        if name == "status" and "take-doors" in asked:
+            raise SwitchFault("the engine that runs the steward did not answer", code="engine", hint="is it up?")
+
+    scene.steward.before = lost
+    with pytest.raises(SwitchFault) as told:
+        go(scene)
+    assert told.value.hint == "outcome unknown: otagate status says what is so"
