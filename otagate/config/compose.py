@@ -259,7 +259,11 @@ class Service(Strict):
     )
     restart: Annotated[
         str, Matches(r"no|always|unless-stopped|on-failure", "no, always, on-failure or unless-stopped")
-    ] = Field(default="no", description='`"no"` (in quotes), `always`, `on-failure` or `unless-stopped`')
+    ] = Field(
+        default="no",
+        description='`"no"` (in quotes), `always`, `on-failure` or `unless-stopped`, which an engine that was killed '
+        "(26) leaves down when it comes back",
+    )
     stop_signal: Annotated[str, Matches(r"SIG[A-Z0-9+-]{2,12}", "a signal such as SIGTERM")] = Field(
         default="", description="the signal that asks it to stop"
     )

@@ -36,7 +36,7 @@ def test_edge_containers_are_unprivileged_and_read_only() -> None:
     for container in containers:
         assert (container.user, container.read_only, container.cap_drop) == ("65534:65534", True, ("ALL",))
         assert container.no_new_privileges
-        assert container.restart == "unless-stopped"
+        assert container.restart == "always"
 
 
 def test_a_replacement_has_a_name_a_number_and_a_socket_of_its_own_and_nothing_else_does() -> None:

@@ -32,7 +32,7 @@ from otagate.ports import Hold
 BUILDS = {Colour.BLUE: digest_of("blue"), Colour.GREEN: digest_of("green")}
 FRONTS = {"web": 20001, "dicom": 20002, "raw": 20003}
 WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
-ALWAYS: Any = {"Name": "unless-stopped"}
+ALWAYS: Any = {"Name": "always"}
 FOLDER = "/srv"
 HTTP_IDLE = 5.0  # seconds
 SERVICE = Path(__file__).with_name("colour_service.py")
