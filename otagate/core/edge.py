@@ -178,8 +178,9 @@ def _own_tls(seen: Topology) -> dict[str, str]:
 
 
 def _confined(container: Container) -> Container:
-    """With no right but to run: part of the edge, started again whenever it ends. Also where its engine was killed, which
-    stops what it finds running when it comes back, and leaves down then what says `unless-stopped`."""
+    """With no right but to run. Started again whenever it ends, also after its engine was killed, which stops what it
+    finds running when it comes back, and leaves down then what says `unless-stopped`.
+    """
     return replace(
         container,
         read_only=True,

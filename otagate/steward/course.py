@@ -117,7 +117,7 @@ class Course:
                 self._flip(view)
                 return Event.OK, f"{view.intent.to} is live on every listener"
             case Phase.WATCHING:
-                return self._watch(view)
+                return self._watched(view)
             case Phase.FINALIZING:
                 return self._finalize(view)
             case _:
@@ -134,6 +134,20 @@ class Course:
                 if view.came is not None or not self._helm.is_awake() or self._clock.monotonic() >= until:
                     raise
                 log.warning("the first flip is made again: %s", broke.message)
+            self._clock.sleep(self._helm.patience.step)
+
+    def _watched(self, view: PromotionView) -> tuple[Event, str]:
+        """A first release has no way back: its watch is ended by what it saw, and begun again where it broke."""
+        until: float | None = None
+        while True:
+            try:
+                event, message = self._watch(view)
+            except Fault as fault:
+                event, message = Event.FAULT, fault.message
+            until = until or self._clock.monotonic() + self._helm.patience.up
+            if view.came is not None or event is not Event.FAULT or self._clock.monotonic() >= until:
+                return event, message
+            log.warning("the first watch begins again: %s", message)
             self._clock.sleep(self._helm.patience.step)
 
     def _watch(self, view: PromotionView) -> tuple[Event, str]:

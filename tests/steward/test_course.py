@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from otagate.core.cloud import Colour
-from otagate.core.promotion import Phase
-from otagate.core.traffic import Kind
-from otagate.core.watch import WatchPolicy
+from otagate.core.errors import SwitchFault
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Kind, PromotionView
+from otagate.core.watch import Enough, WatchPolicy
 from otagate.steward.account import Stage
 from otagate.steward.journal import Entry, JournalFull
+from otagate.steward.map_file import MapFile
 from tests.steward.world import World, serves, view_of
 
 
@@ -304,6 +306,36 @@ def test_a_first_flip_that_breaks_once_the_switch_serves_is_made_again(world: Wo
     steward.book.write = write  # type: ignore[method-assign]
     steward.course.run()
     assert full == []
+    assert view_of(steward).phase is Phase.PROMOTED
+    serves(world, steward, Colour.BLUE)
+
+
+@pytest.mark.parametrize("breaks", ["map file", "switch"])
+def test_a_first_watch_that_breaks_at_its_end_begins_again(
+    world: World, breaks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file that could not be read once would else strand a release that serves, for good."""
+    steward = world.steward()
+    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
+    steward.to_flip()
+    broken: list[str] = []
+    read, whole = MapFile.read, steward.course._still_there
+
+    def once() -> None:
+        if not broken:
+            broken.append(breaks)
+            raise SwitchFault("EIO", code="switch-away")
+
+    def still_there(view: PromotionView, seen: Enough) -> tuple[Event, str]:
+        if breaks == "map file":
+            monkeypatch.setattr(MapFile, "read", lambda self: once() or read(self))
+        else:
+            world.switch.before = lambda _name: once()
+        return whole(view, seen)
+
+    monkeypatch.setattr(steward.course, "_still_there", still_there)
+    steward.course.run()
+    assert broken == [breaks]
     assert view_of(steward).phase is Phase.PROMOTED
     serves(world, steward, Colour.BLUE)
 
