@@ -130,12 +130,12 @@ def _view(events: Sequence[StewardEvent], ports: Ports) -> PromotionView | None:
 
 @contextmanager
 def open_end() -> Iterator[None]:
-    """Who loses the steward here does not know how it ends what was begun, and is told so."""
+    """Who loses steward or engine here does not know how it ends what was begun, and is told so."""
     try:
         yield
-    except SwitchFault as fault:
+    except (SwitchFault, EngineFault) as fault:
         hint = "outcome unknown: otagate status says what is so"
-        raise SwitchFault(fault.message, code=fault.code, hint=hint, at=fault.at) from fault
+        raise type(fault)(fault.message, code=fault.code, hint=hint, at=fault.at) from fault
 
 
 def read_back(platform: Platform, colour: Colour, builds: Mapping[str, str], ports: Ports) -> None:

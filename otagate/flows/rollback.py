@@ -19,7 +19,7 @@ from otagate.core.schema import Schema
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
 from otagate.core.wayback import NO_RELEASE, against_return
-from otagate.flows.course import drive, follow, read_back
+from otagate.flows.course import drive, follow, open_end, read_back
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import addresses, live_status
 from otagate.ports import Hold, Ports, Progress
@@ -168,8 +168,9 @@ def _turn_back(platform: Platform, ports: Ports, hold: Hold, way: Way, intent: I
 
 
 def _return(platform: Platform, ports: Ports, record: PromotionRecord) -> Return:
-    status = ports.steward.status()
-    return Return(record, status, addresses(platform, ports), left_open(record, ports))
+    with open_end():
+        status = ports.steward.status()
+        return Return(record, status, addresses(platform, ports), left_open(record, ports))
 
 
 def _short(release: str) -> str:

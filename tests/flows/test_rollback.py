@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Alarm, Refused, UsageError
+from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Kind
 from otagate.flows import rollback
@@ -23,6 +23,23 @@ def test_rollback_goes_to_the_warm_colour_and_says_so() -> None:
     attempt = back(scene)
     assert attempt.record.view.phase is Phase.PROMOTED
     assert live(scene) is Colour.BLUE
+
+
+def test_who_loses_the_steward_once_it_is_done_is_told_that_the_outcome_is_unknown() -> None:
+    scene, run = proven()
+    go(scene, run)
+
+    asked: list[str] = []
+
+    def lost(name: str) -> None:
+        asked.append(name)
+        if name == "status" and "follow" in asked and asked[asked.index("follow") :].count("status") == 2:
+            raise SwitchFault("the engine that runs the steward did not answer", code="engine", hint="is it up?")
+
+    scene.steward.before = lost
+    with pytest.raises(SwitchFault) as told:
+        back(scene)
+    assert told.value.hint == "outcome unknown: otagate status says what is so"
 
 
 def test_there_is_no_rollback_without_a_warm_colour() -> None:
