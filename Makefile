@@ -1,7 +1,7 @@
 # Every target makes what it needs; what is there already is used again.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-switch bench-watch sweep soak clean venv engine images
+.PHONY: help setup demo test check bench bench-switch bench-watch bench-clinic sweep soak clean venv engine images
 PY := .venv/bin/python
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
@@ -31,6 +31,9 @@ bench-watch: ## what the watch sees and how often it cries wolf, simulated; writ
 
 bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
 	$(PY) -m tests.bench.switch_flips $(BENCH)
+
+bench-clinic: images ## the clinic's builds, arithmetic, chain and services; writes its docs/figures.md; half an hour
+	$(PY) -m tests.bench.clinic_figures $(BENCH)
 
 sweep: images ## faults at every call, power cuts, killed leases: about two hours; needs root for the loop device
 	$(PY) -m tests.sweep.kill_sweep $(SWEEP)

@@ -18,7 +18,8 @@ import docker
 
 from otagate.core.cloud import Colour
 from tests.bench import planted_fault, shadow_cost
-from tests.bench.switch_page import DOCS, picture, table, write_figures
+from tests.bench.marks import write_figures
+from tests.bench.switch_page import DOCS, picture, table
 from tests.bench.switch_ways import Way, ways
 from tests.e2e.flip_account import Flip, account_of
 from tests.e2e.load_edge import LoadEdge
@@ -191,7 +192,7 @@ def main() -> int:
         lines = PARTS[name](client, short)
         print(f"== {name}\n" + "\n".join(lines), flush=True)
         if not short:
-            write_figures(name, lines)
+            write_figures(DOCS / "switch.md", name, lines)
     client.close()
     return 0
 

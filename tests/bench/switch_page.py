@@ -1,4 +1,4 @@
-"""docs/switch.md's figures and docs/switch.svg, written from what was measured and from nothing else."""
+"""docs/switch.md's table of ways and docs/switch.svg, made from what was measured and from nothing else."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,18 +10,8 @@ from tests.e2e.flip_account import Flip, FlipAccount
 from tests.e2e.open_loop import Ask
 
 DOCS = Path(__file__).parents[2] / "docs"
-BEGIN, END = "<!-- {name}: begin -->", "<!-- {name}: end -->"
 BEFORE, AFTER, STEP = 0.6, 1.8, 0.03  # seconds of the picture before and after a flip began, and of one bar
 COLOURS = {"old": "#6b7f99", "new": "#2e8b57", "failed": "#c0392b"}
-
-
-def write_figures(name: str, lines: Sequence[str]) -> None:
-    """Put `lines` between the marks `name` of docs/switch.md."""
-    page = DOCS / "switch.md"
-    text = page.read_text()
-    begin, end = BEGIN.format(name=name), END.format(name=name)
-    head, tail = text[: text.index(begin) + len(begin)], text[text.index(end) :]
-    page.write_text("\n".join([head, "", *lines, "", tail]))
 
 
 def table(found: Mapping[str, FlipAccount], commands: Mapping[str, Sequence[Flip]]) -> list[str]:

@@ -18,9 +18,9 @@ from otagate.core.answer_times import bucket, edge, kept_by, row_of
 from otagate.core.sight import at_least, seen_share
 from otagate.core.slow import KEPT, limit_of
 from otagate.core.watch import Back, Gauge, GoOn, Sample, WatchPolicy, look_on
+from tests.bench.marks import write_figures
 
 PAGE = Path(__file__).parents[2] / "docs" / "watch.md"
-BEGIN, END = "<!-- power: begin -->", "<!-- power: end -->"
 SEED = 20261124
 POLICY = WatchPolicy()
 RATES = (5, 50, 500)
@@ -148,9 +148,7 @@ def main() -> int:
     print("\n".join(lines), flush=True)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     if not short:
-        text = PAGE.read_text()
-        head, tail = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
-        PAGE.write_text("\n".join([head, "", *lines, "", tail]))
+        write_figures(PAGE, "power", lines)
     return 0
 
 
