@@ -193,7 +193,7 @@ def main() -> int:
     words = argparse.ArgumentParser()
     words.add_argument("--story", default="")
     words.add_argument("--who", default="", choices=["", *WHO])
-    words.add_argument("--stride", type=int, default=1)
+    words.add_argument("--stride", type=int, default=1, help="every n-th call with each fault; not a multiple of 3")
     words.add_argument("--jobs", type=int, default=3)
     asked = words.parse_args()
     began = time.monotonic()
