@@ -122,7 +122,7 @@ def _view(events: Sequence[StewardEvent], ports: Ports) -> PromotionView | None:
     try:
         with open_end():
             return ports.steward.status().promotion
-    except SwitchFault:
+    except (SwitchFault, EngineFault):
         if not ended:
             raise
         return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Alarm, Refused, UsageError
+from otagate.core.errors import Alarm, EngineFault, Refused, SwitchFault, UsageError
 from otagate.core.incident import Incident
 from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
@@ -19,7 +19,7 @@ from otagate.core.schema import Schema
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
 from otagate.core.wayback import NO_RELEASE, against_return
-from otagate.flows.course import drive, follow, open_end, read_back
+from otagate.flows.course import drive, follow, read_back
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import addresses, live_status
 from otagate.ports import Hold, Ports, Progress
@@ -168,9 +168,15 @@ def _turn_back(platform: Platform, ports: Ports, hold: Hold, way: Way, intent: I
 
 
 def _return(platform: Platform, ports: Ports, record: PromotionRecord) -> Return:
-    with open_end():
+    """Raises SwitchFault and EngineFault that say how it ended."""
+    try:
         status = ports.steward.status()
         return Return(record, status, addresses(platform, ports), left_open(record, ports))
+    except (SwitchFault, EngineFault) as fault:
+        message = (
+            f"the {record.view.intent.kind} ended {record.view.phase}; what serves cannot be asked: {fault.message}"
+        )
+        raise type(fault)(message, code=fault.code, hint="otagate status says what serves") from fault
 
 
 def _short(release: str) -> str:

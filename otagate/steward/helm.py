@@ -156,11 +156,13 @@ class Helm:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         with self.lock:
+            outermost = not self.turning.is_set()
             self.turning.set()
             try:
                 yield
             finally:
-                self.turning.clear()
+                if outermost:
+                    self.turning.clear()
 
     def turn(self, came: Colour | None, to: Colour, builds: Mapping[str, str]) -> None:
         """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`."""
@@ -212,10 +214,16 @@ class Helm:
         Who uses the one of a pair must not be left on a failed colour because the other is gone."""
         with self._turn():
             standing = self._standing()
-            standing._go_back(failed, warm, builds)
-            if gone := standing.without:
-                self.book.owe(f"the {gone} switch is gone and was not turned: it reads the map file when it is started")
-                self._catch_up()
+            try:
+                standing._go_back(failed, warm, builds)
+            except (SwitchFault, ProbeFault):  # one of them may have ended meanwhile
+                if standing.without or not self.topology.second or not (standing := self._standing()).without:
+                    raise
+                standing._go_back(failed, warm, builds)
+            if standing.without:
+                self.catch_up()
+                if gone := self._pair.gone():
+                    self.book.owe(f"the {gone} switch is gone and was not turned: it follows when it is started")
 
     def _go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
         self.prove(warm, builds)
@@ -232,23 +240,40 @@ class Helm:
         self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
 
     def _standing(self) -> "Helm":
-        """Itself once the switch answers; without the one of a pair that is gone and is not started again: nothing
-        passes it, and it reads the map file when it is. Raises SwitchFault."""
-        until = self.clock.monotonic() + self.patience.gone
-        while gone := self._pair.gone() if self.topology.second else "":
-            if self.clock.monotonic() >= until:
-                return replace(self, without=gone)
+        """Itself once the switch answers; without the one of a pair that is gone and that its engine does not start
+        again: nothing passes it, and it reads the map file when it is started. Raises SwitchFault."""
+        until = self.clock.monotonic() + self.patience.switch
+        gone, since = "", 0.0
+        while True:
+            try:
+                self.switch.entry()
+                return self
+            except SwitchFault as fault:
+                now = self.clock.monotonic()
+                place = self._pair.gone() if self.topology.second else ""
+                if fault.code == SPLIT:
+                    return self
+                if place and place != gone:
+                    gone, since = place, now
+                if place and now - since >= self.patience.gone:
+                    return replace(self, without=place)
+                if now >= until + (self.patience.gone if place else 0.0):
+                    raise
             self.clock.sleep(self.patience.step)
-        self._await_switch()
-        return self
 
-    def _catch_up(self) -> None:
-        """One that was started meanwhile may have read the map as it was before."""
-        try:
-            self.switch.entry()
-        except SwitchFault as fault:
-            if fault.code == SPLIT:
-                self.switch.restore(*self.map_file.read())
+    def catch_up(self) -> None:
+        """One of a pair that was started while the other went back may have read the map as it was before, and answer
+        late. It says an older epoch than journal and map file, as nothing else does: a flip demands a newer one. Raises
+        SwitchFault if the map file cannot be read."""
+        with self.lock:
+            live, epoch = self.book.account.live, self.book.account.live_epoch
+            if not self.topology.second or live is None or self.map_file.read() != (live, epoch):
+                return
+            for switch in self._pair.switches:
+                with contextlib.suppress(SwitchFault):  # it is asked again in the keeper's next round
+                    if switch.entry()[1] >= epoch:
+                        continue
+                    switch.restore(live, epoch)
 
     def _turned_back(self, failed: Colour, warm: Colour) -> None:
         """Where both may not work at once the failed one's sessions end first, one way or the other."""

@@ -1,4 +1,5 @@
-"""Every two seconds: the live colour is told to be active, the other to be passive; disagreements are noted.
+"""Every two seconds: the live colour is told to be active, the other to be passive; of a pair one that slept through a
+way back follows; disagreements are noted.
 
 Level-triggered, for a service that its engine restarted starts passive and must come back to work. It heals nothing
 that somebody else changed: that is shown, and `recover` settles it.
@@ -41,6 +42,7 @@ class Keeper:
 
     def round(self) -> None:
         self._keep_hooks()
+        self._keep_pair()
         self._note()
 
     def _keep_hooks(self) -> None:
@@ -49,6 +51,12 @@ class Keeper:
         if wrong != self._wrong:
             log.warning("hooks: %s", wrong or "all answer again")
         self._wrong = wrong
+
+    def _keep_pair(self) -> None:
+        try:
+            self._helm.catch_up()
+        except Fault as fault:
+            log.warning("the pair: %s", fault.message)
 
     def _note(self) -> None:
         found = self._outlook.disagreements()

@@ -39,7 +39,8 @@ class Pair:
         if away:
             place, why = away[0]
             code = HALF if entries and why.code in SILENT else why.code
-            raise SwitchFault(f"the {place} switch: {why.message}", code=code, hint=why.hint) from why
+            hint = "otagate up starts it" if why.code == GONE and entries else why.hint
+            raise SwitchFault(f"the {place} switch: {why.message}", code=code, hint=hint) from why
         if len(set(entries)) > 1:
             told = (f"the {place} says {c} of epoch {e}" for place, (c, e) in zip(PLACES, entries, strict=True))
             raise SwitchFault(f"the switches do not agree: {', '.join(told)}", code=SPLIT, hint="otagate recover")

@@ -165,6 +165,22 @@ def test_nobody_at_the_socket_is_a_fault_of_its_own(tmp_path: Path) -> None:
                 ended.bind(path)
 
 
+def test_a_process_that_takes_no_more_lines_is_not_gone(tmp_path: Path) -> None:
+    """It stands still and may pass traffic: its queue is full, nobody refused."""
+    path = str(tmp_path / "full.sock")
+    with socket.socket(socket.AF_UNIX) as full, contextlib.ExitStack() as lines:
+        full.bind(path)
+        full.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(5):
+                line = lines.enter_context(socket.socket(socket.AF_UNIX))
+                line.setblocking(False)
+                line.connect(path)
+        with pytest.raises(SwitchFault) as away:
+            HAProxy(path, deadline=0.2).entry()
+    assert away.value.code == "switch-away"
+
+
 def test_an_answer_without_end_is_given_up(told: Told, switch: HAProxy) -> None:
     told.says = lambda _: b"x" * 5_000_000
     with pytest.raises(SwitchFault, match="without end"):

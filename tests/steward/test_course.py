@@ -344,6 +344,37 @@ def test_a_first_watch_that_breaks_at_its_end_begins_again(
     serves(world, steward, Colour.BLUE)
 
 
+def test_a_first_watch_that_stays_broken_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    steward = world.steward()
+    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
+    steward.to_flip()
+    ended: list[str] = []
+
+    def still_there(view: PromotionView, seen: Enough) -> tuple[Event, str]:
+        ended.append(f"{view.phase} {seen.answers}")
+        return Event.FAULT, "journal, map file and switch did not agree"
+
+    monkeypatch.setattr(steward.course, "_still_there", still_there)
+    steward.course.run()
+    assert len(ended) > 1, "it was begun again"
+    assert view_of(steward).phase is Phase.STRANDED
+    assert "did not agree" in view_of(steward).reason
+
+
+def test_a_watch_that_breaks_where_there_is_a_way_back_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    steward = world.live()
+    ended: list[str] = []
+
+    def still_there(view: PromotionView, seen: Enough) -> tuple[Event, str]:
+        ended.append(f"{view.phase} {seen.answers}")
+        return Event.FAULT, "journal, map file and switch did not agree"
+
+    monkeypatch.setattr(steward.course, "_still_there", still_there)
+    steward.promote()
+    assert len(ended) == 1
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+
+
 def test_a_flip_is_refused_while_the_accounts_differ(world: World) -> None:
     steward = world.live()
     world.switch.entry_now = (Colour.GREEN, 50)
