@@ -178,14 +178,14 @@ class Course:
 
     def _let_go(self, view: PromotionView) -> None:
         """Have the old colour's long sessions closed beside the watch: a service that hangs must not blind it."""
-        if view.came is not None and self._helm.drains:
+        if view.came is not None and self._helm.hooks.drains:
             self._letting_go = threading.Thread(target=self._drain, args=(view.came,), name="drain", daemon=True)
             self._letting_go.start()
 
     def _drain(self, colour: Colour) -> None:
         """The drain hooks of a colour that traffic turned away from; what goes wrong is told, the sessions are cut at
         the deadline then."""
-        wrong = self._helm.drain(colour)
+        wrong = self._helm.hooks.drain(colour)
         try:
             said = f"{colour} does not drain by itself: {wrong}" if wrong else f"{colour} was asked to drain"
             self._book.tell(Happening.STEP, said)
@@ -251,7 +251,7 @@ class Course:
         except Refused as no:
             return Event.FAULT, f"{view.came} is not proven: {no.message}"
         self._let_gone()
-        if self._helm.drains:
+        if self._helm.hooks.drains:
             self._drain(view.intent.to)  # long sessions that moved to the failed colour move back
         return Event.OK, f"{view.came} is live again on every listener"
 

@@ -8,28 +8,25 @@ meanwhile, and `passive` comes before the intent (see `hold`).
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
-from otagate.core.platform import HookName, Protocol, Tls
+from otagate.core.errors import ProbeFault, Refused, SwitchFault
+from otagate.core.platform import Protocol, Tls
 from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount
-from otagate.core.topology import Door, HookCall, Topology
-from otagate.core.traffic import Happening
+from otagate.core.topology import Door, Topology
 from otagate.steward.account import Stage
 from otagate.steward.book import Book
 from otagate.steward.hold import Hold
+from otagate.steward.hooks import Hooks
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
 from otagate.steward.pair import PLACES, SILENT, SPLIT, Pair
 from otagate.steward.traffic import note_traffic
 
-ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
-INVARIANTS = HookName.INVARIANTS.value
 PROBE_DEADLINE = 5.0
 
 
@@ -86,6 +83,10 @@ class Helm:
     def doors(self) -> tuple[Door, ...]:
         """Those that a flip turns."""
         return tuple(door for door in self.topology.doors if door.coloured)
+
+    @property
+    def hooks(self) -> Hooks:
+        return Hooks(self.topology, self.book, self.services, self.lock)
 
     @property
     def hold(self) -> Hold:
@@ -170,13 +171,13 @@ class Helm:
             self.prove(to, builds)
             if came is not None and not self.agrees(came, self.book.account.live_epoch):
                 raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
-            with self.hold.on(came, self.book.account.live_epoch, self.drain, cut=False):
+            with self.hold.on(came, self.book.account.live_epoch, self.hooks.drain, cut=False):
                 if self.topology.hold:
-                    self.stand_down(came)
+                    self.hooks.stand_down(came)
                 self._set(came, to, held=bool(self.topology.hold and came))
                 if not self.topology.hold:
-                    self.stand_down(came)
-                self.step_in(to)
+                    self.hooks.stand_down(came)
+                self.hooks.step_in(to)
             if came is None:
                 self._front_opens(to, builds)
             self.through_front(to, builds)
@@ -233,7 +234,10 @@ class Helm:
         else:
             self._turned_back(failed, warm)
         # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
-        for wrong in (self.hush(failed) and self.hush(failed), self.rouse(warm) and self.rouse(warm)):
+        for wrong in (
+            self.hooks.hush(failed) and self.hooks.hush(failed),
+            self.hooks.rouse(warm) and self.hooks.rouse(warm),
+        ):
             if wrong:
                 self.book.owe(wrong)
         self.through_front(warm, builds)
@@ -278,9 +282,9 @@ class Helm:
     def _turned_back(self, failed: Colour, warm: Colour) -> None:
         """Where both may not work at once the failed one's sessions end first, one way or the other."""
         # A turn that was cut off is in the map already and not yet in the journal.
-        with self.hold.on(failed, self.map_file.read()[1], self.drain, cut=True):
+        with self.hold.on(failed, self.map_file.read()[1], self.hooks.drain, cut=True):
             if self.topology.hold:
-                self.hush(failed)
+                self.hooks.hush(failed)
             self._set(failed, warm)
 
     def _set(self, came: Colour | None, to: Colour, *, held: bool = False) -> None:
@@ -381,85 +385,3 @@ class Helm:
                     what = f"{broken.message}; the journal says {account.live}, the switch {run[0]} of epoch {run[1]}"
                     raise SwitchFault(what, code="disagreement", hint="a person must say which serves") from broken
                 self.map_file.write(account.live, account.live_epoch)
-
-    # --- hooks ---
-
-    def stand_down(self, came: Colour | None) -> None:
-        """The old colour stops working on its own, before the new one begins. Raises ProbeFault."""
-        if came is not None:
-            for hook in self._hooks(PASSIVE):
-                if not self._call(hook, came):
-                    self.book.tell(Happening.STEP, f"{hook.service} of {came} is not there to be made passive")
-
-    def step_in(self, to: Colour) -> None:
-        """The new colour begins to work on its own. Raises ProbeFault."""
-        for hook in self._hooks(ACTIVATE):
-            if not self._call(hook, to):
-                raise ProbeFault(f"{hook.service} of {to} is not there to be activated")
-
-    def hush(self, colour: Colour) -> str:
-        """Make a colour passive as far as it is there; answers what went wrong, "" if nothing did."""
-        return self._each(PASSIVE, lambda: colour)
-
-    def rouse(self, colour: Colour) -> str:
-        """Activate a colour; answers what went wrong, "" if nothing did."""
-        return self._each(ACTIVATE, lambda: colour)
-
-    @property
-    def drains(self) -> bool:
-        """Whether any service can be asked to close its sessions."""
-        return bool(self._hooks(DRAIN))
-
-    def drain(self, colour: Colour, most: float = float("inf")) -> str:
-        """Ask a colour that is not live any more to close its sessions; answers what went wrong, "" if nothing did.
-
-        Without the lock: whatever turns meanwhile, closing a session after its acknowledgement does no harm.
-        """
-        wrong = []
-        for hook in self._hooks(DRAIN):
-            try:
-                if not self._call(hook, colour, most):
-                    wrong.append(f"{hook.service} of {colour} is not there")
-            except Fault as fault:
-                wrong.append(fault.message)
-        return "; ".join(wrong)
-
-    def invariants(self, colour: Colour, most: float) -> Mapping[str, Any]:
-        """What each service of a colour that has the hook answers to it, None where it does not; at most `most` seconds
-        each. Without the lock: it moves nothing."""
-        return {hook.service: self._asked(hook, colour, most) for hook in self._hooks(INVARIANTS)}
-
-    def _asked(self, hook: HookCall, colour: Colour, most: float) -> Any:
-        try:
-            return self.services.tell(_url(hook, colour), {}, min(hook.deadline, most))
-        except Fault:
-            return None
-
-    def keep(self, most: float) -> str:
-        """Tell the idle colour again to be passive and the live one to be active, at most `most` seconds each."""
-        idle = self._each(PASSIVE, lambda: self.book.account.live and self.book.account.live.other, most)
-        live = self._each(ACTIVATE, lambda: self.book.account.live, most)
-        return "; ".join(filter(None, (idle, live)))
-
-    def _each(self, name: str, whom: Callable[[], Colour | None], most: float = float("inf")) -> str:
-        """Who is meant is asked under the lock, hook by hook: a turn may have come in between."""
-        wrong = []
-        for hook in self._hooks(name):
-            with self.lock:
-                colour = whom()
-                try:
-                    if colour is not None and not self._call(hook, colour, most) and name == ACTIVATE:
-                        wrong.append(f"{hook.service} of {colour} is not there")
-                except Fault as fault:
-                    wrong.append(fault.message)
-        return "; ".join(wrong)
-
-    def _hooks(self, name: str) -> tuple[HookCall, ...]:
-        return tuple(hook for hook in self.topology.hooks if hook.name == name)
-
-    def _call(self, hook: HookCall, colour: Colour, most: float = float("inf")) -> bool:
-        return self.services.call(_url(hook, colour), min(hook.deadline, most))
-
-
-def _url(hook: HookCall, colour: Colour) -> str:
-    return f"http://{hook.hosts[colour.value]}:{hook.port}{hook.path}"

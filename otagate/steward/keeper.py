@@ -47,7 +47,7 @@ class Keeper:
 
     def _keep_hooks(self) -> None:
         """Each call short, for a service that hangs must not hold up a turn."""
-        wrong = self._helm.keep(MOST)
+        wrong = self._helm.hooks.keep(MOST)
         if wrong != self._wrong:
             log.warning("hooks: %s", wrong or "all answer again")
         self._wrong = wrong

@@ -102,7 +102,7 @@ class Lookout:
     def _ask(self) -> None:
         if not self._invariants:
             return
-        answers = self._helm.invariants(self._colour, _ASKED_AT_MOST)
+        answers = self._helm.hooks.invariants(self._colour, _ASKED_AT_MOST)
         now = self._clock.monotonic()
         for invariant, series in self._invariants.items():
             up = holds(invariant, answers.get(invariant.service))

@@ -106,7 +106,7 @@ def test_an_uncoloured_door_is_no_part_of_a_flip(helm: Helm) -> None:
 def test_a_new_colour_that_cannot_be_activated_is_a_fault(world: World, helm: Helm) -> None:
     world.services.absent.add("green-web")
     with pytest.raises(ProbeFault, match="not there to be activated"):
-        helm.step_in(Colour.GREEN)
+        helm.hooks.step_in(Colour.GREEN)
 
 
 def test_a_hook_refused_once_is_asked_again_on_the_way_back(world: World) -> None:

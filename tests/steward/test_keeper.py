@@ -70,8 +70,8 @@ def test_it_asks_again_who_is_live_where_a_turn_came_in_between(world: World, st
             steward.promote()
 
     world.services.before = flip
-    steward.helm.keep(1.0)
-    steward.helm.keep(1.0)
+    steward.helm.hooks.keep(1.0)
+    steward.helm.hooks.keep(1.0)
     assert steward.book.account.live is Colour.GREEN
     assert world.services.active == {"green-web"}
 

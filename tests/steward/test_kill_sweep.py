@@ -93,7 +93,7 @@ def settled(world: World) -> Steward:
         steward.helm.settle()
     if steward.course.take_on():
         steward.course.run()
-    steward.helm.keep(1.0)
+    steward.helm.hooks.keep(1.0)
     return steward
 
 
