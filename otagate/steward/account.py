@@ -218,7 +218,8 @@ def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event
             colours.pop(to, None)
         case Phase.PROMOTED | Phase.ROLLED_BACK:
             promoted = view.phase is Phase.PROMOTED
-            if to in colours:
+            # A rollback that ended where it began leaves the way back as it was, and may be asked for again.
+            if to in colours and (promoted or deploys):
                 colours[to] = replace(colours[to], warm=False)
             if came in colours:
                 # Whoever rolled back from a release is not offered that release as a way back.
@@ -234,7 +235,7 @@ def _turn(account: Account, entry: Entry) -> Account:
     stage, before = Stage(body["stage"]), account.turn
     meant = entry.at if stage is Stage.INTENT or before is None else before.meant
     turn = Turn(entry.promotion, came, Colour(body["to"]), int(body["epoch"]), stage, meant)
-    after = replace(account, turn=turn, served=_served(account.served, turn))
+    after = replace(account, turn=turn, served=_served(account, turn))
     if turn.stage is Stage.INTENT:
         return replace(after, epoch=_newer(account, turn.epoch))
     if turn.stage is Stage.TURNED:
@@ -242,10 +243,13 @@ def _turn(account: Account, entry: Entry) -> Account:
     return after
 
 
-def _served(before: Mapping[str, Served], turn: Turn) -> Mapping[str, Served]:
+def _served(account: Account, turn: Turn) -> Mapping[str, Served]:
     """Once it is meant it may have served: a switch that restarts just after the map file is written, and before that
-    is journalled, serves the new colour. A turn that the switch refused never did."""
-    served = dict(before)
+    is journalled, serves the new colour. A turn that the switch refused never did. What returns to where the promotion
+    came from ends no stay: it serves since it did before, whether the switch takes the turn or not."""
+    served, view = dict(account.served), account.promotion
+    if view is not None and turn.to is view.came and turn.to.value in served:
+        return account.served
     if turn.stage is Stage.INTENT:
         served[turn.to.value] = Served(turn.promotion, turn.meant)
     if turn.stage is Stage.VOID:

@@ -279,9 +279,9 @@ class FakeSteward:
         if view.phase is Phase.ABANDONED and deploys and event is Event.OK:
             self._colours.pop(to, None)
         if view.phase in (Phase.PROMOTED, Phase.ROLLED_BACK):
-            warm = view.phase is Phase.PROMOTED and intent.kind is Kind.PROMOTE
-            for colour, is_warm in ((to, False), (came, warm)):
-                if colour in self._colours:
+            promoted = view.phase is Phase.PROMOTED
+            for colour, is_warm in ((to, False), (came, promoted and intent.kind is Kind.PROMOTE)):
+                if colour in self._colours and (colour == came or promoted or deploys):
                     self._colours[colour] = replace(self._colours[colour], warm=is_warm)
 
     def tell(self, happening: Happening, message: str) -> None:

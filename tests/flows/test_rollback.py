@@ -6,7 +6,7 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
-from otagate.core.promotion import Phase
+from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind
 from otagate.flows import rollback
 from tests.flows.scene import CLAIM, Scene, raised
@@ -40,6 +40,17 @@ def test_who_loses_the_steward_once_it_is_done_is_told_how_it_ended() -> None:
     with pytest.raises(SwitchFault, match="the rollback ended promoted; what serves cannot be asked") as told:
         back(scene)
     assert told.value.hint == "otagate status says what serves"
+
+
+def test_one_that_ended_where_it_began_is_asked_for_again() -> None:
+    scene, run = proven()
+    go(scene, run)
+    scene.steward.outcomes[Phase.WATCHING] = (Event.REFUSED, "web: down")
+    assert back(scene).record.view.phase is Phase.ROLLED_BACK
+    assert live(scene) is Colour.GREEN
+    scene.steward.outcomes.clear()
+    assert back(scene).record.view.phase is Phase.PROMOTED
+    assert live(scene) is Colour.BLUE
 
 
 def test_there_is_no_rollback_without_a_warm_colour() -> None:
