@@ -43,7 +43,9 @@ def plan_recovery(platform: Platform, ports: Ports) -> Plan:
     if view.phase in STEWARDS_OWN:
         steps.append(Step(Action.KEEP, what, f"{view.phase}: the steward is at work, and is followed to the end"))
     elif view.phase is Phase.STRANDED:
-        steps.append(Step(Action.TURN, "switch", f"stranded: the way back to {view.came} is tried again"))
+        way = f"the way back to {view.came} is tried again"
+        first = f"nothing came before {view.intent.to}: if it served it is flipped and watched again"
+        steps.append(Step(Action.TURN, "switch", f"stranded: {way if view.came else first}"))
     else:
         steps.append(Step(Action.RUN, what, f"cut off while {view.phase}: abandoned"))
         if view.phase is not Phase.PREFLIGHT and view.intent.kind is not Kind.ROLLBACK:

@@ -246,9 +246,12 @@ def _turn(account: Account, entry: Entry) -> Account:
 def _served(account: Account, turn: Turn) -> Mapping[str, Served]:
     """Once it is meant it may have served: a switch that restarts just after the map file is written, and before that
     is journalled, serves the new colour. A turn that the switch refused never did. What returns to where the promotion
-    came from ends no stay: it serves since it did before, whether the switch takes the turn or not."""
+    came from, and a first release that is flipped again, begins no stay and ends none, whether the switch takes the
+    turn or not: it serves since it did before."""
     served, view = dict(account.served), account.promotion
-    if view is not None and turn.to is view.came and turn.to.value in served:
+    stay = served.get(turn.to.value)
+    again = stay is not None and stay.promotion == turn.promotion and turn.came is None
+    if stay is not None and (again or (view is not None and view.came is turn.to)):
         return account.served
     if turn.stage is Stage.INTENT:
         served[turn.to.value] = Served(turn.promotion, turn.meant)

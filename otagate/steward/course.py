@@ -137,7 +137,8 @@ class Course:
             self._clock.sleep(self._helm.patience.step)
 
     def _watched(self, view: PromotionView) -> tuple[Event, str]:
-        """A first release has no way back: its watch is ended by what it saw, and begun again where it broke."""
+        """A first release has no way back: its watch is ended by what it saw, and begun again where it broke. Ended so
+        it is stranded, until somebody's `recover` has it flipped and watched again."""
         until: float | None = None
         while True:
             try:
@@ -239,7 +240,8 @@ class Course:
             self._clock.sleep(self._helm.patience.step)
 
     def way_back(self, view: PromotionView) -> tuple[Event, str]:
-        """Look before moving: OK if the colour that came before serves again, FAULT if it is not proven."""
+        """Look before moving: OK if the colour that came before serves again, FAULT if it is not proven. Raises Refused
+        if nothing came before, and Fault."""
         if view.came is None:
             self._helm.unmake()
             return Event.OK, "nothing was live and nothing is"
@@ -256,9 +258,11 @@ class Course:
         return Event.OK, f"{view.came} is live again on every listener"
 
     def settle_stranded(self) -> None:
-        """Try the way back once more, in the caller's thread."""
+        """Try the way back once more, in the caller's thread. A first release that served has none: it is flipped and
+        watched again, for which to `set_off`."""
         view = self._book.current()
         if view.phase is Phase.STRANDED:
+            self.forget_abort()
             event, message = self._outcome_of_way_back(view)
             self._aftermath.look(view, event)
             self._book.advance(event, message)
@@ -266,5 +270,7 @@ class Course:
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
         try:
             return self.way_back(view)
+        except Refused as no:
+            return Event.REFUSED, no.message
         except Fault as fault:
             return Event.FAULT, fault.message

@@ -323,7 +323,7 @@ class Desk:
             self._book.advance(Event.ABORT, f"cut off in {view.phase}, undone by {by}")
         elif view.phase is Phase.STRANDED:
             self._course.settle_stranded()
-        elif view.phase in STEWARDS_OWN:
+        if self._book.current().phase in STEWARDS_OWN:
             self._course.set_off()
         return self._book.current()
 

@@ -194,10 +194,11 @@ class Helm:
                 self.clock.sleep(self.patience.step)
 
     def unmake(self) -> None:
-        """The way back of a first release: to nothing, as long as nothing was ever served. Raises SwitchFault."""
+        """The way back of a first release: to nothing, as long as nothing was ever served. Raises Refused if something
+        was, and SwitchFault."""
         with self.lock:
             if self.book.account.live is not None or self.is_awake():
-                raise SwitchFault("there is nothing to go back to: the first release came from nowhere")
+                raise Refused("there is nothing to go back to: the first release came from nowhere")
             self.map_file.remove()
 
     def is_awake(self) -> bool:

@@ -40,7 +40,7 @@ GRID = {
     ("rolling-back", "fault"): "stranded",
     ("rolling-back", "abort"): "rolling-back",
     ("stranded", "ok"): "rolled-back",
-    ("stranded", "refused"): None,
+    ("stranded", "refused"): "flipping",
     ("stranded", "fault"): "stranded",
     ("stranded", "abort"): "stranded",
     ("promoted", "ok"): None,

@@ -160,7 +160,9 @@ class FakeSteward:
             if view.phase in _UNDO:
                 self.advance(Event.ABORT, f"cut off in {view.phase}, undone by {claim.by}")
             elif view.phase is Phase.STRANDED:
-                self.advance(*self.outcomes.get(Phase.STRANDED, (Event.OK, "the warm side answers again")))
+                answers, none = (Event.OK, "the warm side answers again"), (Event.REFUSED, "nothing came before")
+                self.advance(*self.outcomes.get(Phase.STRANDED, answers if view.came else none))
+                self._act()
             return self._view
         finally:
             self._held.pop(claim.scope, None)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Kind, PromotionView
@@ -74,6 +76,19 @@ def test_a_dry_run_of_a_stranded_promotion_says_that_the_way_back_is_tried() -> 
     go(scene, run)
     assert steps(scene) == [(Action.TURN, "switch")]
     assert live(scene) is not None
+
+
+def test_a_stranded_first_release_goes_forward_and_the_dry_run_says_so() -> None:
+    scene, run = proven()
+    scene.steward.outcomes = {Phase.ROLLING_BACK: (Event.FAULT, "dead"), Phase.WATCHING: (Event.REFUSED, "errors")}
+    go(scene, run)
+    scene.steward._view = replace(scene.steward.current(), came=None)
+    (only,) = recover.plan_recovery(scene.platform, scene.ports).steps
+    assert only.cause == "stranded: nothing came before green: if it served it is flipped and watched again"
+    scene.steward.outcomes = {}
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done.after is not None
+    assert done.after.view.phase is Phase.PROMOTED
 
 
 def test_a_rollback_that_was_cut_off_leaves_the_warm_colour_standing() -> None:

@@ -1,25 +1,12 @@
 """The steward's phases over a world in memory: forward, back and stranded."""
 
-from typing import Any
-
 import pytest
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind, PromotionView
 from otagate.core.watch import Enough, WatchPolicy
-from otagate.steward.account import Stage
-from otagate.steward.journal import Entry, JournalFull
-from otagate.steward.map_file import MapFile
 from tests.steward.world import World, serves, view_of
-
-
-def test_a_first_release_goes_live_from_nothing(world: World) -> None:
-    steward = world.live()
-    assert view_of(steward).phase is Phase.PROMOTED
-    serves(world, steward, Colour.BLUE)
-    assert not steward.book.account.colours["blue"].warm
 
 
 def test_a_promotion_turns_watches_and_keeps_the_old_colour_warm(world: World) -> None:
@@ -265,100 +252,6 @@ def test_a_rollback_leaves_no_way_back_to_what_was_left(world: World) -> None:
     assert view_of(steward).phase is Phase.PROMOTED
     serves(world, steward, Colour.BLUE)
     assert not any(colour.warm for colour in steward.book.account.colours.values())
-
-
-def test_a_first_release_that_never_reached_a_switch_leaves_nothing(world: World) -> None:
-    steward = world.steward()
-    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
-    steward.to_flip()
-    world.switch.away = True
-    steward.course.run()
-    assert view_of(steward).phase is Phase.ROLLED_BACK
-    assert not world.map_file.exists()
-    assert steward.book.account.live is None
-
-
-def test_a_first_release_that_served_and_fails_has_nowhere_to_go(world: World) -> None:
-    steward = world.steward()
-    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
-    steward.to_flip()
-    world.clock.on_sleep = lambda: world.switch.down.add("web_blue")
-    steward.course.run()
-    assert view_of(steward).phase is Phase.STRANDED
-    assert "nothing to go back to" in view_of(steward).reason
-
-
-@pytest.mark.parametrize("stage", [Stage.WRITTEN, Stage.TURNED, Stage.DONE])
-def test_a_first_flip_that_breaks_once_the_switch_serves_is_made_again(world: World, stage: Stage) -> None:
-    """It has no way back, so one entry that could not be written must not leave it stranded."""
-    steward = world.steward()
-    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
-    steward.to_flip()
-    whole, full = steward.book.write, [stage]
-
-    def write(kind: str, promotion: str = "", **body: Any) -> Entry:
-        if kind == "turn" and body["stage"] in full:
-            full.clear()
-            world.switch.start()  # it found the map that was written
-            raise JournalFull("no room")
-        return whole(kind, promotion, **body)
-
-    steward.book.write = write  # type: ignore[method-assign]
-    steward.course.run()
-    assert full == []
-    assert view_of(steward).phase is Phase.PROMOTED
-    serves(world, steward, Colour.BLUE)
-
-
-@pytest.mark.parametrize("breaks", ["map file", "switch"])
-def test_a_first_watch_that_breaks_at_its_end_begins_again(
-    world: World, breaks: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One file that could not be read once would else strand a release that serves, for good."""
-    steward = world.steward()
-    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
-    steward.to_flip()
-    broken: list[str] = []
-    read, whole = MapFile.read, steward.course._still_there
-
-    def once() -> None:
-        if not broken:
-            broken.append(breaks)
-            raise SwitchFault("EIO", code="switch-away")
-
-    def read_later(self: MapFile) -> tuple[Colour, int]:
-        once()
-        return read(self)
-
-    def still_there(view: PromotionView, seen: Enough) -> tuple[Event, str]:
-        if breaks == "map file":
-            monkeypatch.setattr(MapFile, "read", read_later)
-        else:
-            world.switch.before = lambda _name: once()
-        return whole(view, seen)
-
-    monkeypatch.setattr(steward.course, "_still_there", still_there)
-    steward.course.run()
-    assert broken == [breaks]
-    assert view_of(steward).phase is Phase.PROMOTED
-    serves(world, steward, Colour.BLUE)
-
-
-def test_a_first_watch_that_stays_broken_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    steward = world.steward()
-    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1")
-    steward.to_flip()
-    ended: list[str] = []
-
-    def still_there(view: PromotionView, seen: Enough) -> tuple[Event, str]:
-        ended.append(f"{view.phase} {seen.answers}")
-        return Event.FAULT, "journal, map file and switch did not agree"
-
-    monkeypatch.setattr(steward.course, "_still_there", still_there)
-    steward.course.run()
-    assert len(ended) > 1, "it was begun again"
-    assert view_of(steward).phase is Phase.STRANDED
-    assert "did not agree" in view_of(steward).reason
 
 
 def test_a_watch_that_breaks_where_there_is_a_way_back_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
-from otagate.core.errors import SwitchFault
+from otagate.core.errors import Refused, SwitchFault
 from otagate.core.promotion import Phase
 from otagate.core.replacement import Reach
 from otagate.core.topology import Door
@@ -186,7 +186,7 @@ def test_a_first_release_that_one_of_them_serves_already_is_not_unmade(world: Wo
     steward = world.steward()
     other(world).away = True
     world.map_file.write(Colour.BLUE, 1)
-    with pytest.raises(SwitchFault, match="nothing to go back to"):
+    with pytest.raises(Refused, match="nothing to go back to"):
         steward.helm.unmake()
     assert world.map_file.read() == (Colour.BLUE, 1)
 
