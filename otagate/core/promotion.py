@@ -45,8 +45,9 @@ _ROWS: dict[Phase, tuple[Phase | None, Phase | None, Phase | None, Phase | None]
     _P.FINALIZING: (_P.PROMOTED, None, _P.PROMOTED, _P.FINALIZING),
     _P.DISCARDING: (_P.ABANDONED, None, _P.ABANDONED, _P.DISCARDING),
     _P.ROLLING_BACK: (_P.ROLLED_BACK, None, _P.STRANDED, _P.ROLLING_BACK),
-    # A first release that served is refused a way back, for nothing came before it: only forward is left.
-    _P.STRANDED: (_P.ROLLED_BACK, _P.FLIPPING, _P.STRANDED, _P.STRANDED),
+    # Traffic that is back is not all: rolling back goes on with what is still open. A first release that served is
+    # refused a way back, for nothing came before it: only forward is left.
+    _P.STRANDED: (_P.ROLLING_BACK, _P.FLIPPING, _P.STRANDED, _P.STRANDED),
 }
 
 NEXT: dict[tuple[Phase, Event], Phase] = {

@@ -121,7 +121,7 @@ class Course:
             case Phase.FINALIZING:
                 return self._finalize(view)
             case _:
-                return self.way_back(view)
+                return self._roll_back(view)
 
     def _flip(self, view: PromotionView) -> None:
         """A first release has no way back once the switch has read its map: what broke there is tried again."""
@@ -216,28 +216,50 @@ class Course:
             log.error("%s", fault.message)
 
     def _finalize(self, view: PromotionView) -> tuple[Event, str]:
-        """The old colour stays; its open sessions are given until the drain's deadline, counted from the flip."""
+        """The old colour stays."""
         if view.came is None:
             return Event.OK, "the first release: nothing came before it"
         self._let_gone()
-        flipped = self._book.account.last_flip or view.changed
-        until = self._clock.monotonic() + max(0.0, flipped + view.intent.drain - self._clock.now())
-        drain = Drain(self._helm, self._book, view.came)
+        return Event.OK, f"{view.came} stays warm; {self._ended(view, view.came)}"
+
+    def _ended(self, view: PromotionView, left: Colour) -> str:
+        """Open sessions of the colour that traffic left are given until the drain's deadline, counted from the turn,
+        and are cut then; answers what became of them. Raises SwitchFault for what could not be seen or cut."""
+        turned = self._book.account.last_flip or view.changed
+        until = self._clock.monotonic() + max(0.0, turned + view.intent.drain - self._clock.now())
+        drain = Drain(self._helm, self._book, left)
         while True:
             late = self._clock.monotonic() >= until
             try:
-                left = drain.tell(self._helm.switch.counts(), self._clock.monotonic())
+                switch = self._helm.present()
+                still = drain.tell(switch.counts(), self._clock.monotonic())
             except SwitchFault:
                 if late:
                     raise
-                left = None
-            if left is not None and not any(left.values()):
-                return Event.OK, f"{view.came} is drained and stays warm"
-            if self._told_back():
-                return Event.OK, f"{view.came} is to be returned to: what is still open on it stays so"
-            if left and late:
-                return Event.OK, f"{view.came} stays warm, {drain.cut()} sessions cut at the drain's deadline"
+                still = None
+            if still is not None and not any(still.values()):
+                return f"{left} is drained"
+            if view.phase is Phase.FINALIZING and self._told_back():
+                return f"{left} is to be returned to: what is still open on it stays so"
+            if still and late:
+                return f"{drain.cut(switch)} sessions of {left} cut at the drain's deadline"
             self._clock.sleep(self._helm.patience.step)
+
+    def _roll_back(self, view: PromotionView) -> tuple[Event, str]:
+        """Traffic is back before anything is waited for. Then the failed colour's sessions are ended, lest a sender
+        that reached it stays there; what cannot be ended is owed, and makes the way back no less proven."""
+        event, message = self.way_back(view)
+        if event is not Event.OK or view.came is None:
+            return event, message
+        failed = view.intent.to
+        self._let_gone()
+        if self._helm.hooks.drains:
+            self._drain(failed)
+        try:
+            return event, f"{message}; {self._ended(view, failed)}"
+        except SwitchFault as fault:
+            self._book.owe(f"what is still open on {failed} was not ended: {fault.message}")
+            return event, message
 
     def way_back(self, view: PromotionView) -> tuple[Event, str]:
         """Look before moving: OK if the colour that came before serves again, FAULT if it is not proven. Raises Refused
@@ -252,20 +274,15 @@ class Course:
             self._helm.go_back(view.intent.to, view.came, held.builds)
         except Refused as no:
             return Event.FAULT, f"{view.came} is not proven: {no.message}"
-        self._let_gone()
-        if self._helm.hooks.drains:
-            self._drain(view.intent.to)  # long sessions that moved to the failed colour move back
         return Event.OK, f"{view.came} is live again on every listener"
 
     def settle_stranded(self) -> None:
-        """Try the way back once more, in the caller's thread. A first release that served has none: it is flipped and
-        watched again, for which to `set_off`."""
+        """Try the way back once more, in the caller's thread; then `set_off`, for the rest. A first release that served
+        has none: it is flipped and watched again."""
         view = self._book.current()
         if view.phase is Phase.STRANDED:
             self.forget_abort()
-            event, message = self._outcome_of_way_back(view)
-            self._aftermath.look(view, event)
-            self._book.advance(event, message)
+            self._book.advance(*self._outcome_of_way_back(view))
 
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
         try:

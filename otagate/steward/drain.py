@@ -9,6 +9,7 @@ from otagate.core.switch_counts import BackendCount
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
 from otagate.steward.helm import Helm
+from otagate.steward.outside import Switch
 from otagate.steward.traffic import Tape, note_traffic
 
 _LINE_EVERY = 1.0
@@ -47,12 +48,12 @@ class Drain:
             self._book.tell(Happening.DRAIN, message, left=left)
         return left
 
-    def cut(self) -> int:
-        """End what is still open, each named to those who follow and as a debt; answers how many. Raises SwitchFault
-        if one of them would not end."""
+    def cut(self, switch: Switch) -> int:
+        """End what is still open at `switch`, each named to those who follow and as a debt; answers how many. Raises
+        SwitchFault if one of them would not end."""
         doors = {name: door for door, name in self._names.items()}
-        late = [session for session in self._helm.switch.open_sessions() if session.backend in doors]
-        ended = [session for session in late if self._helm.switch.cut(session)]
+        late = [session for session in switch.open_sessions() if session.backend in doors]
+        ended = [session for session in late if switch.cut(session)]
         if ended:
             named = [f"{doors[session.backend]} {session.client} open {session.age}" for session in ended]
             message = f"{_sessions(len(ended))} of {self._old} cut at the drain's deadline"

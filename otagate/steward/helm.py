@@ -266,6 +266,11 @@ class Helm:
                     raise
             self.clock.sleep(self.patience.step)
 
+    def present(self) -> Switch:
+        """What can have sessions: without the one of a pair that is no process any more."""
+        place = self._pair.gone() if self.topology.second else ""
+        return replace(self, without=place).switch if place else self.switch
+
     def catch_up(self) -> None:
         """One of a pair that was started while the other went back may have read the map as it was before, and answer
         late. It says an older epoch than journal and map file, as nothing else does: a flip demands a newer one. Raises

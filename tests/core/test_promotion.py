@@ -39,7 +39,7 @@ GRID = {
     ("rolling-back", "refused"): None,
     ("rolling-back", "fault"): "stranded",
     ("rolling-back", "abort"): "rolling-back",
-    ("stranded", "ok"): "rolled-back",
+    ("stranded", "ok"): "rolling-back",
     ("stranded", "refused"): "flipping",
     ("stranded", "fault"): "stranded",
     ("stranded", "abort"): "stranded",

@@ -170,6 +170,7 @@ def test_stranded_comes_back_once_the_warm_side_answers(world: World) -> None:
     world.services.hung.clear()
     world.clock.on_sleep = lambda: None
     steward.course.settle_stranded()
+    steward.course.run()
     assert view_of(steward).phase is Phase.ROLLED_BACK
     serves(world, steward, Colour.BLUE)
 

@@ -45,8 +45,11 @@ def goes_bad_while(world: World, happens: Callable[[], None]) -> Steward:
 def test_a_way_back_does_not_wait_for_one_that_is_gone(world: World, which: int) -> None:
     one, another = world.switch, other(world)
     lost, stays = (one, another) if which == 0 else (another, one)
+    stays.sessions["dicom_green"] = 1
     steward = goes_bad_while(world, lambda: setattr(lost, "gone", True))
     view = steward.book.current()
+    assert stays.sessions == {"dicom_green": 0}, "nor do those who reached the failed colour by the other"
+    assert [debt for debt in view.debts if debt.startswith("1 session of green cut")]
     assert view.phase is Phase.ROLLED_BACK
     assert stays.entry() == world.map_file.read() == (Colour.BLUE, steward.book.account.live_epoch)
     assert steward.book.account.live is Colour.BLUE
@@ -194,6 +197,7 @@ def test_one_that_is_silent_may_pass_traffic_and_is_not_left_out(world: World, s
     for switch in pair:
         switch.away = False
     steward.course.settle_stranded()
+    steward.course.run()
     assert steward.book.current().phase is Phase.ROLLED_BACK
     assert both(world) == (Colour.BLUE, Colour.BLUE)
 
