@@ -50,12 +50,11 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
     from otagate.flows.look import addresses
 
     with opened(where) as (platform, ports):
-        if not dry_run:
-            renewing = wiring.claim(Scope.PLATFORM, by, "otagate up", "renew the steward")
-            environments.renew_steward(platform, ports, renewing, wait=wiring.duration(wait))
-        wanted = environments.look_for_up(platform, ports)
         if dry_run:
-            return planned(wanted.plan)
+            return planned(environments.plan_up(platform, ports))
+        renewing = wiring.claim(Scope.PLATFORM, by, "otagate up", "renew the steward")
+        environments.renew_steward(platform, ports, renewing, wait=wiring.duration(wait))
+        wanted = environments.look_for_up(platform, ports)
         claim = wiring.claim(Scope.PLATFORM, by, "otagate up", "genesis" if wanted.live is None else "what is missing")
         raised = environments.up(platform, wanted, ports, claim, wait=wiring.duration(wait))
         shown: dict[str, tuple[str, ...]] = {}

@@ -89,6 +89,24 @@ def at_rest(status: Status) -> bool:
     return promoted and (status.replacement is None or status.replacement.ended)
 
 
+def plan_up(platform: Platform, ports: Ports) -> Plan:
+    """What `up` would do, for `--dry-run`. A steward of another otagate tells this one nothing but that it is at rest."""
+    try:
+        return look_for_up(platform, ports).plan
+    except SwitchFault as fault:
+        if fault.code != "version":
+            raise
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    keeps_pair(platform, clouds)
+    first = steps_of([_renewed(platform, ports)], clouds)
+    then = Step(Action.RUN, "production", "looked at through the new steward: what is missing is added, nothing replaced")
+    return Plan(f"up {platform.name}: the steward is another otagate's", (*first, then))
+
+
+def _renewed(platform: Platform, ports: Ports) -> Stage:
+    return replace(steward_stage(platform, ports.engine.images().steward), replace=True)
+
+
 def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> None:
     """Replace a steward that was made from another otagate or image, or for another number of switches; its journal
     stays, and traffic does not pass it.
@@ -99,10 +117,9 @@ def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float
         return
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     keeps_pair(platform, clouds)
-    stage = replace(steward_stage(platform, ports.engine.images().steward), replace=True)
 
     def apply() -> None:
-        ports.provisioner.apply(platform.name, [stage], ports.vault.folder(f"up-{platform.name}"), ports.tell)
+        ports.provisioner.apply(platform.name, [_renewed(platform, ports)], ports.vault.folder(f"up-{platform.name}"), ports.tell)
 
     try:
         status = ports.steward.status()

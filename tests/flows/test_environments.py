@@ -91,7 +91,7 @@ def test_a_taken_port_is_told_before_anything_is_raised() -> None:
 
 def test_a_dry_run_says_what_would_be_created_and_creates_nothing() -> None:
     scene = Scene()
-    plan = environments.look_for_up(scene.platform, scene.ports).plan
+    plan = environments.plan_up(scene.platform, scene.ports)
     assert [step.action for step in plan.steps] == [Action.CREATE] * 5 + [Action.TURN]
     assert scene.names() == []
 
@@ -201,7 +201,7 @@ def test_a_changed_listener_is_told_as_not_applied_and_nothing_is_replaced() -> 
     scene = raised()
     before = {name: s.id for name, s in scene.world.containers.items()}
     idle_changed(scene)
-    plan = environments.look_for_up(scene.platform, scene.ports).plan
+    plan = environments.plan_up(scene.platform, scene.ports)
     assert {s.action for s in plan.steps} == {Action.KEEP}
     assert [s.subject for s in plan.steps if "changed; not applied" in s.cause] == [
         "p-shared-steward",
@@ -253,7 +253,7 @@ def test_a_steward_of_another_image_is_renewed_under_the_lease_alone() -> None:
 def test_a_dry_run_says_that_a_steward_of_another_image_is_replaced() -> None:
     scene = raised()
     other_image(scene)
-    steps = environments.look_for_up(scene.platform, scene.ports).plan.steps
+    steps = environments.plan_up(scene.platform, scene.ports).steps
     first, *others = steps
     assert (first.action, first.subject) == (Action.REPLACE, "p-shared-steward")
     assert {step.action for step in others} == {Action.KEEP}
@@ -265,7 +265,7 @@ def test_a_steward_whose_promotion_is_unfinished_is_never_replaced() -> None:
     with scene.steward.lease(CLAIM, 0.0) as hold:
         hold.begin(first_of(scene))
     old = other_image(scene)
-    steps = environments.look_for_up(scene.platform, scene.ports).plan.steps
+    steps = environments.plan_up(scene.platform, scene.ports).steps
     assert {step.action for step in steps} == {Action.KEEP}
     renew(scene)
     assert scene.world.containers["p-shared-steward"].id == old
@@ -287,8 +287,13 @@ def test_a_steward_of_another_otagate_is_replaced_only_where_it_says_that_it_is_
 
     scene.steward.before = before
     if renewed:
+        first, then = environments.plan_up(scene.platform, scene.ports).steps
+        assert (first.action, first.subject, then.action) == (Action.REPLACE, "p-shared-steward", Action.RUN)
+        assert scene.world.containers["p-shared-steward"].id == old
         renew(scene)
     else:
+        with pytest.raises(SwitchFault):
+            environments.plan_up(scene.platform, scene.ports)
         with pytest.raises(SwitchFault):
             renew(scene)
     assert (scene.world.containers["p-shared-steward"].id != old) is renewed
@@ -347,7 +352,7 @@ def test_one_of_a_pair_that_is_gone_or_stopped_is_red_and_up_brings_it_back(stop
 
 def test_a_second_that_is_declared_later_is_added_beside_a_steward_that_turns_both() -> None:
     scene = declaring(raised(), "127.0.0.2")
-    planned = {step.subject: step.action for step in environments.look_for_up(scene.platform, scene.ports).plan.steps}
+    planned = {step.subject: step.action for step in environments.plan_up(scene.platform, scene.ports).steps}
     assert planned["p-shared-steward"] is Action.REPLACE
     assert planned["p-shared-switch-second"] is planned["p-shared-holder-second"] is Action.CREATE
     before = {name: scene.world.containers[name].id for name in PRODUCTION}
