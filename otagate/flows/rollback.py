@@ -119,7 +119,7 @@ def _way(status: Status, override: str) -> Way:
         raise Alarm(
             "switch, map file and journal disagree: " + "; ".join(status.disagreements),
             code="disagreement",
-            hint="otagate recover, then otagate rollback",
+            hint="otagate recover (otagate up, where a switch is gone), then otagate rollback",
         )
     came, to = status.live, status.live.other
     there = status.colours.get(to.value)

@@ -147,3 +147,17 @@ def test_switch_and_holder_come_back_at_the_same_ports(engine: docker.DockerClie
         known = switch.exec_run(["cat", SERVERS_PATH])
         assert (known.exit_code, known.output) == (0, b""), "what was known before a break is not believed after it"
     assert address(hello, "web") == web
+
+
+def test_a_switch_that_starts_before_its_holder_waits_for_it(engine: docker.DockerClient, hello: Live) -> None:
+    web = address(hello, "web")
+    (switch,), (holder,) = edge(engine, hello, "switch"), edge(engine, hello, "holder")
+    for container in (switch, holder):
+        engine.api.kill(container.id, "SIGKILL")
+    engine.api.start(switch.id)
+    began = engine.api.inspect_container(switch.id)
+    time.sleep(1)  # what the holder left, a name and a socket that answers nobody, is there
+    engine.api.start(holder.id)
+    assert eventually(lambda: answers(web))
+    now = engine.api.inspect_container(switch.id)
+    assert (now["RestartCount"], now["State"]["StartedAt"]) == (began["RestartCount"], began["State"]["StartedAt"])

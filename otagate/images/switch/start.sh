@@ -35,7 +35,13 @@ look() {
     read -r holder 2> /dev/null < "$run/holder" || holder=
     if [ "$serving" = "$number" ]; then now="serves $holder"; else now=rehearses; fi
 }
+# A socket that an earlier holder left is there and answers nobody; the new one makes its own a moment after its name.
+lends() { perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new($ARGV[0]) or exit 1' "$run/holder.sock"; }
 begin() {
+    while [ "$now" != rehearses ] && { [ "$now" = "serves " ] || ! lends; }; do
+        sleep 0.1
+        look
+    done
     is=$now
     echo "switch $number $is" >&2
     case $is in
@@ -45,7 +51,6 @@ begin() {
     child=$!
 }
 look
-while [ "$now" = "serves " ]; do sleep 0.1; look; done
 begin
 while kill -0 "$child" 2> /dev/null; do
     sleep 0.2
