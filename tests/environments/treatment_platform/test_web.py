@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -12,17 +14,16 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from dose_engine.identity import Arithmetic, arithmetic
+from dose_engine.identity import KERNEL, THREADS, Arithmetic, arithmetic
 from dose_engine.traits import Traits
 from dose_engine.web import Web
 from phantoms.study import Study
 from pydicom import dcmread
 from starlette.types import ASGIApp
 
+from tests.environments.treatment_platform.conftest import SERVICES
 from tests.environments.treatment_platform.objects import ARITHMETIC, COARSE, IDENTITY, NOON, asked, engine, frozen
 from tests.environments.treatment_platform.shelf import Shelf
-
-FIXED = {"OPENBLAS_CORETYPE": "Haswell"}
 
 
 @asynccontextmanager
@@ -50,7 +51,7 @@ class Client:
 
 def client(shelf: Shelf, traits: Traits | None = None, told: Arithmetic = ARITHMETIC) -> Client:
     plain = traits or Traits()
-    web = Web(engine(shelf, plain), IDENTITY, told, FIXED)
+    web = Web(engine(shelf, plain), IDENTITY, told)
     return Client(web.app(plain, nothing))
 
 
@@ -135,10 +136,19 @@ def test_a_body_without_end_is_refused(shelf: Shelf) -> None:
     assert client(shelf).post("/plans", content=b" " * 100_000).status_code == 413
 
 
-def test_an_engine_with_other_arithmetic_is_not_healthy(shelf: Shelf) -> None:
+def test_an_engine_with_other_arithmetic_is_not_healthy_whatever_was_asked_for(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert client(shelf).get("/healthz").status_code == 200
-    for told in (Arithmetic("x86_64", {}, ("Zen",), 1), Arithmetic("x86_64", {}, ("Haswell",), 2)):
-        assert client(shelf, told=told).get("/healthz").status_code == 503
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    for kernels, threads in ((("Nehalem",), 1), (("Haswell", "Nehalem"), 1), (("Haswell",), 2), ((), 1)):
+        assert client(shelf, told=Arithmetic("x86_64", {}, kernels, threads)).get("/healthz").status_code == 503
+
+
+def test_the_image_asks_for_the_arithmetic_that_was_proven() -> None:
+    image = (SERVICES / "dose-engine" / "Dockerfile").read_text()
+    assert f"OPENBLAS_NUM_THREADS={THREADS} " in image
+    assert re.search(r"OPENBLAS_CORETYPE=(\w+)", image)[1].lower() == KERNEL  # type: ignore[index]
 
 
 def test_the_arithmetic_is_what_is_loaded() -> None:
@@ -146,7 +156,7 @@ def test_the_arithmetic_is_what_is_loaded() -> None:
     assert found.kernels
     assert found.threads >= 1
     assert found.libraries["numpy"] == np.__version__
-    assert not found.as_told({})
+    assert not replace(found, kernels=("unknown",)).proven
 
 
 def test_an_unforeseen_error_is_answered_without_its_text(study: Study, shelf: Shelf) -> None:
@@ -185,7 +195,7 @@ def test_a_build_that_crashes_does_so_at_its_second_request(
 def test_a_build_that_tires_fails_one_in_five_after_its_twentieth_patient(shelf: Shelf) -> None:
     plain = Traits(tired_after=20)
     made = engine(shelf, plain)
-    web = Client(Web(made, IDENTITY, ARITHMETIC, FIXED).app(plain, nothing))
+    web = Client(Web(made, IDENTITY, ARITHMETIC).app(plain, nothing))
     body = json.dumps({"plan": "1.2.3"})
 
     def codes(count: int) -> list[int]:
@@ -207,7 +217,7 @@ def test_patients_are_counted_as_they_are_computed_for(study: Study, shelf: Shel
 
 def test_it_tells_what_it_archived_since_a_time(study: Study, shelf: Shelf) -> None:
     made = engine(shelf)
-    web = Client(Web(made, IDENTITY, ARITHMETIC, FIXED).app(Traits(), nothing))
+    web = Client(Web(made, IDENTITY, ARITHMETIC).app(Traits(), nothing))
     me = {"build": IDENTITY.build, "colour": IDENTITY.colour}
     stored = web.post("/forward", json={"plan": frozen(study, shelf).plan, "spacing": COARSE, "store": True}).json()
     told = web.post("/hooks/written-since", json={**me, "since": NOON.isoformat()}).json()
@@ -220,5 +230,5 @@ def test_it_tells_what_it_archived_since_a_time(study: Study, shelf: Shelf) -> N
 
 
 def test_a_build_that_ends_or_tires_counts_no_hooks(shelf: Shelf) -> None:
-    web = Client(Web(engine(shelf), IDENTITY, ARITHMETIC, FIXED).app(Traits(crash_at=1), nothing))
+    web = Client(Web(engine(shelf), IDENTITY, ARITHMETIC).app(Traits(crash_at=1), nothing))
     assert web.post("/hooks/written-since", content=b"{}").status_code == 400

@@ -49,7 +49,7 @@ def assemble(environ: Mapping[str, str], traits: Traits) -> ASGIApp:
         yield
         archive.close()
 
-    return Web(engine, itself, told, environ).app(traits, lifespan)
+    return Web(engine, itself, told).app(traits, lifespan)
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ UNTOLD = "untold"  # a build or colour nobody told us: a developer's machine
 MODEL = "dose-engine"
 MAKER = "Clinic"
 LIBRARIES = ("numpy", "scipy", "pydicom")
+KERNEL, THREADS = "haswell", 1  # what every dose of ours was proven with; an environment may ask for others
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ class Arithmetic:
     kernels: tuple[str, ...]  # of each copy of the BLAS that is loaded
     threads: int
 
-    def as_told(self, environ: Mapping[str, str]) -> bool:
-        """Whether kernels and threads are those that the image fixes."""
-        fixed = environ.get("OPENBLAS_CORETYPE", "").lower()
-        return bool(fixed) and {kernel.lower() for kernel in self.kernels} == {fixed} and self.threads == 1
+    @property
+    def proven(self) -> bool:
+        """Whether this is the one kernel and the one thread, whatever the environment asked for."""
+        return {kernel.lower() for kernel in self.kernels} == {KERNEL} and self.threads == THREADS
 
     @property
     def answer(self) -> dict[str, object]:
