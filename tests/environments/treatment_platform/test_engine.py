@@ -1,6 +1,6 @@
 """Plans and doses, from archive to archive."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -130,6 +130,16 @@ def test_a_warm_engine_fetches_nothing_but_the_plan(study: Study, shelf: Shelf) 
     before = shelf.fetched
     made.forward(asked)
     assert shelf.fetched == before + 1
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_structures_asked_for_in_another_study_are_not_found_however_well_they_are_known(
+    study: Study, planned: Planned, warm: bool
+) -> None:
+    asked = replace(plan_request(study), study="1.2.3.4")
+    with pytest.raises(Refusal) as no:
+        (planned.engine if warm else engine(planned.shelf)).plan(asked)
+    assert no.value.code == "not-found"
 
 
 def test_a_forward_dose_is_kept_only_if_asked(study: Study, shelf: Shelf) -> None:

@@ -113,6 +113,18 @@ def test_a_plan_of_something_else_is_refused(
     refused(candidate.engine.post("/forward", spoilt.frozen_plan()), code)
 
 
+def test_structures_of_another_study_are_refused_though_the_engine_knows_them(
+    candidate: Side, archive: DicomWeb, source: Phantom
+) -> None:
+    """It has just computed on them: what it keeps in memory must not answer for a study that has none."""
+    known, other = variant(source, "known"), variant(source, "other")
+    for of in (known, other):
+        of.store(archive)
+    candidate.engine.asked("/plans", known.whole_plan())
+    refused(candidate.engine.post("/plans", {**known.whole_plan(), "study": other.study}), "not-found", 404)
+    assert doses(archive, other) == 0
+
+
 def test_the_planner_passes_a_refusal_on_and_the_machine_gets_nothing(
     candidate: Side, archive: DicomWeb, source: Phantom
 ) -> None:
@@ -125,10 +137,10 @@ def test_the_planner_passes_a_refusal_on_and_the_machine_gets_nothing(
     assert spoilt.study not in {plan["study"] for plan in candidate.linac.get("/plans").json()["plans"]}
 
 
-def refused(answer: object, code: str) -> None:
+def refused(answer: object, code: str, status: int = 422) -> None:
     said = answer.json() if "json" in answer.headers["content-type"] else {}  # type: ignore[attr-defined]
     found = answer.status_code, said.get("error", {}).get("code")  # type: ignore[attr-defined]
-    assert found == (422, code), f"answered {found[0]} {found[1] or 'with a dose'}, must be refused: 422 {code}"
+    assert found == (status, code), f"answered {found[0]} {found[1] or 'with a dose'}, must be refused: {status} {code}"
     assert len(said["error"]["message"]) > 10, "refused without a reason"
 
 

@@ -138,7 +138,7 @@ class Engine:
     def _patient(self, study: str, structure_set: str, spacing: float, laps: Laps, *, again: bool) -> Patient:
         """How many slices the archive has now is part of the key: one that vanished or came is noticed."""
         with laps.hop("find"):
-            structures = self._structures.get(structure_set, lambda: self._drawn(structure_set, study))
+            structures = self._structures.get((structure_set, study), lambda: self._drawn(structure_set, study))
             slices = self._archive.count(structures.study, structures.series)
         self.seen.add(structures.patient)
 

@@ -1,6 +1,6 @@
 """Everything about one patient's scan and structures that does not depend on beams."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydicom import Dataset
 
@@ -39,10 +39,3 @@ def prepare(scan: Scan, structures: Structures, spacing: float) -> Patient:
     dose_grid = scan.grid.spaced(spacing)
     phantom = Phantom(density, scan.grid, dose_grid, scan.grid.nearest(outline, dose_grid))
     return Patient(phantom, structures, scan.grid, scan.first, scan.digest)
-
-
-def bare(scan: Scan) -> Scan:
-    """The scan without its pixels: what is kept once the densities are known."""
-    first = Dataset()
-    first.update({element.tag: element for element in scan.first if element.keyword != "PixelData"})
-    return replace(scan, first=first)
