@@ -57,9 +57,13 @@ def test_the_machines_refusal_is_no_success(parts: Parts, hospital: Hospital, pl
     hospital.plan = encode(stranger)
     answer = ask(parts, "POST", "/plans", json=WANTED)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "linac-refused")
+    assert ask(parts, "GET", "/plans/1.2.1").status_code == 404
     assert "0xA900): the plan is for a patient who is not treated here" in answer.json()["error"]["message"]
     assert "x-engine-status" not in answer.headers  # it was not the engine that refused
-    assert ask(parts, "GET", "/plans/1.2.1").status_code == 404
+    asked = len(hospital.asked)
+    hospital.plan = encode(plan)
+    assert ask(parts, "POST", "/plans", json=WANTED).status_code == 200
+    assert len(hospital.asked) == asked + 1, "a plan that the machine will never take is not sent again"
 
 
 def test_a_forward_dose_passes_through_with_the_engines_name(parts: Parts) -> None:

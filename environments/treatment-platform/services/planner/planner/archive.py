@@ -64,7 +64,8 @@ class Archive:
         return _only_part(answer.content, answer.headers.get("content-type", ""))
 
     def waiting(self) -> list[Waiting]:
-        """Structure sets in studies that have no plan yet."""
+        """Structure sets in studies that have no plan yet. One plan a study: what is drawn anew in a planned one is
+        planned when somebody asks, for nobody else knows whether the first plan still holds."""
         found = []
         for one in self._all("/instances", {"Modality": "RTSTRUCT"}):
             study, structure_set = _value(one, STUDY), _value(one, SOP_INSTANCE)

@@ -69,7 +69,12 @@ class Courses:
         hops.append(("engine", time.perf_counter()))
         plan = self._archive.fetch(str(wanted["study"]), str(answer.body["plan"]))
         hops.append(("fetch", time.perf_counter()))
-        taken = self._machine.send(plan)
+        try:
+            taken = self._machine.send(plan)
+        except Trouble as trouble:
+            if trouble.lasting:  # this plan will never be taken: whoever asks again gets another
+                del self._owed[structure_set]
+            raise
         self.written.note(str(answer.body["plan"]))
         del self._owed[structure_set]
         hops.append(("linac", time.perf_counter()))
