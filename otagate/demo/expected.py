@@ -1,7 +1,7 @@
 """What each sample build must come to. The platforms' pages of sample builds are tested against these tables."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otagate.core.errors import Exit
 from otagate.core.judge import Decision
@@ -13,7 +13,7 @@ Failed = Collection[tuple[str, str]]  # rule and reason of each finding that ref
 @dataclass(frozen=True)
 class Expectation:
     """`rule` and `reason` are of the rule that the build is made for, `also` the other rules that rightly fail with it;
-    `promotion` is how its promotion must end."""
+    `promotion` is how its promotion must end, and `words` what the reason that it gives must hold."""
 
     image: str
     does: str
@@ -24,6 +24,7 @@ class Expectation:
     also: tuple[str, ...] = ()
     promotion: Phase | None = None
     promotion_exit: Exit | None = None
+    words: str = ""
 
     @property
     def rules(self) -> frozenset[str]:
@@ -45,6 +46,10 @@ class Expectation:
         names = list(dict.fromkeys(name for name, _ in others if name != rule))
         return f"{decision} by {rule} ({reason})" + (f" with {', '.join(names)}" if names else "")
 
+    def ended_otherwise(self, phase: str, exit_: int, reason: str) -> bool:
+        """Whether the promotion ended otherwise than it must, or for another reason."""
+        return (phase, exit_) != (self.promotion, self.promotion_exit) or self.words not in reason
+
     def departure(self, decision: str, exit_: int, failed: Failed) -> str:
         """What went otherwise than it must, in words; empty if nothing did."""
         if (decision, exit_) != (self.decision, int(self.exit)):
@@ -59,8 +64,13 @@ class Expectation:
         return ""
 
 
-def _live(image: str, does: str, ends: Phase, exit_: Exit) -> Expectation:
-    return Expectation(image, does, Decision.APPROVE, Exit.DONE, promotion=ends, promotion_exit=exit_)
+def _live(image: str, does: str) -> Expectation:
+    return Expectation(image, does, Decision.APPROVE, Exit.DONE, promotion=Phase.PROMOTED, promotion_exit=Exit.DONE)
+
+
+def _brought_back(image: str, does: str) -> Expectation:
+    """By the errors that it answers with, and by nothing else that a watch goes back for."""
+    return replace(_live(image, does), promotion=Phase.ROLLED_BACK, promotion_exit=Exit.UNDONE, words=" errors in ")
 
 
 def _refused(image: str, does: str, rule: str, reason: str, *also: str) -> Expectation:
@@ -68,22 +78,22 @@ def _refused(image: str, does: str, rule: str, reason: str, *also: str) -> Expec
 
 
 HELLO = (
-    _live("hello/web:1.1", "the same answers, less work", Phase.PROMOTED, Exit.DONE),
+    _live("hello/web:1.1", "the same answers, less work"),
     _refused("hello/web:1.2", "dose maximum wrong by 3 %", "dose", "case-failed"),
     _refused("hello/web:1.3", "three times slower", "latency", "ratio-exceeded"),
     _refused("hello/web:1.4", "drops the last frame", "geometry", "case-failed"),
     _refused("hello/web:1.5", "logs a patient's name", "privacy", "case-failed"),
     _refused("hello/web:1.6", "dies on a truncated file", "crash", "crashed"),
-    _live("hello/web:1.7", "goes bad under load", Phase.ROLLED_BACK, Exit.UNDONE),
+    _brought_back("hello/web:1.7", "goes bad under load"),
 )
 
 ENGINE = "treatment-platform/dose-engine"
 TREATMENT = (
-    _live(f"{ENGINE}:1.1", "converges in fewer iterations", Phase.PROMOTED, Exit.DONE),
+    _live(f"{ENGINE}:1.1", "converges in fewer iterations"),
     _refused(f"{ENGINE}:1.2", "dose 3 % too high", "dose", "case-failed", "unchanged"),
     _refused(f"{ENGINE}:1.3", "dose left for right", "geometry", "case-failed", "dose", "functional", "unchanged"),
     _refused(f"{ENGINE}:1.4", "three times slower", "latency", "ratio-exceeded", "chain"),
     _refused(f"{ENGINE}:1.5", "ends at its second request", "crash", "crashed"),
     _refused(f"{ENGINE}:1.6", "plan on other structures", "references", "case-failed", "machine", "unchanged"),
-    _live(f"{ENGINE}:1.7", "goes bad after twenty patients", Phase.ROLLED_BACK, Exit.UNDONE),
+    _brought_back(f"{ENGINE}:1.7", "goes bad after twenty patients"),
 )

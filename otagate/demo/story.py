@@ -171,9 +171,10 @@ def _ended(story: Story, promotion: Promotion, told: Told) -> None:
         told.flips.extend(Flip(flip["at"], flip["to"]) for flip in came.get("flips", []))
         told.promotions[expected.image] = phase
         story.say(f"    {phase} (exit {envelope['exit']})")
+        reason = came.get("reason", "")
         story.check(
-            phase == expected.promotion and envelope["exit"] == expected.promotion_exit,
-            f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {came.get('reason', '')}",
+            not expected.ended_otherwise(phase, envelope["exit"], reason),
+            f"the promotion of {expected.image} ended {phase} (exit {envelope['exit']}): {reason}",
         )
         _left_behind(story, phase, envelope["data"].get("incidents", []))
 

@@ -7,6 +7,7 @@ from otagate.config.load import load
 from otagate.core.errors import Exit
 from otagate.core.judge import Decision
 from otagate.core.platform import Tier
+from otagate.core.promotion import Phase
 from otagate.demo.expected import HELLO, Expectation
 from otagate.demo.scenario import HELLO as HELLO_STORY
 from otagate.demo.scenario import TREATMENT, Scenario
@@ -52,6 +53,17 @@ def test_on_hello_the_one_rule_fails_alone(expected: Expectation) -> None:
     assert expected.departure(expected.decision, expected.exit, (*named, ("other", "case-failed")))
     if named:
         assert expected.departure(expected.decision, expected.exit, ())
+
+
+@pytest.mark.parametrize("scenario", [HELLO_STORY, TREATMENT], ids=lambda s: s.like)
+def test_what_goes_bad_is_brought_back_by_its_errors_and_by_nothing_else(scenario: Scenario) -> None:
+    (bad,) = (e for e in scenario.builds if e.promotion is Phase.ROLLED_BACK)
+    assert not bad.ended_otherwise("rolled-back", 5, "planner: 11 errors in 109 answers of the watch")
+    assert bad.ended_otherwise("rolled-back", 5, "planner: 30 of 100 answers took longer than 0.4 s, 25% may")
+    assert bad.ended_otherwise("promoted", 0, "planner: 11 errors in 109 answers of the watch")
+    (good,) = (e for e in scenario.builds if e.promotion is Phase.PROMOTED)
+    assert not good.ended_otherwise("promoted", 0, "")
+    assert good.ended_otherwise("promoted", 8, "")
 
 
 @pytest.mark.parametrize("scenario", [HELLO_STORY, TREATMENT], ids=lambda s: s.like)
