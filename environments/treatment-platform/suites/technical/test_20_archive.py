@@ -32,7 +32,8 @@ def _sent(study: Phantom) -> dict[str, bytes]:
 @pytest.mark.requirement("archive")
 @pytest.mark.risk("a scan is stored and cannot be found")
 def test_a_scan_is_findable_within_two_seconds(candidate: Side, otagate: Any, tmp_path: Path) -> None:
-    """FINDABLE is the platform's own service level, from the issue that asked for it; measured: some 10 ms."""
+    """FINDABLE is the platform's own service level, from the issue that asked for it; measured: 0.1 to 0.5 s on two
+    slow cores (docs/figures.md)."""
     made = fresh(tmp_path, otagate.nonce)
     assert set(candidate.scans.store(made.files)) == {SUCCESS}
     acknowledged = time.monotonic()
