@@ -90,7 +90,7 @@ def at_rest(status: Status) -> bool:
 
 
 def plan_up(platform: Platform, ports: Ports) -> Plan:
-    """What `up` would do, for `--dry-run`. A steward of another otagate tells this one nothing but that it is at rest."""
+    """What `up` would do, for `--dry-run`. A steward of another otagate tells this one only that it is at rest."""
     try:
         return look_for_up(platform, ports).plan
     except SwitchFault as fault:
@@ -99,7 +99,9 @@ def plan_up(platform: Platform, ports: Ports) -> Plan:
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     keeps_pair(platform, clouds)
     first = steps_of([_renewed(platform, ports)], clouds)
-    then = Step(Action.RUN, "production", "looked at through the new steward: what is missing is added, nothing replaced")
+    then = Step(
+        Action.RUN, "production", "looked at through the new steward: what is missing is added, nothing replaced"
+    )
     return Plan(f"up {platform.name}: the steward is another otagate's", (*first, then))
 
 
@@ -119,7 +121,9 @@ def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float
     keeps_pair(platform, clouds)
 
     def apply() -> None:
-        ports.provisioner.apply(platform.name, [_renewed(platform, ports)], ports.vault.folder(f"up-{platform.name}"), ports.tell)
+        ports.provisioner.apply(
+            platform.name, [_renewed(platform, ports)], ports.vault.folder(f"up-{platform.name}"), ports.tell
+        )
 
     try:
         status = ports.steward.status()

@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
-from bench import STUDIES, Bench
-from conftest import DicomWeb
+from acceptance.volumes import read_dose
+from bench import SPACING, STUDIES, Bench
+from conftest import DicomWeb, Side
 from pydicom import Dataset
 
 pytest_plugins = ["bench"]
 pytestmark = [pytest.mark.requirement("references"), pytest.mark.risk("a plan that belongs to something else")]
 
+WHOSE = ("PatientID", "PatientName", "StudyInstanceUID", "FrameOfReferenceUID")
 SOFTWARE = 0  # which value of SoftwareVersions is the build
 
 
@@ -48,10 +51,27 @@ def test_the_dose_of_a_frozen_plan_refers_to_that_plan(bench: Bench, name: str) 
     one = bench.frozen(name)
     referred = [str(found.ReferencedSOPInstanceUID) for found in one.candidate.head.ReferencedRTPlanSequence]
     assert referred == [one.study.plan_uid]
-    assert one.candidate.head.StudyInstanceUID == one.study.study
 
 
-@pytest.mark.parametrize("keyword", ["PatientID", "PatientName", "StudyInstanceUID", "FrameOfReferenceUID"])
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_dose_of_a_frozen_plan_is_of_the_scans_patient_study_and_frame(bench: Bench, name: str) -> None:
+    one = bench.frozen(name)
+    assert whose(one.candidate.head) == whose(pydicom.dcmread(one.study.slices[0], stop_before_pixels=True))
+
+
+def test_a_forward_dose_that_is_archived_is_the_one_that_is_answered(
+    candidate: Side, archive: DicomWeb, bench: Bench
+) -> None:
+    one = bench.frozen(STUDIES[0])
+    wanted = {"plan": one.study.plan_uid, "spacing": SPACING, "store": True}
+    answer = candidate.engine.asked("/forward", wanted).json()
+    kept = read_dose(archive.fetch(one.study.study, answer["dose"]))
+    assert [str(to.ReferencedSOPInstanceUID) for to in kept.head.ReferencedRTPlanSequence] == [one.study.plan_uid]
+    assert whose(kept.head) == whose(one.candidate.head)
+    assert np.array_equal(kept.gray, one.candidate.gray)
+
+
+@pytest.mark.parametrize("keyword", WHOSE)
 def test_plan_and_dose_are_of_one_patient_study_and_frame(
     scan: Dataset, plan: Dataset, dose: Dataset, keyword: str
 ) -> None:
@@ -92,6 +112,12 @@ def test_nothing_is_written_under_a_uid_that_is_there(bench: Bench, plan: Datase
     assert len(fresh) == 2
     assert not fresh & known
     assert plan.SeriesInstanceUID != dose.SeriesInstanceUID
+
+
+def whose(dataset: Dataset) -> dict[str, str]:
+    found = {keyword: str(dataset[keyword].value) for keyword in WHOSE}
+    assert all(found.values()), f"it does not say whose it is: {found}"
+    return found
 
 
 def references(dataset: Dataset) -> Iterator[str]:
