@@ -103,9 +103,10 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
         done = flow.recover(platform, ports, claim, wait=wiring.duration(wait))
         switch = [] if done.replacement is None else lines_of_switch(done.replacement)
         if done.before is None or done.after is None:
-            data = {"recovered": None, **of_switch(done.replacement)}
+            data = {"recovered": None, "mended": list(done.mended), **of_switch(done.replacement)}
             code = Exit.DONE if done.replacement is None else ending_of_switch(done.replacement)
-            return Result(code, data, "\n".join(switch) or "nothing was unfinished")
+            told = [*switch, *(f"agree again: {found}" for found in done.mended)]
+            return Result(code, data, "\n".join(told) or "nothing was unfinished", next="otagate status")
         after = done.after
         lost = kept(lambda: ports.store.save_promotion(platform.name, after))
         view = after.view
@@ -114,7 +115,7 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
             f"now {_end(view)}"
         )
         left = [done.incident] if done.incident else []
-        lines = [*switch, text, *(line for incident in left for line in lines_of(incident))]
+        lines = [*switch, text, *_reasons(view), *(line for incident in left for line in lines_of(incident))]
         data = {**_promotion(view), "incidents": data_of(left), **of_switch(done.replacement)}
         return Result(ending(view), data, "\n".join(lines), errors=lost, next="otagate status")
 

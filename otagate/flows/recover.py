@@ -20,12 +20,14 @@ from otagate.ports import Hold, Ports
 @dataclass(frozen=True)
 class Recovery:
     """`before`: what was found unfinished (None: nothing); `after`: what became of it; `incident`: what a release
-    that was left by it wrote; `replacement` of the switch, if one was unfinished, as it ended."""
+    that was left by it wrote; `replacement` of the switch, if one was unfinished, as it ended; `mended`: where journal,
+    map file and switch disagreed, and do no more."""
 
     before: PromotionView | None
     after: PromotionRecord | None
     incident: Incident | None = None
     replacement: Replacement | None = None
+    mended: tuple[str, ...] = ()
 
 
 def plan_recovery(platform: Platform, ports: Ports) -> Plan:
@@ -65,7 +67,7 @@ def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> R
     view = ports.steward.recover(claim, wait)
     replacement = None if halfway is None or halfway.ended else finish_replacement(platform, ports, claim, wait=wait)
     if before is None or before.phase.ended:
-        return Recovery(None, None, replacement=replacement)
+        return Recovery(None, None, replacement=replacement, mended=status.disagreements)
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold, awake(ports):
             _finish_discarding(platform, view, ports, hold)

@@ -313,10 +313,10 @@ class Desk:
 
     def _mend(self, by: str) -> Any:
         self._exchange.mend(by)
+        self._helm.mend_map()
         view = self._book.account.unfinished
         if view is None:
             if self._book.account.live is not None:
-                self._helm.mend_map()
                 self._helm.settle()
             return None
         if view.phase in _UNDO:

@@ -352,42 +352,52 @@ class Helm:
         """
         with self._turn():
             colour, epoch = self.map_file.read()
-            account = self.book.account
-            known = (account.live, account.live_epoch) == (colour, epoch)
-            turn = account.turn
-            if not known and (turn is None or (turn.to, turn.epoch) != (colour, epoch)):
+            if not self._meant(colour, epoch):
                 raise SwitchFault(
                     f"the map file says {colour} of epoch {epoch}, which the journal never meant",
                     code="disagreement",
-                    hint="somebody else wrote it; otagate status shows what each one says",
+                    hint="somebody else wrote it: otagate recover writes it anew if journal and switch agree",
                 )
             if self._await_switch() != (colour, epoch):
                 self.switch.restore(colour, epoch)
                 if not self.agrees(colour, epoch):
                     raise SwitchFault("the switch does not take over what its map file says", code="read-back")
-            if not known and turn is not None:
-                self.book.turn(turn.came, turn.to, epoch, Stage.TURNED)
+            account = self.book.account
+            if account.turn is not None and (account.live, account.live_epoch) != (colour, epoch):
+                self.book.turn(account.turn.came, account.turn.to, epoch, Stage.TURNED)
+
+    def _meant(self, colour: Colour, epoch: int) -> bool:
+        """Whether the journal says so, or that a turn to it was begun."""
+        account = self.book.account
+        begun = account.turn is not None and (account.turn.to, account.turn.epoch) == (colour, epoch)
+        return begun or (account.live, account.live_epoch) == (colour, epoch)
 
     def mend_map(self) -> None:
-        """Write a map file that cannot be read anew from the journal, if the switch does not contradict it.
+        """Write a map file that cannot be read, or that the journal never meant, anew: as the switch says, if the
+        journal meant that.
 
-        Raises SwitchFault if it does, or if nothing was ever live.
+        Raises SwitchFault if it did not.
         """
         with self.lock:
+            account = self.book.account
+            if account.live is None:
+                return  # nothing was ever served, and what no switch reads may be missing
+            said = account.live, account.live_epoch
             try:
-                self.map_file.read()
-                return
+                found = self.map_file.read()
+                if self._meant(*found):
+                    return
+                wrong = f"the map file says {found[0]} of epoch {found[1]}, which the journal never meant"
             except SwitchFault as broken:
-                account = self.book.account
-                if account.live is None:
+                wrong = broken.message
+            try:
+                run = self.switch.entry()
+            except SwitchFault as fault:
+                if fault.code == SPLIT:
                     raise
-                try:
-                    run = self.switch.entry()
-                except SwitchFault as fault:
-                    if fault.code == SPLIT:
-                        raise
-                    run = (account.live, account.live_epoch)  # a switch that is down reads what is written now
-                if run != (account.live, account.live_epoch):
-                    what = f"{broken.message}; the journal says {account.live}, the switch {run[0]} of epoch {run[1]}"
-                    raise SwitchFault(what, code="disagreement", hint="a person must say which serves") from broken
-                self.map_file.write(account.live, account.live_epoch)
+                run = said  # a switch that is down reads what is written now
+            if not self._meant(*run):
+                what = f"{wrong}; the journal says {said[0]}, the switch {run[0]} of epoch {run[1]}"
+                raise SwitchFault(what, code="disagreement", hint="a person must say which serves")
+            self.map_file.write(*run)
+            self.book.write("seen", message=f"{wrong}: written anew, {run[0]} of epoch {run[1]}")

@@ -75,7 +75,9 @@ def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeyp
     pair.steward.disagreements = ("the switches do not agree: the first says blue, the second says green",)
     split = promotion.status("p")
     assert (split.exit, split.errors[0]["code"], split.next) == (Exit.ALARM, "disagreement", "otagate recover")
-    assert promotion.recover("p", by="ada", dry_run=False, wait="0s").exit is Exit.DONE
+    mended = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    assert (mended.exit, mended.next) == (Exit.DONE, "otagate status")
+    assert mended.text == "agree again: the switches do not agree: the first says blue, the second says green"
     assert promotion.status("p").exit is Exit.DONE
 
 

@@ -17,7 +17,8 @@ def test_recover_changes_nothing_when_nothing_is_unfinished() -> None:
 def test_a_disagreement_is_mended_where_nothing_is_unfinished() -> None:
     scene, _ = proven()
     scene.steward.disagreements = ("the switch says green",)
-    recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert done == recover.Recovery(None, None, mended=("the switch says green",))
     assert scene.steward.status().disagreements == ()
 
 

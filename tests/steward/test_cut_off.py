@@ -83,3 +83,28 @@ def test_an_unreadable_map_is_written_anew_only_where_nothing_contradicts_it(wor
     world.switch.entry_now = (Colour.BLUE, 1)
     steward.helm.mend_map()
     assert world.map_file.read() == (Colour.BLUE, 1)
+
+
+def test_a_map_that_the_journal_never_meant_is_written_anew_only_where_the_switch_is_with_the_journal(
+    world: World,
+) -> None:
+    steward = world.live()
+    world.map_file.write(Colour.GREEN, 77)
+    world.switch.entry_now = (Colour.GREEN, 77)  # a switch that was started since then
+    with pytest.raises(SwitchFault, match="the journal says blue"):
+        steward.helm.mend_map()
+    world.switch.entry_now = (Colour.BLUE, 1)
+    steward.helm.mend_map()
+    assert world.map_file.read() == (Colour.BLUE, 1)
+
+
+def test_a_map_that_was_spoilt_in_a_turn_is_written_anew_as_the_switch_says(world: World) -> None:
+    steward = world.live()
+    steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+    steward.to_flip()
+    steward.helm._set(Colour.BLUE, Colour.GREEN)
+    turned = world.map_file.read()
+    world.map_file.path.write_text("activ")
+    following = world.steward()
+    following.helm.mend_map()
+    assert world.map_file.read() == turned == world.switch.entry()

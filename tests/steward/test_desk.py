@@ -14,7 +14,7 @@ from otagate.steward.desk import Caller, Desk
 from otagate.steward.exchange import Exchange
 from otagate.steward.leases import Leases
 from otagate.steward.outlook import Outlook
-from tests.steward.world import BUILDS, WATCH, Steward, World
+from tests.steward.world import BUILDS, WATCH, Steward, World, serves, view_of
 
 CLAIM = plain(Claim(Scope.PLATFORM, "alice", "alice@here:1", "otagate promote", "a test"))
 
@@ -101,6 +101,23 @@ def test_who_slept_past_its_lease_cannot_flip_late(world: World) -> None:
     assert no.value.code == "not-yours"
     assert steward.book.current().phase is Phase.SMOKING
     assert world.switch.entry()[0] is Colour.BLUE
+
+
+def test_a_map_that_was_spoilt_in_the_watch_strands_nothing_that_recover_is_asked_for(world: World) -> None:
+    """Only the way back needs the map file, and it is recover that writes one anew."""
+    steward = world.live()
+    slow = Slow(steward)
+
+    def spoilt() -> None:
+        world.switch.down.add("web_green")
+        world.map_file.path.write_text("activ")
+
+    world.clock.on_sleep = spoilt
+    assert slow.promote("p-1", Colour.GREEN) is Phase.STRANDED
+    world.clock.on_sleep = lambda: None
+    slow.desk.ask(Caller(lambda: False), "recover", {"claim": CLAIM, "wait": 0})
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
 
 
 def test_who_slept_past_its_lease_may_remove_nothing(world: World) -> None:
