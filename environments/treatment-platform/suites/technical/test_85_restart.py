@@ -37,7 +37,7 @@ def _at_the_machine(side: Side) -> list[dict[str, Any]]:
 
 
 def _pixels(side: Side, study: Phantom) -> bytes:
-    answer = side.engine.asked("/forward", {"plan": study.plan_uid, "spacing": 5})
+    answer = side.engine.asked_until_it_passes("/forward", {"plan": study.plan_uid, "spacing": 5})
     return bytes(pydicom.dcmread(BytesIO(answer.content)).PixelData)
 
 
@@ -57,8 +57,7 @@ def test_nothing_is_lost_when_a_service_restarts(
     assert _at_the_machine(candidate) == taken
     more = fresh(tmp_path, otagate.nonce)
     assert set(candidate.scans.store((*more.slices, more.structures))) == {SUCCESS}
-    made = candidate.planner.asked(
-        "/plans", {"study": more.study, "structure_set": more.structure_set, **COARSE}
-    ).json()
+    wanted = {"study": more.study, "structure_set": more.structure_set, **COARSE}
+    made = candidate.planner.asked_until_it_passes("/plans", wanted).json()
     assert candidate.linac.get(f"/plans/{made['plan']}").json()["plan"]["sha256"] == made["linac"]["sha256"]
     assert len(_at_the_machine(candidate)) == len(taken) + 1, "control: what it has can be told"

@@ -65,5 +65,5 @@ def test_what_was_acknowledged_outlives_a_service_that_is_killed(
     candidate.load(made, files)  # as a scanner does with what was not acknowledged
     assert candidate.archive.instances(made.study) == {uid_of(file.read_bytes()) for file in files}
     wanted = {"study": made.study, "structure_set": made.structure_set, **COARSE}
-    plan = candidate.planner.asked("/plans", wanted).json()
+    plan = candidate.planner.asked_until_it_passes("/plans", wanted).json()
     assert candidate.linac.get(f"/plans/{plan['plan']}").json()["plan"]["sha256"] == plan["linac"]["sha256"]
