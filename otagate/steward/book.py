@@ -7,6 +7,7 @@ from typing import Any
 
 from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
+from otagate.core.errors import Refused
 from otagate.core.promotion import Event, Phase, advance
 from otagate.core.replacement import Reach, Replacement
 from otagate.core.traffic import Happening, PromotionView, StewardEvent
@@ -56,12 +57,16 @@ class Book:
             self._grown.notify_all()
             return candidate
 
-    def advance(self, event: Event, message: str) -> Phase:
-        """Take the current promotion on by the table."""
+    def advance(self, before: Phase, event: Event, message: str) -> Phase:
+        """Take the current promotion on from `before` by the table. Refused if it is not there any more: what was found
+        in one phase says nothing of another."""
         with self._grown:
             view = self.current()
-            after = advance(view.phase, event)
-            self.write("advance", view.intent.promotion, before=view.phase, event=event, after=after, message=message)
+            if view.phase is not before:
+                what = f"promotion {view.intent.promotion} is {view.phase}, and not {before} any more"
+                raise Refused(what, code="out-of-order", hint="otagate status")
+            after = advance(before, event)
+            self.write("advance", view.intent.promotion, before=before, event=event, after=after, message=message)
             return after
 
     def turn(self, came: Colour | None, to: Colour, epoch: int, stage: Stage) -> None:

@@ -37,6 +37,8 @@ class Course:
         self._thread: threading.Thread | None = None
         self._letting_go: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._taking_on = threading.Lock()
+        self._taken_on = False
 
     def set_off(self) -> None:
         """Start working, if nobody works already."""
@@ -63,19 +65,27 @@ class Course:
             self.set_off()
 
     def take_on(self) -> bool:
-        """Settle how far the last steward came; answers whether there is something to go on with."""
+        """Settle how far the last steward came; answers whether there is something to go on with. Whoever wants to act
+        has it done first, and it is done once: what is begun afterwards was not cut off. Raises JournalFull."""
+        with self._taking_on:
+            if not self._taken_on:
+                self._settle_cut_off()
+                self._taken_on = True
         view = self._book.account.unfinished
-        if view is None or view.phase not in STEWARDS_OWN:
-            return False
+        return view is not None and view.phase in STEWARDS_OWN
+
+    def _settle_cut_off(self) -> None:
+        view = self._book.account.unfinished
+        if view is None:
+            return
         if view.phase is Phase.WATCHING:
             self._book.tell(Happening.STEP, "the steward was cut off: the watch begins anew")
         elif view.phase is Phase.FLIPPING and self._is_flipped(view):
-            self._book.advance(Event.OK, "the flip was done and read back before the steward was cut off")
+            self._book.advance(view.phase, Event.OK, "the flip was done and read back before the steward was cut off")
         elif (
             view.phase is Phase.FLIPPING and view.came is not None
         ):  # a first release is flipped again: it has no way back
-            self._book.advance(Event.ABORT, "the steward was cut off inside the flip")
-        return True
+            self._book.advance(view.phase, Event.ABORT, "the steward was cut off inside the flip")
 
     def _is_flipped(self, view: PromotionView) -> bool:
         turn = self._book.account.turn
@@ -88,15 +98,16 @@ class Course:
             if (view.phase, event) not in NEXT:
                 event = Event.FAULT
             self._aftermath.look(view, event)
-            if not self._advanced(event, message):
+            if not self._advanced(view, event, message):
                 self._clock.sleep(1.0)
 
-    def _advanced(self, event: Event, message: str) -> bool:
-        """What cannot be journalled is not so: the phase is done again, which is safe, for each looks first."""
+    def _advanced(self, view: PromotionView, event: Event, message: str) -> bool:
+        """What cannot be journalled is not so: the phase that it is in is done again, which is safe, for each looks
+        first."""
         try:
-            self._book.advance(event, message)
-        except JournalFull as full:
-            log.error("%s", full.message)
+            self._book.advance(view.phase, event, message)
+        except (JournalFull, Refused) as no:
+            log.error("%s", no.message)
             return False
         return True
 
@@ -282,7 +293,7 @@ class Course:
         view = self._book.current()
         if view.phase is Phase.STRANDED:
             self.forget_abort()
-            self._book.advance(*self._outcome_of_way_back(view))
+            self._book.advance(view.phase, *self._outcome_of_way_back(view))
 
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
         try:

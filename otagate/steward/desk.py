@@ -99,10 +99,14 @@ class Desk:
     # --- lease ---
 
     def _acquire(self, caller: Caller, body: Mapping[str, Any]) -> Any:
-        claim = typed(Claim, body["claim"])
-        holder = self._leases.acquire(claim, float(body["wait"]), caller.gone)
-        caller.held[claim.scope] = holder
+        holder = self._leased(caller, body)
+        caller.held[holder.claim.scope] = holder
         return {"epoch": holder.epoch}
+
+    def _leased(self, caller: Caller, body: Mapping[str, Any]) -> Holder:
+        """Nobody acts before it is settled how far the last steward came."""
+        self._course.take_on()
+        return self._leases.acquire(typed(Claim, body["claim"]), float(body["wait"]), caller.gone)
 
     def _release(self, caller: Caller, _body: Mapping[str, Any]) -> Any:
         self.leave(caller, "given back")
@@ -182,7 +186,7 @@ class Desk:
             if view.phase in STEWARDS_OWN:
                 return self._interrupt(view, event)
             self._course.forget_abort()  # under the lock, before the advance: whatever comes after is meant
-            phase = self._book.advance(event, message)
+            phase = self._book.advance(view.phase, event, message)
         if phase in STEWARDS_OWN:
             self._course.set_off()
         return phase
@@ -303,11 +307,10 @@ class Desk:
     # --- recover ---
 
     def _recover(self, caller: Caller, body: Mapping[str, Any]) -> Any:
-        claim = typed(Claim, body["claim"])
-        holder = self._leases.acquire(claim, float(body["wait"]), caller.gone)
+        holder = self._leased(caller, body)
         try:
-            self._book.write("seen", message=f"recover by {claim.by} from {claim.origin}")
-            return self._mend(claim.by)
+            self._book.write("seen", message=f"recover by {holder.claim.by} from {holder.claim.origin}")
+            return self._mend(holder.claim.by)
         finally:
             self._leases.release(holder, "recovered")
 
@@ -320,7 +323,7 @@ class Desk:
                 self._helm.settle()
             return None
         if view.phase in _UNDO:
-            self._book.advance(Event.ABORT, f"cut off in {view.phase}, undone by {by}")
+            self._book.advance(view.phase, Event.ABORT, f"cut off in {view.phase}, undone by {by}")
         elif view.phase is Phase.STRANDED:
             self._course.settle_stranded()
         if self._book.current().phase in STEWARDS_OWN:

@@ -14,7 +14,7 @@ def test_cut_off_in_the_watch_the_next_one_watches_the_whole_time_anew(world: Wo
     steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
     steward.to_flip()
     steward.helm.turn(Colour.BLUE, Colour.GREEN, view_of(steward).intent.builds)
-    steward.book.advance(Event.OK, "flipped")
+    steward.book.advance(Phase.FLIPPING, Event.OK, "flipped")
     world.clock.time += 100
     following = world.steward()
     began = world.clock.time
@@ -51,7 +51,7 @@ def test_cut_off_in_the_command_lines_own_phases_nothing_happens_by_itself(world
     steward = world.live()
     steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
     while view_of(steward).phase is not phase:
-        steward.book.advance(Event.OK, "on")
+        steward.book.advance(view_of(steward).phase, Event.OK, "on")
     following = world.steward()
     following.course.take_on()
     assert view_of(following).phase is phase

@@ -12,6 +12,7 @@ from otagate.core.traffic import Claim, Happening, Intent, Kind, Scope
 from otagate.steward.course import Course
 from otagate.steward.desk import Caller, Desk
 from otagate.steward.exchange import Exchange
+from otagate.steward.journal import JournalFull
 from otagate.steward.leases import Leases
 from otagate.steward.outlook import Outlook
 from tests.steward.world import BUILDS, WATCH, Steward, World, serves, view_of
@@ -40,6 +41,11 @@ class Slow(Course):
         super().set_off()
         assert self._thread is not None
         self._thread.join(10)
+
+    def settles_late(self, what: str) -> None:
+        """What a steward does first comes when the switch has turned already."""
+        if what == "call":
+            self.take_on()
 
     def report(self, event: str, message: str) -> Phase:
         return Phase(self.desk.ask(self.caller, "report", {"event": event, "message": message}))
@@ -187,9 +193,9 @@ def test_whoever_asks_to_go_back_needs_no_lease_and_is_named(world: World) -> No
 def test_a_word_to_go_back_outlives_the_steward_that_heard_it(world: World) -> None:
     """It is in the journal: the next steward begins the watch anew and leaves it at the first look."""
     slow, steward = smoked(world)
-    steward.book.advance(Event.OK, "smoked")
+    steward.book.advance(Phase.SMOKING, Event.OK, "smoked")
     steward.helm.turn(Colour.BLUE, Colour.GREEN, {"web": BUILDS[Colour.GREEN]})
-    steward.book.advance(Event.OK, "turned")
+    steward.book.advance(Phase.FLIPPING, Event.OK, "turned")
     going_back(slow)
     world.close()
     again = world.steward()
@@ -248,3 +254,64 @@ def test_a_switch_that_counts_nothing_holds_up_no_beginning(world: World) -> Non
     slow.begin("p-1", Colour.GREEN)
     events = [event for _, event in slow.steward.book.events("p-1", 0)]
     assert [event.phase for event in events] == [Phase.PREFLIGHT]
+
+
+def cut_off_in_the_flip(world: World) -> Slow:
+    """The desk of the steward that is started next, before it has settled anything."""
+    _, steward = smoked(world)
+    steward.book.advance(Phase.SMOKING, Event.OK, "smoked")
+    world.close()
+    return Slow(world.steward())
+
+
+def recovered(slow: Slow) -> None:
+    slow.desk.ask(Caller(lambda: False), "recover", {"claim": {**CLAIM, "by": "bob"}, "wait": 0})
+
+
+def test_recover_before_the_steward_has_settled_what_was_cut_off_goes_back_as_the_steward_would(world: World) -> None:
+    slow = cut_off_in_the_flip(world)
+    world.services.before = slow.settles_late
+    recovered(slow)
+    assert slow.steward.book.current().phase is Phase.ROLLED_BACK
+    serves(world, slow.steward, Colour.BLUE)
+
+
+def test_where_it_cannot_be_journalled_what_was_cut_off_nobody_may_act(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = cut_off_in_the_flip(world)
+    with monkeypatch.context() as full:
+        full.setattr(slow.steward.book, "advance", no_room)
+        with pytest.raises(JournalFull):
+            recovered(slow)
+        with pytest.raises(JournalFull):
+            slow.begin("p-2", Colour.GREEN)
+    assert world.switch.entry()[0] is Colour.BLUE
+    assert slow.steward.book.current().phase is Phase.FLIPPING
+    recovered(slow)
+    assert slow.steward.book.current().phase is Phase.ROLLED_BACK
+    serves(world, slow.steward, Colour.BLUE)
+
+
+def no_room(*_words: object) -> Phase:
+    raise JournalFull("no room")
+
+
+def test_what_is_begun_before_the_steward_has_settled_what_was_cut_off_was_not_cut_off(world: World) -> None:
+    slow = Slow(world.live())
+    world.services.before = slow.settles_late
+    assert slow.promote("p-1", Colour.GREEN) is Phase.PROMOTED
+
+
+def test_what_was_found_in_one_phase_takes_a_promotion_on_from_no_other(world: World) -> None:
+    """Somebody else takes the way out while the switch is turned forward: that it was turned is no way back."""
+    slow, steward = smoked(world)
+
+    def out(what: str) -> None:
+        if what == "call" and steward.book.current().phase is Phase.FLIPPING:
+            steward.book.advance(Phase.FLIPPING, Event.ABORT, "told to go back")
+
+    world.services.before = out
+    slow.report("ok", "smoked")
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)

@@ -198,7 +198,7 @@ class Steward:
 
     def to_flip(self) -> None:
         for message in ("checked", "deployed", "smoked"):
-            self.book.advance(Event.OK, message)
+            self.book.advance(view_of(self).phase, Event.OK, message)
 
     def promote(self, to: Colour = Colour.GREEN, name: str = "p-1", *, watch: WatchPolicy = WATCH) -> None:
         """All of it, in this thread."""
