@@ -6,6 +6,7 @@ engine closes the session's stdin, and the steward frees what was held. Raises S
 
 import contextlib
 import json
+import math
 import queue
 import socket
 import struct
@@ -80,15 +81,22 @@ class StewardClient:
                     session.ask("release")
 
     def follow(self, promotion: str) -> Iterator[StewardEvent]:
-        seen, until = 0, time.monotonic() + _AGAIN
+        seen, until = 0, math.inf
+
+        def there() -> None:
+            nonlocal until
+            self.status()
+            until = math.inf
+
         while True:
             try:
                 with self._session() as session:
-                    for told in session.told("follow", self.status, promotion=promotion, since=seen):
-                        seen, until = int(told["seq"]), time.monotonic() + _AGAIN
+                    for told in session.told("follow", there, promotion=promotion, since=seen):
+                        seen, until = int(told["seq"]), math.inf
                         yield _as(StewardEvent, told["event"])
                     return
             except SwitchFault as fault:
+                until = min(until, time.monotonic() + _AGAIN)  # however long it had nothing to tell before
                 if fault.code not in _GONE or time.monotonic() >= until:
                     raise
                 time.sleep(0.3)

@@ -278,6 +278,28 @@ def test_a_steward_that_has_nothing_to_tell_for_long_is_followed_on(
     assert len(following) == 1
 
 
+def test_a_steward_that_had_nothing_to_tell_for_long_is_waited_for_as_long_as_any_when_it_is_lost(
+    client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steward_client, "_QUIET", 0.1)
+    monkeypatch.setattr(steward_client, "_AGAIN", 1.0)
+    following: list[Any] = []
+
+    def say(body: dict[str, Any]) -> list[dict[str, Any]]:
+        told = {"id": body["id"], "seq": 1, "event": EVENT}
+        if body["ask"] == "follow":
+            following.append(engine.execs[-1])
+            return ([told], [{"hang up": True}], [told, {"id": body["id"], "answer": None}])[len(following) - 1]
+        if time.monotonic() > ends:
+            following[0].tell({"hang up": True})
+        return [{"id": body["id"], "answer": STATUS}]
+
+    steward, engine = client(say)
+    ends = time.monotonic() + 1.5
+    assert len(list(steward.follow("p-1"))) == 2
+    assert len(following) == 3
+
+
 def test_where_there_is_no_steward_running_the_hint_says_what_to_do(client: Make) -> None:
     steward, engine = client(lambda _: [])
     engine.status = "exited"
