@@ -46,7 +46,7 @@ _GONE = frozenset({_LOST, "no-steward", "steward-stopped", "engine"})
 _AGAIN = 45.0  # seconds to find a steward again that its engine is restarting
 _KINDS: Mapping[str, type[OtagateError]] = {
     kind.__name__: kind
-    for kind in (errors.Refused, errors.Busy, errors.ProbeFault, errors.SwitchFault, errors.UsageError, errors.Stranded)
+    for kind in (errors.Refused, errors.Busy, errors.ProbeFault, errors.SwitchFault, errors.UsageError)
 }
 
 

@@ -11,7 +11,6 @@ OtagateError ─┬─ UsageError          2  the caller asked for something tha
               │         ├─ ProbeFault       4  an address that should answer
               │         └─ StoreFault       4  the local record
               ├─ Alarm               8  evidence or production is not what it should be
-              ├─ Stranded            6  traffic is not proven: a person, now
               └─ Interrupted       130  after the way out was taken
 """
 
@@ -136,11 +135,6 @@ class StoreFault(Fault):
 class Alarm(OtagateError):
     exit = Exit.ALARM
     default_code = "alarm"
-
-
-class Stranded(OtagateError):
-    exit = Exit.STRANDED
-    default_code = "stranded"
 
 
 class Interrupted(OtagateError):

@@ -15,7 +15,6 @@ from otagate.core.errors import (
     Position,
     Problem,
     Refused,
-    Stranded,
     UsageError,
 )
 
@@ -51,7 +50,6 @@ def test_the_envelope_holds_the_same_keys_whatever_came(capsys: pytest.CaptureFi
         (Busy("b"), 7),
         (EngineFault("e"), 4),
         (Alarm("a"), 8),
-        (Stranded("s"), 6),
         (Interrupted("i"), 130),
         (KeyboardInterrupt(), 130),
     ],
