@@ -272,26 +272,30 @@ def down(
 
 
 def _leftovers(platform: Platform, ports: Ports, hold: Hold) -> tuple[str, ...]:
-    """A colour that neither serves nor is warm, and that no unfinished promotion is working on."""
-    status = ports.steward.status()
-    if status.live is None:
+    """A colour that neither serves nor is warm, unless a promotion is unfinished."""
+    idle = _idle(ports.steward.status())
+    if idle is None:
         return ()
     try:
-        return discard(platform, status.live.other, ports, hold)
+        return discard(platform, idle, ports, hold)
     except Refused:
         return ()
+
+
+def _idle(status: Status) -> Colour | None:
+    """Where an undone promotion may have left something; one that is unfinished is for `recover` to undo."""
+    unfinished = status.promotion is not None and not status.promotion.phase.ended
+    return None if status.live is None or unfinished else status.live.other
 
 
 def _what_leftovers_removes(platform: Platform, ports: Ports) -> tuple[str, ...]:
     """The same without a lease, for `--dry-run`: what the steward would answer, from what it tells."""
     status = ports.steward.status() if ports.steward.present() else None
-    if status is None or status.live is None:
+    idle = _idle(status) if status is not None else None
+    if status is None or idle is None:
         return ()
-    idle, view = status.live.other, status.promotion
     held = status.colours.get(idle.value)
-    at_work = view is not None and not view.phase.ended
-    discards = view is not None and view.intent.to is idle and view.phase is Phase.DISCARDING
-    if (held is not None and held.warm) or (at_work and not discards):
+    if held is not None and held.warm:
         return ()
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     return tuple(c.name for c in what_discard_removes(idle, clouds))

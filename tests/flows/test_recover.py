@@ -3,8 +3,8 @@ from dataclasses import replace
 from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Kind, PromotionView
-from otagate.flows import recover, rollback
-from tests.flows.scene import CLAIM, Scene
+from otagate.flows import environments, recover, rollback
+from tests.flows.scene import CLAIM, MIRROR, Scene
 from tests.flows.test_promote import WEB_1, Died, at_steward, die, go, live, proven, revive
 
 
@@ -36,6 +36,23 @@ def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
     assert done.after.view.phase is Phase.ABANDONED
     assert "p-green-web" not in scene.world.containers
     assert recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0) == recover.Recovery(None, None)
+
+
+def test_a_down_leaves_to_recover_what_a_promotion_that_is_being_undone_deployed() -> None:
+    scene, run = proven()
+    die(scene, scene.provisioner, "apply", after=True)
+    try:
+        go(scene, run)
+    except Died:
+        revive(scene)
+    undone = scene.steward.recover(CLAIM, 0.0)  # and the command ends before it has removed anything
+    assert undone is not None
+    assert undone.phase is Phase.DISCARDING
+    assert environments.plan_down(scene.platform, scene.ports, destroy=None).steps == ()
+    assert environments.down(scene.platform, scene.ports, [MIRROR, CLAIM], destroy=None, wait=0.0) == ()
+    assert "p-green-web" in scene.world.containers
+    recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert "p-green-web" not in scene.world.containers
 
 
 def steps(scene: Scene) -> list[tuple[Action, str]]:
