@@ -18,7 +18,8 @@ from tests.sweep.stories import Scene, Story, Told, replacement_says
 from tests.sweep.switches import DOORS, KeptSwitches
 
 RECOVERY = 5.0  # seconds from the restart to the end of recover: the promise
-ENDED = {"promoted", "abandoned", "rolled-back"}
+UNDONE = {"abandoned", "rolled-back"}
+ENDED = {"promoted", *UNDONE}
 
 
 def allowed() -> float:
@@ -58,6 +59,15 @@ def journal_says(volume: Path) -> tuple[Colour | None, int, str]:
     return live, epoch, phase
 
 
+def end_means(volume: Path, phase: str) -> Colour | None:
+    """What is live if the last promotion ended so, by the entry with which it began alone."""
+    with closing(sqlite3.connect(f"file:{volume / JOURNAL}?mode=ro", uri=True)) as line:
+        read = "SELECT json_extract(body, '$.came'), json_extract(body, '$.intent.to') FROM entries "
+        came, to = line.execute(read + "WHERE kind = 'begin' ORDER BY seq DESC").fetchone()
+    colour = came if phase in UNDONE else to
+    return Colour(colour) if colour is not None else None
+
+
 def one_colour(scene: Scene, after: After) -> Colour | None:
     """Exactly one colour serves, and journal, map file, run time and the services themselves say which."""
     ground = scene.ground
@@ -67,6 +77,8 @@ def one_colour(scene: Scene, after: After) -> Colour | None:
     serving = doors_owned(ground, switches, after)
     switch = switches.at_doors(serving)
     after.must(phase in ENDED or not phase, f"the promotion rests in {phase}")
+    if phase in ENDED:
+        after.must(live is end_means(ground.volume, phase), f"the promotion ended {phase}, and {live} is live")
     if live is None:
         after.must(not (ground.volume / MAP).exists(), "nothing is live, and there is a map file")
         after.must(switch.runs() is None, "nothing is live, and the switch serves")
@@ -179,6 +191,9 @@ def settle(scene: Scene, after: After) -> None:
     told = scene.run("recover")
     after.recovered_in = time.monotonic() - began
     after.must(told.status in (0, 5), f"recover: {told.status} {told.errors} {told.text[-300:]}")
+    if told.status == 5:  # that what it undid left what came before is looked at with all else
+        undone = journal_says(scene.ground.volume)[2] in UNDONE or replacement_says(scene.ground.volume)[2] == "undone"
+        after.must(undone, "recover said undone, and nothing was")
     after.must(after.recovered_in <= allowed(), f"recover took {after.recovered_in:.1f} s")
     seen = scene.run("status")
     if seen.status == 8 and not _disagreement(seen):  # what was cut off in deploying is missing: up adds it
@@ -228,6 +243,10 @@ def next_works(scene: Scene, story: Story, after: After) -> None:
         after.must(told.status == 0, f"replaced afterwards: {told.status} {told.errors}")
         doors_owned(scene.ground, scene.ground.switches(scene.ground.world(scene.ground.faults())), after)
     live, _, _ = journal_says(scene.ground.volume)
+    if story.words == ("rollback",) and live is not story.target:
+        told = scene.run(*story.words)
+        live, _, _ = journal_says(scene.ground.volume)
+        after.must(told.status == 0 and live is story.target, f"rollback afterwards: {told.status} {told.errors}")
     words = ("up",) if live is None else ("test", "web=hello/web:1.2")
     told = scene.run(*words)
     after.must(told.status == 0, f"{words[0]} afterwards: {told.status} {told.errors}")

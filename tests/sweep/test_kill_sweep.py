@@ -1,7 +1,7 @@
 """The short form of the kill sweep, and its control: otagate with one thing wrong on purpose must be caught."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -11,12 +11,15 @@ from otagate.steward.account import Stage
 from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm
 from tests.sweep.faults import Harm
+from tests.sweep.invariants import examined
 from tests.sweep.kill_sweep import Figures, Point, injected, room, sweep
 from tests.sweep.processes import Variant
 from tests.sweep.stories import STORIES, Grounds, Scene, await_steward
 
 STRIDE = 307  # every so many of all points and faults; `make sweep` takes each
-PROMOTE, REPLACE = (next(story for story in STORIES if story.name == name) for name in ("promote", "replace"))
+PROMOTE, BAD, REPLACE = (
+    next(story for story in STORIES if story.name == name) for name in ("promote", "promote-bad", "replace")
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,21 @@ def test_control_a_switch_at_the_doors_before_it_is_proven_is_caught_at_the_inst
     after = injected(grounds, point, figures, Variant(exchange=Hasty))
     assert figures.total == 2
     assert any("stands at the doors" in what for what in after.wrong), after.wrong
+
+
+class Staying(Helm):
+    """A way back that is only said."""
+
+    def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
+        pass
+
+
+def test_control_an_end_that_is_not_what_serves_is_caught(grounds: Grounds) -> None:
+    scene = Scene(grounds.copy(BAD.ground), Variant(helm=Staying))
+    scene.steward(scene.ground.faults())
+    after = examined(scene, BAD, scene.run(*grounds.words(BAD)))
+    scene.close()
+    assert "the promotion ended rolled-back, and green is live" in after.wrong
 
 
 def test_the_process_dies_at_the_chosen_call_and_of_the_signal(grounds: Grounds) -> None:
