@@ -17,8 +17,8 @@ from tests.sweep.processes import Variant
 from tests.sweep.stories import STORIES, Grounds, Scene, await_steward
 
 STRIDE = 307  # every so many of all points and faults; `make sweep` takes each
-PROMOTE, BAD, REPLACE = (
-    next(story for story in STORIES if story.name == name) for name in ("promote", "promote-bad", "replace")
+PROMOTE, BAD, ROLLBACK, REPLACE = (
+    next(story for story in STORIES if story.name == name) for name in ("promote", "promote-bad", "rollback", "replace")
 )
 
 
@@ -85,6 +85,13 @@ def test_control_an_end_that_is_not_what_serves_is_caught(grounds: Grounds) -> N
     after = examined(scene, BAD, scene.run(*grounds.words(BAD)))
     scene.close()
     assert "the promotion ended rolled-back, and green is live" in after.wrong
+
+
+def test_a_rollback_that_was_cut_off_and_not_done_can_be_asked_for_again(grounds: Grounds) -> None:
+    figures = Figures()
+    after = injected(grounds, Point(ROLLBACK, "cli", 0, "steward asked report", Harm.KILL), figures)
+    assert after.wrong == []
+    assert figures.again == 1
 
 
 def test_the_process_dies_at_the_chosen_call_and_of_the_signal(grounds: Grounds) -> None:
