@@ -373,16 +373,12 @@ class Helm:
         return begun or (account.live, account.live_epoch) == (colour, epoch)
 
     def mend_map(self) -> None:
-        """Write a map file that cannot be read, or that the journal never meant, anew: as the switch says, if the
-        journal meant that.
-
-        Raises SwitchFault if it did not.
-        """
+        """Write a map file that cannot be read, or that the journal never meant, anew as the switch says. Raises
+        SwitchFault if the journal never meant that either."""
         with self.lock:
             account = self.book.account
             if account.live is None:
                 return  # nothing was ever served, and what no switch reads may be missing
-            said = account.live, account.live_epoch
             try:
                 found = self.map_file.read()
                 if self._meant(*found):
@@ -395,9 +391,9 @@ class Helm:
             except SwitchFault as fault:
                 if fault.code == SPLIT:
                     raise
-                run = said  # a switch that is down reads what is written now
+                run = account.live, account.live_epoch  # a switch that is down reads what is written now
             if not self._meant(*run):
-                what = f"{wrong}; the journal says {said[0]}, the switch {run[0]} of epoch {run[1]}"
+                what = f"{wrong}; the journal says {account.live}, the switch {run[0]} of epoch {run[1]}"
                 raise SwitchFault(what, code="disagreement", hint="a person must say which serves")
             self.map_file.write(*run)
             self.book.write("seen", message=f"{wrong}: written anew, {run[0]} of epoch {run[1]}")
