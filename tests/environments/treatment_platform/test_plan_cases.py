@@ -110,6 +110,9 @@ def reference_cases(suite: dict[str, ModuleType], made: Made, live: str = IDENTI
         "structures": partial(cases.test_the_plan_refers_to_the_structures_it_was_made_on, bench, plan),
         "plan of dose": partial(cases.test_the_dose_refers_to_its_plan, bench, plan, dose),
         "plan of frozen": partial(cases.test_the_dose_of_a_frozen_plan_refers_to_that_plan, bench, "one"),
+        "whose of frozen": partial(
+            cases.test_the_dose_of_a_frozen_plan_is_of_the_scans_patient_study_and_frame, bench, "one"
+        ),
         "build": partial(cases.test_what_is_written_bears_the_build_that_wrote_it, gate, plan, dose),
         "sides": partial(cases.test_each_dose_that_is_compared_is_of_the_build_that_it_stands_for, gate, bench, "one"),
         "fresh": partial(cases.test_nothing_is_written_under_a_uid_that_is_there, bench, plan, dose),
@@ -149,6 +152,10 @@ def _both(made: Made, keyword: str, value: str) -> None:
     setattr(made.dose, keyword, value)
 
 
+def _slice_of(made: Made) -> str:
+    return str(dcmread(made.study.slices[0]).SOPInstanceUID)
+
+
 Spoil = Callable[[Made], object]
 REFERENCES: list[tuple[Spoil, set[str]]] = [
     (lambda made: _refer(made.dose, made.study.plan_uid), {"plan of dose"}),
@@ -156,7 +163,10 @@ REFERENCES: list[tuple[Spoil, set[str]]] = [
     (_deep, {"dose lost"}),
     (lambda made: delattr(made.dose, "ReferencedRTPlanSequence"), {"plan of dose", "dose lost"}),
     (lambda made: _refer(made.forward, str(made.plan.SOPInstanceUID)), {"plan of frozen"}),
-    (lambda made: setattr(made.forward, "StudyInstanceUID", "1.2.3"), {"plan of frozen"}),
+    (lambda made: setattr(made.forward, "StudyInstanceUID", "1.2.3"), {"whose of frozen"}),
+    (lambda made: setattr(made.forward, "PatientID", "OTA-000001"), {"whose of frozen"}),
+    (lambda made: setattr(made.forward, "PatientName", ""), {"whose of frozen"}),
+    (lambda made: setattr(made.forward, "FrameOfReferenceUID", "1.2.3"), {"whose of frozen"}),
     (lambda made: setattr(made.dose, "PatientID", "OTA-000001"), {"PatientID"}),
     (lambda made: _both(made, "PatientName", "Other^Name"), {"PatientName"}),
     (lambda made: setattr(made.plan, "StudyInstanceUID", "1.2.3"), {"StudyInstanceUID"}),
@@ -166,6 +176,7 @@ REFERENCES: list[tuple[Spoil, set[str]]] = [
     (lambda made: setattr(made.forward, "SoftwareVersions", [OTHER, "1"]), {"sides"}),
     (lambda made: setattr(made.dose, "SeriesInstanceUID", made.plan.SeriesInstanceUID), {"fresh"}),
     (lambda made: setattr(made.dose, "SOPInstanceUID", made.study.plan_uid), {"fresh"}),
+    (lambda made: setattr(made.dose, "SOPInstanceUID", _slice_of(made)), {"fresh"}),
     (lambda made: made.shelf.places.pop(made.study.structure_set), {"plan lost"}),
 ]
 

@@ -30,13 +30,15 @@ def suite() -> Iterator[dict[str, ModuleType]]:
 
 @dataclass
 class Planner:
-    """Looks every PERIOD seconds of a clock that only sleep moves, and plans at once what waits; `fault` is what it
-    does wrongly. It is the suite's clock and all of its candidate."""
+    """Looks every PERIOD seconds of a clock that only sleep moves, and has planned `takes` seconds later what waited;
+    `fault` is what it does wrongly. It is the suite's clock and all of its candidate."""
 
     fault: str = ""
     active: bool = False
+    takes: float = 0.0
     now: float = 0.0
     looked: float = 0.0
+    at_work: list[tuple[float, str]] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     planned: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
@@ -49,14 +51,21 @@ class Planner:
         while self.looked + PERIOD <= self.now:
             self.looked += PERIOD
             self._look()
+        while self.at_work and self.at_work[0][0] <= self.now:
+            self._plan(self.at_work.pop(0)[1])
 
     def _look(self) -> None:
         if not self.active and self.fault != "never rests" and not (self.fault == "goes on" and self.planned):
             return
         if self.fault != "plans nothing":
-            self.planned += self.waiting if self.fault != "sends unarchived" else []
-            self.sent += self.waiting if self.fault != "sends nothing" else []
+            self.at_work += [(self.looked + self.takes, study) for study in self.waiting]
             self.waiting.clear()
+
+    def _plan(self, study: str) -> None:
+        if self.fault != "sends unarchived":
+            self.planned.append(study)
+        if self.fault != "sends nothing":
+            self.sent.append(study)
 
     def get(self, path: str) -> httpx.Response:
         if path == "/healthz":
@@ -117,6 +126,13 @@ def test_a_planner_that_does_not_rest_is_caught(
     assert planner.active is (fault == "will not")  # a case that fails asks for rest as well
 
 
+@pytest.mark.parametrize("takes", [1.0, 2.0, 10.0, 60.0])
+def test_one_that_never_rests_is_caught_however_slow_it_is(
+    suite: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, takes: float
+) -> None:
+    assert "it planned " in rest(suite, monkeypatch, Planner("never rests", takes=takes))
+
+
 @pytest.mark.parametrize("only", ["planned", "sent"])
 def test_either_trace_of_a_plan_is_enough(
     suite: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, only: str
@@ -152,9 +168,9 @@ class Services:
     def post(self, _: str, wanted: dict[str, Any]) -> httpx.Response:
         odd = Dataset()
         odd.PatientName = wanted["prescription"]["roi"]
-        for service in ("dose-engine", "planner"):
+        for service, word in (("dose-engine", "refused"), ("planner", "trouble")):
             self._given(service, odd)
-            self._log(service, "trouble: unknown-structure")
+            self._log(service, f"{word}: unknown-structure")
         return httpx.Response(422)
 
     def store(self, files: list[Path], _: str) -> list[int]:

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from acceptance.volumes import read_dose
 from bench import SPACING, STUDIES, Bench
-from conftest import DicomWeb, Side
+from conftest import DicomWeb, Side, uid_of
 from pydicom import Dataset
 
 pytest_plugins = ["bench"]
@@ -107,7 +107,8 @@ def test_each_dose_that_is_compared_is_of_the_build_that_it_stands_for(otagate: 
 
 
 def test_nothing_is_written_under_a_uid_that_is_there(bench: Bench, plan: Dataset, dose: Dataset) -> None:
-    known = {bench.own().study.plan_uid, bench.own().study.structure_set}
+    study = bench.own().study
+    known = {study.plan_uid, study.structure_set, *(uid_of(file.read_bytes()) for file in study.slices)}
     fresh = {str(plan.SOPInstanceUID), str(dose.SOPInstanceUID)}
     assert len(fresh) == 2
     assert not fresh & known

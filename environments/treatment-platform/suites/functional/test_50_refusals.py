@@ -111,6 +111,7 @@ def test_a_plan_of_something_else_is_refused(
     setattr(spoilt.plan, keyword, "OTA-000001" if keyword == "PatientID" else renewed("frame", spoilt.study))
     spoilt.store(archive)
     refused(candidate.engine.post("/forward", spoilt.frozen_plan()), code)
+    assert doses(archive, spoilt) == 0
 
 
 def test_structures_of_another_study_are_refused_though_the_engine_knows_them(

@@ -33,13 +33,15 @@ def treated(candidate: Side, otagate: Any, mark: str, tmp_path_factory: pytest.T
         body.save_as(file)
     candidate.load(made, (*made.slices, made.structures))
     wanted = {"study": made.study, "structure_set": made.structure_set, **COARSE}
-    plan = str(candidate.planner.asked("/plans", wanted).json()["plan"])
-    _refused(candidate, made, mark)
-    return {"planner": "trouble: unknown-structure", "dose-engine": plan, "linac": plan, "vna": KNOCKING}
+    candidate.planner.asked("/plans", wanted)
+    refused = _refused(candidate, made, mark)
+    odd = "unknown-structure"
+    return {"planner": f"trouble: {odd}", "dose-engine": f"refused: {odd}", "linac": refused, "vna": KNOCKING}
 
 
-def _refused(side: Side, made: Phantom, mark: str) -> None:
-    """By planner and engine for a structure that bears the name, by the machine for a plan that cannot be delivered."""
+def _refused(side: Side, made: Phantom, mark: str) -> str:
+    """By planner and engine for a structure that bears the name, by the machine for a plan that cannot be delivered:
+    that plan's UID. It is what each is given last."""
     odd = {"roi": f"Canary{mark}", "dose": 50, "fractions": 25}
     wanted = {"study": made.study, "structure_set": made.structure_set, "prescription": odd}
     assert side.planner.post("/plans", wanted).status_code == 422
@@ -49,6 +51,7 @@ def _refused(side: Side, made: Phantom, mark: str) -> None:
     (code,) = side.machine.store([made.plan], "PLANNER")
     assert code != 0x0000
     assert answer(side.archive, KNOCKING)[0] == REJECTED
+    return str(plan.SOPInstanceUID)
 
 
 @pytest.fixture
