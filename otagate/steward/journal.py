@@ -4,6 +4,7 @@ One file tells the whole story (rollback journal, not WAL: a torn WAL would be t
 """
 
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -37,6 +38,7 @@ REPAIR = (
     "the switch goes on serving what its map file says; put the journal back from a copy of the steward's volume: "
     "docker cp COPY STEWARD:/run/otagate/journal.sqlite3, and ask again; nothing is taken for new or empty in its place"
 )
+log = logging.getLogger(__name__)
 
 
 class JournalUnreadable(SwitchFault):
@@ -71,6 +73,7 @@ class Journal:
     def __init__(self, line: sqlite3.Connection) -> None:
         self._line = line
         self._lock = threading.Lock()
+        self._last = 0  # entry
 
     @classmethod
     def found(cls, path: Path) -> "Journal":
@@ -78,8 +81,9 @@ class Journal:
         if not path.is_file() or path.stat().st_size == 0:
             raise JournalUnreadable(f"{path.name} is missing or empty")
         try:
+            _sync_folder(path.parent)  # whoever wrote the last entry may have ended before it was there for good
             line = _connect(path)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise JournalUnreadable(str(error)) from error
         try:
             return cls(line)._whole()
@@ -95,6 +99,7 @@ class Journal:
         for wanted, entry in enumerate(self.entries(), start=1):
             if entry.seq != wanted:
                 raise JournalUnreadable(f"entry {wanted} is missing")
+            self._last = wanted
         return self
 
     @classmethod
@@ -113,19 +118,33 @@ class Journal:
         return cls.found(path)
 
     def append(self, at: float, kind: str, promotion: str, body: Mapping[str, Any]) -> Entry:
-        """Durable when it returns. Raises JournalFull; then nothing was written."""
+        """Durable when it returns. Raises JournalFull; then nothing was written. Where that is not so, or cannot be
+        seen, the process ends: nobody here knows any more what the journal says, and the next one reads it."""
         text = json.dumps(body, sort_keys=True, allow_nan=False)
         with self._lock:
             try:
-                made = self._line.execute(
+                self._line.execute(
                     "INSERT INTO entries (at, kind, promotion, body) VALUES (?, ?, ?, ?)", (at, kind, promotion, text)
                 )
             except sqlite3.Error as error:
+                if self._grew():  # SQLite syncs the folder after its commit, and that may fail
+                    log.critical("the journal's entry %d may be there or not: %s", self._last + 1, error)
+                    os._exit(1)
                 what = f"the steward's journal cannot be written: {error}"
                 raise JournalFull(
                     what, hint="make room on the disk of the steward's volume; it goes on by itself"
                 ) from error
-        return Entry(made.lastrowid or 0, at, kind, promotion, body)
+            self._last += 1
+        return Entry(self._last, at, kind, promotion, body)
+
+    def _grew(self) -> bool:
+        """Also where that cannot be seen; a closed one did not."""
+        try:
+            return bool(self._line.execute("SELECT 1 FROM entries WHERE seq > ?", (self._last,)).fetchone())
+        except sqlite3.ProgrammingError:
+            return False
+        except sqlite3.Error:
+            return True
 
     def entries(self, promotion: str | None = None, since: int = 0) -> tuple[Entry, ...]:
         """In order; all, or one promotion's, after entry `since`. Raises JournalUnreadable."""

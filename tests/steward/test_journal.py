@@ -1,6 +1,7 @@
 """The journal: durable, append-only, and never taken for empty."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from otagate.core.cloud import Colour
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Kind
 from otagate.steward import journal
 from otagate.steward.book import JOURNAL, Book
 from otagate.steward.journal import Journal, JournalFull, JournalUnreadable
-from tests.steward.world import FakeClock, World
+from tests.steward.world import FakeClock, Killed, World
 
 
 def made(folder: Path, entries: int = 3) -> Path:
@@ -144,6 +148,68 @@ def test_a_full_disk_is_said_and_nothing_is_taken_for_written(tmp_path: Path, th
     assert "make room" in odd.value.hint
     with closing(Journal.found(tmp_path / JOURNAL)) as again:
         assert again.entries() == three.entries()
+
+
+class Late:
+    """SQLite's connection on a disk that syncs no folder: the entry is there, and is said to have failed."""
+
+    def __init__(self, line: sqlite3.Connection, *, blind: bool = False) -> None:
+        self._line = line
+        self._blind = blind
+
+    def execute(self, text: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if self._blind and not text.startswith("INSERT"):
+            raise sqlite3.OperationalError("disk I/O error")
+        done = self._line.execute(text, values)
+        if text.startswith("INSERT"):
+            raise sqlite3.OperationalError("disk I/O error")
+        return done
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def ended(_status: int) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["seen to be there", "not to be seen"])
+def test_where_an_entry_may_be_there_that_is_said_to_have_failed_the_process_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch, blind: bool
+) -> None:
+    """It would write the same once more, and nobody could read the journal again."""
+    monkeypatch.setattr(os, "_exit", ended)
+    steward = world.live()
+    steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+    kept = steward.book._journal
+    kept._line = Late(kept._line, blind=blind)  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        steward.book.advance(Event.OK, "checked")
+    world.close()
+    assert world.steward().book.current().phase is Phase.DEPLOYING
+
+
+def test_a_closed_one_takes_no_entry_and_ends_nothing(tmp_path: Path) -> None:
+    found = Journal.found(made(tmp_path))
+    found.close()
+    with pytest.raises(JournalFull, match="closed"):
+        found.append(1.0, "seen", "", {})
+
+
+def test_what_is_read_is_there_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wrote it may have ended between SQLite's commit and the sync of the folder."""
+    path = made(tmp_path)
+    synced: list[Path] = []
+    monkeypatch.setattr(journal, "_sync_folder", synced.append)
+    Journal.found(path).close()
+    assert synced == [tmp_path]
+
+    def fails(_folder: Path) -> None:
+        raise OSError("disk I/O error")
+
+    monkeypatch.setattr(journal, "_sync_folder", fails)
+    with pytest.raises(JournalUnreadable):
+        Journal.found(path)
 
 
 def test_a_number_that_json_does_not_know_is_not_written(three: Journal) -> None:

@@ -1,4 +1,5 @@
-"""One fault at one chosen call of a process: killed before it, or told EIO or ENOSPC instead of having it done.
+"""One fault at one chosen call of a process: killed before it, or told EIO or ENOSPC instead of having it done; a
+commit of the journal also told EIO once it is done, as by a disk that does not take the folder's sync.
 
 Counted are the calls that leave the process: what Python does to files under the watched folders (open, write, fsync,
 rename, unlink …), what SQLite does to them (see `vfs`), and what is asked of the switch, the services, the engine and
@@ -31,19 +32,21 @@ class Harm(StrEnum):
     KILL = "SIGKILL"
     EIO = "EIO"
     ENOSPC = "ENOSPC"
+    LATE = "EIO once done"
     STOP = "SIGSTOP"
 
 
-NUMBERS = {Harm.EIO: errno.EIO, Harm.ENOSPC: errno.ENOSPC}
+NUMBERS = {Harm.EIO: errno.EIO, Harm.ENOSPC: errno.ENOSPC, Harm.LATE: errno.EIO}
 
 
 class Faults:
-    """Made before the fork, armed in the child. The chosen call is the `at`-th, or the first of that `name`; without
-    either it only counts. `last` runs just before a kill."""
+    """Made before the fork, armed in the child. The chosen call is the `at`-th, with a `name` the `at`-th or first of
+    that name; without either it only counts. `last` runs just before a kill."""
 
     def __init__(self, watched: tuple[Path, ...], at: int = 0, *, harm: Harm = Harm.KILL, name: str = "") -> None:
         self._watched = tuple(f"{folder}/" for folder in watched)
         self._at, self._name, self._harm = at, name, harm
+        self._named = 0  # calls of that name
         self._shared = mmap.mmap(-1, _SIZE)
         self._lock = threading.Lock()
         self._armed = False
@@ -93,7 +96,9 @@ class Faults:
             if _NAMES_AT + end + len(line) < _SIZE:
                 self._shared[_NAMES_AT + end : _NAMES_AT + end + len(line)] = line
                 end += len(line)
-            chosen = passed + 1 == self._at or (name == self._name and not hit)
+            self._named += name == self._name
+            so_named = name == self._name and self._named == max(self._at, 1)
+            chosen = so_named if self._name else passed + 1 == self._at
             struct.pack_into(_LAYOUT, self._shared, 0, passed + 1, hit + chosen, end, entry)
         if not chosen:
             return None

@@ -11,7 +11,9 @@ from pathlib import Path
 from otagate.core.cloud import Colour
 from otagate.core.switch import read_map
 from otagate.core.topology import topology
-from otagate.steward.book import JOURNAL, MAP
+from otagate.steward.book import JOURNAL, MAP, Book
+from otagate.steward.journal import Journal, JournalUnreadable
+from otagate.steward.outside import RealClock
 from tests.sweep.processes import Ground
 from tests.sweep.services import KeptServices
 from tests.sweep.stories import Scene, Story, Told, replacement_says
@@ -66,6 +68,18 @@ def end_means(volume: Path, phase: str) -> Colour | None:
         came, to = line.execute(read + "WHERE kind = 'begin' ORDER BY seq DESC").fetchone()
     colour = came if phase in UNDONE else to
     return Colour(colour) if colour is not None else None
+
+
+def journal_adds_up(volume: Path, after: After) -> None:
+    """Whoever starts next can read it. The steward that met the fault may live on, and knows more than it wrote."""
+    path = volume / JOURNAL
+    if not path.exists():
+        return
+    line = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    try:
+        Book(Journal(line), RealClock()).close()
+    except JournalUnreadable as odd:
+        after.wrong.append(odd.message)
 
 
 def one_colour(scene: Scene, after: After) -> Colour | None:
@@ -227,6 +241,7 @@ def examined(scene: Scene, story: Story, told: Told) -> After:
     settle(scene, after)
     idle_again(scene)
     live = one_colour(scene, after)
+    journal_adds_up(scene.ground.volume, after)
     schema_true(scene, after)
     truly_done(story, told, live, after)
     if told.words == ("switch", "replace"):

@@ -18,11 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from otagate.steward.book import JOURNAL
 from tests.sweep.faults import Harm
 from tests.sweep.invariants import After, examined, next_works
 from tests.sweep.processes import Variant
 from tests.sweep.stories import STORIES, Grounds, Scene, Story, await_steward, no_sockets
 
+COMMIT = f"sqlite delete {JOURNAL}-journal"
 HARMS = (Harm.KILL, Harm.EIO, Harm.ENOSPC)
 PORTS = ("engine", "switch", "services", "steward ")
 AFTERWARDS = 10  # every so many runs the next promotion is made as well
@@ -31,7 +33,8 @@ WHO = ("cli", "steward")
 
 @dataclass(frozen=True)
 class Point:
-    """The `at`-th call of `who` in a story, named as it was when nothing was planted. `at` 0: the first so named."""
+    """The `at`-th call of `who` in a story, named as it was when nothing was planted; LATE: the `at`-th so named.
+    `at` 0: the first so named."""
 
     story: Story
     who: str
@@ -94,19 +97,28 @@ def points_of(grounds: Grounds, story: Story, who: str, variant: Variant | None 
 
 
 def planned(grounds: Grounds, story: Story, who: str, stride: int) -> Iterator[Point]:
-    """Each call with each fault that it can meet: a port's call breaks in one way, a disk's in two."""
-    for at, name in enumerate(points_of(grounds, story, who), 1):
+    """Each call with each fault that it can meet: a port's call breaks in one way, a disk's in two; a commit
+    of the journal needs no room, but the sync of the folder comes after it."""
+    names = points_of(grounds, story, who)
+    for at, name in enumerate(names, 1):
         for number, harm in enumerate(HARMS):
             if harm is Harm.ENOSPC and name.startswith(PORTS):
                 continue
+            late = harm is Harm.ENOSPC and name == COMMIT
             if (at * len(HARMS) + number) % stride == 0:
-                yield Point(story, who, at, name, harm)
+                yield _late(story, who, names[:at]) if late else Point(story, who, at, name, harm)
+
+
+def _late(story: Story, who: str, names: list[str]) -> Point:
+    """At the last of these calls."""
+    return Point(story, who, names.count(names[-1]), names[-1], Harm.LATE)
 
 
 def injected(grounds: Grounds, point: Point, figures: Figures, variant: Variant | None = None) -> After:
     """One run with one fault."""
     scene = Scene(grounds.copy(point.story.ground), variant)
-    faults = scene.ground.faults(point.at, harm=point.harm, name="" if point.at else point.name)
+    named = point.harm is Harm.LATE or not point.at
+    faults = scene.ground.faults(point.at, harm=point.harm, name=point.name if named else "")
     try:
         scene.steward(faults if point.who == "steward" else None)
         if point.who == "steward":

@@ -12,11 +12,12 @@ from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm
 from tests.sweep.faults import Harm
 from tests.sweep.invariants import examined
-from tests.sweep.kill_sweep import Figures, Point, injected, room, sweep
+from tests.sweep.kill_sweep import COMMIT, Figures, Point, injected, points_of, room, sweep
 from tests.sweep.processes import Variant
 from tests.sweep.stories import STORIES, Grounds, Scene, await_steward
 
 STRIDE = 307  # every so many of all points and faults; `make sweep` takes each
+EVERY = 7  # entry of a promotion
 PROMOTE, BAD, ROLLBACK, REPLACE = (
     next(story for story in STORIES if story.name == name) for name in ("promote", "promote-bad", "rollback", "replace")
 )
@@ -34,6 +35,15 @@ def test_cut_off_anywhere_one_colour_serves_and_nothing_is_said_that_is_not_so(g
     assert figures.total >= 18
     stories = {name.split()[0] for name in figures.injected}
     assert len(stories) >= 5, stories
+
+
+def test_an_entry_that_is_there_and_is_said_to_have_failed_spoils_no_journal(grounds: Grounds) -> None:
+    figures = Figures()
+    entries = points_of(grounds, PROMOTE, "steward").count(COMMIT)
+    for entry in range(2, entries + 1, EVERY):
+        injected(grounds, Point(PROMOTE, "steward", entry, COMMIT, Harm.LATE), figures)
+    assert figures.wrong == []
+    assert figures.total >= 4
 
 
 class Reversed(Helm):

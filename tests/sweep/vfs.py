@@ -9,7 +9,7 @@ from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int64, c_vo
 from tests.sweep.faults import Faults, Harm
 
 OK, FULL, CANTOPEN = 0, 13, 14
-_WRITE, _SYNC, _TRUNCATE, _DELETE = 778, 1034, 1546, 2570  # SQLITE_IOERR_…
+_WRITE, _SYNC, _FOLDER, _TRUNCATE, _DELETE = 778, 1034, 1290, 1546, 2570  # SQLITE_IOERR_…
 
 _OPEN_CALL = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p)
 _DELETE_CALL = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
@@ -78,9 +78,12 @@ class WatchedVfs:
 
         def deleted(this: int, name: int, folder: int) -> int:
             path = ctypes.string_at(name).decode()
-            if self._told("sqlite delete", path):
+            harm = self._told("sqlite delete", path)
+            if harm and harm is not Harm.LATE:
                 return _DELETE
             answer = deletes(this, name, folder)
+            if harm:
+                return _FOLDER
             if folder and answer == OK and self._faults.concerns(path):
                 self._synced(path, True)
             return int(answer)
