@@ -50,11 +50,15 @@ def lines_of(now: Replacement) -> list[str]:
     """What became of it, and each session that was cut."""
     what = "second switch" if now.second else "switch"
     heads = {
-        Reach.REPLACED: f"REPLACED  {what} {now.old} by {what} {now.new}, no session cut",
+        Reach.REPLACED: f"REPLACED  {what} {now.old} by {what} {now.new}{_ended(now)}",
         Reach.UNDONE: f"UNDONE  {what} {now.old} serves as before",
     }
     head = heads.get(now.reach, f"UNFINISHED  {what} {now.old} by {what} {now.new}: {now.reach}")
-    if now.cut:
-        sessions = "1 session" if len(now.cut) == 1 else f"{len(now.cut)} sessions"
-        head = head.replace("no session cut", f"{sessions} cut at the drain's deadline")
     return [head, *([f"  {now.reason}"] if now.reason else []), *(f"  cut        {session}" for session in now.cut)]
+
+
+def _ended(now: Replacement) -> str:
+    """How the old one's sessions did; of one that could not be asked the reason tells, and nothing is claimed."""
+    if now.cut:
+        return f", {'1 session' if len(now.cut) == 1 else f'{len(now.cut)} sessions'} cut at the drain's deadline"
+    return "" if now.reason else ", no session cut"

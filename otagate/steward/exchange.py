@@ -26,10 +26,10 @@ from otagate.steward.helm import PROBE_DEADLINE, Helm
 from otagate.steward.journal import JournalFull
 from otagate.steward.map_file import write_durably
 from otagate.steward.outside import Switch
-from otagate.steward.pair import SPLIT
+from otagate.steward.pair import GONE, SPLIT
 
 SERVING = "serving"
-GONE = 3  # looks in a row without an answer: the process is no more
+MISSES = 3  # looks in a row without an answer: there will be none
 log = logging.getLogger(__name__)
 
 
@@ -177,7 +177,7 @@ class Exchange:
         self._serve(now.old, second=now.second)
         old, new = self._at_doors(now, now.old), self._at_doors(now, now.new)
         self._until(lambda: self._each(old.resume), "the old switch does not take the doors again")
-        for _ in range(GONE):  # one that does not answer at all is away, and whoever starts now reads who serves
+        for _ in range(MISSES):  # one that does not answer at all is away, and whoever starts now reads who serves
             with contextlib.suppress(SwitchFault):
                 self._each(new.shut)
                 break
@@ -185,12 +185,15 @@ class Exchange:
         self._book.reach(Reach.VOID, why)
 
     def _alone(self, now: Replacement) -> None:
-        old, misses = self._at_doors(now, now.old), 0
-        while misses < GONE:
+        """One that is only silent may have sessions all the same: it is given the whole drain, and nobody says then
+        that none was cut."""
+        old, misses, why = self._at_doors(now, now.old), 0, ""
+        while misses < MISSES:
+            late = self._helm.clock.now() >= now.changed + now.drain
             try:
                 self._each(old.shut)
                 open_ = sum(count.open for name, count in old.fronts().items() if name in self._names)
-                if open_ == 0 or self._helm.clock.now() >= now.changed + now.drain:
+                if open_ == 0 or late:
                     self._book.reach(Reach.DRAINED, cut=self._cut(old) if open_ else ())
                     return
                 misses = 0
@@ -198,9 +201,11 @@ class Exchange:
                 if isinstance(fault, JournalFull):
                     raise
                 log.warning("the old switch: %s", fault.message)
-                misses += 1
+                ended = fault.code == GONE
+                misses = misses + 1 if ended or late else 0
+                why = "the old switch ended by itself" if ended else f"not known whether any was open: {fault.message}"
             self._helm.clock.sleep(self._helm.patience.step)
-        self._book.reach(Reach.DRAINED, "the old switch ended by itself")
+        self._book.reach(Reach.DRAINED, why)
 
     def _cut(self, old: Switch) -> tuple[str, ...]:
         """Sessions at work are named; a kept-alive connection between two requests is no session."""

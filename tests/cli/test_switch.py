@@ -9,6 +9,7 @@ from otagate.cli import switch
 from otagate.cli.result import Result
 from otagate.core.errors import Exit
 from otagate.core.platform import Platform
+from otagate.core.replacement import Reach, Replacement
 from otagate.ports import Ports
 from tests.flows.scene import Scene, raised
 
@@ -44,3 +45,25 @@ def test_of_a_pair_whose_first_is_undone_nothing_is_told_of_the_second(monkeypat
     done = replaced(scene, monkeypatch)
     assert done.exit is Exit.UNDONE
     assert done.text.splitlines() == ["UNDONE  switch 1 serves as before", "  nobody answers"]
+
+
+@pytest.mark.parametrize(
+    ("cut", "reason", "said"),
+    [
+        ((), "", ["REPLACED  switch 1 by switch 2, no session cut"]),
+        (
+            ("dicom 10.0.0.1:104 open 1s",),
+            "",
+            [
+                "REPLACED  switch 1 by switch 2, 1 session cut at the drain's deadline",
+                "  cut        dicom 10.0.0.1:104 open 1s",
+            ],
+        ),
+        ((), "the old switch ended by itself", ["REPLACED  switch 1 by switch 2", "  the old switch ended by itself"]),
+    ],
+)
+def test_that_no_session_was_cut_is_said_only_where_they_were_counted(
+    cut: tuple[str, ...], reason: str, said: list[str]
+) -> None:
+    now = Replacement("ada", "here", 1, 2, 5.0, Reach.REPLACED, 0.0, 0.0, 7, reason=reason, cut=cut)
+    assert switch.lines_of(now) == said

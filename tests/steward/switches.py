@@ -176,7 +176,7 @@ class FakeSwitches:
             return self.other.at_doors(number)
         self._look()
         if number not in self.came:
-            return FakeSwitch(self.volume / MAP, away=True)
+            return FakeSwitch(self.volume / MAP, gone=True)
         return self.standing[number]
 
     def rehearsing(self, number: int, *, second: bool = False) -> FakeSwitch:

@@ -149,6 +149,43 @@ def test_what_is_open_at_the_deadline_is_cut_and_named(scene: Scene) -> None:
     assert scene.old.sessions["dicom_blue"] == 0
 
 
+@pytest.mark.parametrize("code", ["switch-away", "switch-door"])
+@pytest.mark.parametrize("asked", ["shut", "fronts"])
+def test_one_that_is_only_silent_has_the_whole_drain_and_nobody_says_what_it_cut(
+    scene: Scene, asked: str, code: str
+) -> None:
+    scene.begun(drain=60)
+    scene.old.open["dicom"] = 5
+    breaking(scene.old, asked, times=1000, code=code)
+    began = scene.world.clock.now()
+    scene.exchange.take()
+    assert scene.world.clock.now() - began >= 60
+    assert (scene.now.reach, scene.now.cut) == (Reach.DRAINED, ())
+    assert scene.now.reason == f"not known whether any was open: the switch did not answer {asked}"
+
+
+def test_one_that_is_silent_for_a_while_is_counted_when_it_answers_again(scene: Scene) -> None:
+    scene.begun(drain=60)
+    scene.old.open["dicom"] = 2
+    scene.old.sessions["dicom_blue"] = 2
+    breaking(scene.old, "fronts", times=20)
+    scene.exchange.take()
+    assert (len(scene.now.cut), scene.now.reason) == (2, "")
+
+
+def test_one_whose_process_ended_has_no_session(scene: Scene) -> None:
+    scene.begun(drain=60)
+
+    def ends(_name: str) -> None:
+        scene.old.gone = scene.now.reach is Reach.ALONE
+
+    scene.old.before = ends
+    began = scene.world.clock.now()
+    scene.exchange.take()
+    assert scene.world.clock.now() - began < 60
+    assert scene.now.reason == "the old switch ended by itself"
+
+
 def test_an_idle_kept_connection_is_waited_for_and_is_no_session(scene: Scene) -> None:
     scene.begun(drain=3)
     scene.old.open["web"] = 1
@@ -211,14 +248,14 @@ def test_one_that_counts_nothing_although_the_doors_answer_is_taken_back(scene: 
     assert "nothing came to the new switch" in scene.now.reason
 
 
-def breaking(switch: FakeSwitch, name: str, *, times: int) -> None:
+def breaking(switch: FakeSwitch, name: str, *, times: int, code: str = "switch-away") -> None:
     """Its answers to `name` get lost so often."""
     left = [times]
 
     def before(asked: str) -> None:
         if asked == name and left[0]:
             left[0] -= 1
-            raise SwitchFault(f"the switch did not answer {name}", code="switch-away")
+            raise SwitchFault(f"the switch did not answer {name}", code=code)
 
     switch.before = before
 

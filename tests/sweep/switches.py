@@ -19,6 +19,7 @@ from otagate.core.switch import OpenSession, backend, read_map
 from otagate.core.switch_counts import BackendCount
 from otagate.steward.book import MAP
 from otagate.steward.exchange import SERVING
+from otagate.steward.pair import AWAY, GONE
 from tests.sweep.outside import KeptWorld, keep
 
 _open = io.open  # before it is watched: what the world itself reads is no call of otagate's
@@ -45,8 +46,12 @@ class RunTime:
         return self.serves and door not in self.paused and door not in self.shut
 
 
+def switch_gone(what: str) -> SwitchFault:
+    return SwitchFault(what, code=GONE)
+
+
 def switch_away(what: str) -> SwitchFault:
-    return SwitchFault(what, code="switch-away")
+    return SwitchFault(what, code=AWAY)
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,7 @@ class KeptSwitch:
         which = "switch" if self.number == 1 else f"switch {self.number}"
         now = self.runs()
         if now is None:
-            raise switch_away(f"{which} did not answer {name}")
+            raise switch_gone(f"{which} did not answer {name}")
         self.all.world.faults.call(f"{which} {name}", switch_away)
         yield now
         self.all.world.faults.call(f"{which} {name} done", switch_away)
