@@ -34,10 +34,16 @@ PRAGMA user_version = {SCHEMA};
 PRAGMA application_id = {_APPLICATION};
 COMMIT;
 """
-REPAIR = (
-    "the switch goes on serving what its map file says; put the journal back from a copy of the steward's volume: "
-    "docker cp COPY STEWARD:/run/otagate/journal.sqlite3, and ask again; nothing is taken for new or empty in its place"
+PUT_BACK = (  # by the steward's user, who may not write another's file; an old rollback would spoil the copy
+    "cd /run/otagate && cat > copied && sync copied && rm -f journal.sqlite3-journal && mv copied journal.sqlite3"
 )
+REPAIR = (
+    "the switch goes on serving what its map file says; put the journal back from a copy (docs/switch.md, the "
+    f"journal's copy): docker exec -i STEWARD sh -c '{PUT_BACK}' < COPY, and ask again; nothing is taken for new or "
+    "empty in its place"
+)
+_ROOM = "make room on the disk of the steward's volume; it goes on by itself"
+_DISK = "see whether the disk of the steward's volume is sound, may be written and has room; it goes on by itself then"
 log = logging.getLogger(__name__)
 
 
@@ -80,6 +86,8 @@ class Journal:
         """An existing journal, checked whole. Raises JournalUnreadable."""
         if not path.is_file() or path.stat().st_size == 0:
             raise JournalUnreadable(f"{path.name} is missing or empty")
+        if not os.access(path, os.W_OK):  # SQLite would open it, and refuse each entry
+            raise JournalUnreadable(f"{path.name} is not the steward's own, and takes no entry")
         try:
             _sync_folder(path.parent)  # whoever wrote the last entry may have ended before it was there for good
             line = _connect(path)
@@ -131,9 +139,8 @@ class Journal:
                     log.critical("the journal's entry %d may be there or not: %s", self._last + 1, error)
                     os._exit(1)
                 what = f"the steward's journal cannot be written: {error}"
-                raise JournalFull(
-                    what, hint="make room on the disk of the steward's volume; it goes on by itself"
-                ) from error
+                full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+                raise JournalFull(what, hint=_ROOM if full else _DISK) from error
             self._last += 1
         return Entry(self._last, at, kind, promotion, body)
 

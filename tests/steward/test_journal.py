@@ -2,7 +2,10 @@
 
 import json
 import os
+import shlex
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from otagate.core.cloud import Colour
+from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind
 from otagate.steward import journal
-from otagate.steward.book import JOURNAL, Book
+from otagate.steward.book import JOURNAL, MAP, Book
 from otagate.steward.journal import Journal, JournalFull, JournalUnreadable
 from tests.steward.world import FakeClock, Killed, World
 
@@ -116,6 +120,50 @@ def test_what_cannot_be_read_is_refused_with_the_way_to_mend_it(tmp_path: Path, 
     assert path.read_bytes() == before, "evidence is left as it was found"
 
 
+def test_a_copy_is_taken_and_put_back_as_the_docs_say(world: World) -> None:
+    steward = world.live()
+    page = (Path(__file__).parents[2] / "docs" / "switch.md").read_text()
+    take, put = (line for line in page.splitlines() if line.startswith("docker exec") and line.endswith("COPY"))
+    program = shlex.split(take)[5].replace("/run/otagate", str(world.volume))
+    copy = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    entries = steward.book._journal.entries()
+    world.close()
+    path = world.volume / JOURNAL
+    path.write_bytes(b"spoilt")
+    path.with_name(f"{JOURNAL}-journal").write_bytes(b"of the spoilt one")
+    assert put == f"docker exec -i STEWARD sh -c '{journal.PUT_BACK}' < COPY"
+    back = journal.PUT_BACK.replace("/run/otagate", str(world.volume))
+    subprocess.run(["sh", "-c", back], input=copy, check=True)
+    with closing(Journal.found(path)) as again:
+        assert again.entries() == entries
+    assert {file.name for file in world.volume.iterdir()} == {JOURNAL, MAP}
+
+
+def test_a_copy_from_before_the_last_flip_is_not_believed(world: World) -> None:
+    steward = world.live()
+    path = world.volume / JOURNAL
+    copy = path.read_bytes()
+    steward.promote()
+    world.close()
+    path.write_bytes(copy)
+    with pytest.raises(SwitchFault, match="never meant") as odd:
+        world.steward().helm.settle()
+    assert odd.value.code == "disagreement"
+    assert world.switch.entry_now is not None
+    assert world.switch.entry_now[0] is Colour.GREEN
+
+
+def test_one_that_another_user_owns_is_refused_before_an_entry_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everything, so the kernel's answer to the steward's user is given here."""
+    path = made(tmp_path)
+    monkeypatch.setattr(os, "access", lambda of, mode: (of, mode) != (path, os.W_OK))
+    with pytest.raises(JournalUnreadable, match="not the steward's own") as odd:
+        Journal.found(path)
+    assert "put the journal back" in odd.value.hint
+
+
 def test_a_journal_missing_beside_a_map_is_unreadable_not_new(world: World) -> None:
     world.live()
     world.close()
@@ -210,6 +258,13 @@ def test_what_is_read_is_there_for_good(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(journal, "_sync_folder", fails)
     with pytest.raises(JournalUnreadable):
         Journal.found(path)
+
+
+def test_an_error_that_is_not_of_space_does_not_send_to_make_room(three: Journal) -> None:
+    three._line.execute("PRAGMA query_only = ON")  # as SQLite answers for what may not be written
+    with pytest.raises(JournalFull, match="readonly") as odd:
+        three.append(1.0, "seen", "", {})
+    assert "may be written" in odd.value.hint
 
 
 def test_a_number_that_json_does_not_know_is_not_written(three: Journal) -> None:
