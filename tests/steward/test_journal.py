@@ -232,7 +232,7 @@ def test_where_an_entry_may_be_there_that_is_said_to_have_failed_the_process_end
     kept = steward.book._journal
     kept._line = Late(kept._line, blind=blind)  # type: ignore[assignment]
     with pytest.raises(Killed):
-        steward.book.advance(Event.OK, "checked")
+        steward.book.advance(Phase.PREFLIGHT, Event.OK, "checked")
     world.close()
     assert world.steward().book.current().phase is Phase.DEPLOYING
 

@@ -97,9 +97,12 @@ def test_control_an_end_that_is_not_what_serves_is_caught(grounds: Grounds) -> N
     assert "the promotion ended rolled-back, and green is live" in after.wrong
 
 
-def test_a_rollback_that_was_cut_off_and_not_done_can_be_asked_for_again(grounds: Grounds) -> None:
+@pytest.mark.parametrize(("part", "name"), [("cli", "steward asked report"), ("steward", "switch flip")])
+def test_a_rollback_that_was_cut_off_and_not_done_can_be_asked_for_again(
+    grounds: Grounds, part: str, name: str
+) -> None:
     figures = Figures()
-    after = injected(grounds, Point(ROLLBACK, "cli", 0, "steward asked report", Harm.KILL), figures)
+    after = injected(grounds, Point(ROLLBACK, part, 0, name, Harm.KILL), figures)
     assert after.wrong == []
     assert figures.again == 1
 
