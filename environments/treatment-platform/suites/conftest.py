@@ -30,6 +30,7 @@ FOUND = 60.0  # seconds within which a study that was stored must be found; how 
 ANSWER = httpx.Timeout(180.0, connect=3.0)  # seconds between two parts of an answer: seen to pass 60 on a busy machine
 HELD_BY = 1.0  # seconds in which an association's thread that may run comes round once, on a busy machine too
 SUCCESS = 0x0000
+PASSING = ("vna", "vna-index")  # once they end, each of the archive's connections to the index fails once
 
 VERIFICATION = "1.2.840.10008.1.1"
 CT, DOSE, STRUCTURES, PLAN = (
@@ -67,8 +68,8 @@ class Http:
         return answer
 
     def asked_until_it_passes(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        """A good answer within HEALTHY seconds, as somebody gets it who asks again after a fault that passes: of an
-        index that came back each of the archive's connections to it fails once.
+        """A good answer within HEALTHY seconds, as somebody gets it who asks again after a fault that passes; for what
+        is asked once a service of PASSING ended.
         """
         until = time.monotonic() + HEALTHY
         while (answer := self.post(path, body)).status_code in (502, 503) and time.monotonic() < until:
