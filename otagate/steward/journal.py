@@ -52,8 +52,8 @@ class JournalUnreadable(SwitchFault):
 
     default_code = "journal-unreadable"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the steward's journal cannot be read: {what}", hint=REPAIR)
+    def __init__(self, what: str, hint: str = REPAIR) -> None:
+        super().__init__(f"the steward's journal cannot be read: {what}", hint=hint)
 
 
 class JournalFull(SwitchFault):
@@ -86,12 +86,17 @@ class Journal:
         """An existing journal, checked whole. Raises JournalUnreadable."""
         if not path.is_file() or path.stat().st_size == 0:
             raise JournalUnreadable(f"{path.name} is missing or empty")
+        try:
+            if os.statvfs(path).f_flag & os.ST_RDONLY:
+                raise JournalUnreadable(f"the disk under {path.name} may only be read", hint=_DISK)
+            _sync_folder(path.parent)  # whoever wrote the last entry may have ended before it was there for good
+        except OSError as error:
+            raise JournalUnreadable(str(error), hint=_DISK) from error
         if not os.access(path, os.W_OK):  # SQLite would open it, and refuse each entry
             raise JournalUnreadable(f"{path.name} is not the steward's own, and takes no entry")
         try:
-            _sync_folder(path.parent)  # whoever wrote the last entry may have ended before it was there for good
             line = _connect(path)
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
             raise JournalUnreadable(str(error)) from error
         try:
             return cls(line)._whole()

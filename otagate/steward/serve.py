@@ -35,6 +35,7 @@ from otagate.steward.outside import Clock, RealClock, RealServices, RealSwitches
 SOCKET = "steward.sock"
 LOCK = "steward.lock"
 SILENCE = 15.0  # seconds without a line after which a connection, and with it its lease, is given up
+AGAIN = 2.0  # seconds after which an unreadable journal is looked at again, whoever asks or not
 log = logging.getLogger(__name__)
 
 
@@ -124,6 +125,7 @@ class Server:
         self._office = office
         self._volume = volume
         self._silence = silence
+        self._closed = threading.Event()
         self._lock = _only_one(volume / LOCK)
         path = volume / SOCKET
         path.unlink(missing_ok=True)
@@ -134,8 +136,7 @@ class Server:
 
     def run(self) -> None:
         """Until `close`."""
-        with contextlib.suppress(JournalUnreadable):
-            self._office.desk()
+        threading.Thread(target=self._open, name="open", daemon=True).start()
         while True:
             try:
                 line, _ = self._listening.accept()
@@ -143,8 +144,17 @@ class Server:
                 return
             threading.Thread(target=self._attend, args=(line,), name="session", daemon=True).start()
 
+    def _open(self) -> None:
+        """What was cut off is gone on with though nobody asks, also where a disk was sick for a moment only."""
+        while not self._closed.is_set():
+            with contextlib.suppress(JournalUnreadable):
+                self._office.desk()
+                return
+            self._closed.wait(AGAIN)
+
     def close(self) -> None:
         """Stop listening and free the volume's lock."""
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

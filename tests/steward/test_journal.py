@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -271,3 +272,19 @@ def test_a_number_that_json_does_not_know_is_not_written(three: Journal) -> None
     with pytest.raises(ValueError, match="JSON"):
         three.append(1.0, "watch", "", {"share": float("nan")})
     assert len(three.entries()) == 3
+
+
+def test_a_sick_disk_is_no_reason_to_put_a_copy_in_the_place_of_a_sound_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+        with pytest.raises(JournalUnreadable, match="may only be read") as only_read:
+            Journal.found(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        with pytest.raises(JournalUnreadable, match="Input/output error") as sick:
+            Journal.found(path)
+    assert {"docker exec" in no.value.hint for no in (only_read, sick)} == {False}
+    Journal.found(path).close()
