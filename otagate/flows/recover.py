@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from otagate.core.cloud import Binding
+from otagate.core.errors import Alarm
 from otagate.core.incident import Incident
 from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
 from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.replacement import Replacement
-from otagate.core.traffic import Claim, Kind, PromotionView, Scope
+from otagate.core.traffic import Claim, Kind, PromotionView, Scope, Status
 from otagate.flows.course import awake, discard, follow, what_discard_removes
 from otagate.flows.incidents import left_open
 from otagate.flows.look import live_status
@@ -60,19 +61,30 @@ def plan_recovery(platform: Platform, ports: Ports) -> Plan:
 def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
     """Idempotent: where nothing is unfinished only map file and switch are made to agree with the journal again.
 
-    Raises Busy while somebody still works on it after `wait` seconds.
+    Raises Busy while somebody still works on it after `wait` seconds, and Alarm where nothing is unfinished and they
+    disagree all the same.
     """
     status = live_status(platform, ports)
     before, halfway = status.promotion, status.replacement
     view = ports.steward.recover(claim, wait)
     replacement = None if halfway is None or halfway.ended else finish_replacement(platform, ports, claim, wait=wait)
     if before is None or before.phase.ended:
-        return Recovery(None, None, replacement=replacement, mended=status.disagreements)
+        return Recovery(None, None, replacement=replacement, mended=_mended(status, ports))
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold, awake(ports):
             _finish_discarding(platform, view, ports, hold)
     after = follow(before, ports)
     return Recovery(before, after, left_open(after, ports), replacement)
+
+
+def _mended(before: Status, ports: Ports) -> tuple[str, ...]:
+    """What disagreed and does no more. Raises Alarm for what still does."""
+    if not before.disagreements:
+        return ()
+    if still := ports.steward.status().disagreements:
+        hint = "a person must say which serves: otagate status shows what each one says"
+        raise Alarm("they still disagree: " + "; ".join(still), code="disagreement", hint=hint)
+    return before.disagreements
 
 
 def _finish_discarding(platform: Platform, view: PromotionView, ports: Ports, hold: Hold) -> None:

@@ -60,6 +60,7 @@ class Account:
     promotion: PromotionView | None = None
     lease: int = 0  # the epoch of the lease under which the promotion was begun
     turn: Turn | None = None
+    meant: frozenset[tuple[Colour, int]] = frozenset()  # where turns since the last that was read back were to lead
     leaving: bool = False  # somebody asked to go back from the promotion
     served: Mapping[str, Served] = field(default_factory=lambda: MappingProxyType({}))
     told: tuple[Written, ...] = ()  # what the services of the release that is left say they wrote
@@ -235,12 +236,16 @@ def _turn(account: Account, entry: Entry) -> Account:
     stage, before = Stage(body["stage"]), account.turn
     meant = entry.at if stage is Stage.INTENT or before is None else before.meant
     turn = Turn(entry.promotion, came, Colour(body["to"]), int(body["epoch"]), stage, meant)
-    after = replace(account, turn=turn, served=_served(account, turn))
-    if turn.stage is Stage.INTENT:
-        return replace(after, epoch=_newer(account, turn.epoch))
-    if turn.stage is Stage.TURNED:
-        return replace(after, live=turn.to, live_epoch=turn.epoch, last_flip=entry.at)
-    return after
+    after, to = replace(account, turn=turn, served=_served(account, turn)), {(turn.to, turn.epoch)}
+    match stage:
+        case Stage.INTENT:
+            return replace(after, epoch=_newer(account, turn.epoch), meant=account.meant | to)
+        case Stage.TURNED:
+            return replace(after, live=turn.to, live_epoch=turn.epoch, last_flip=entry.at, meant=frozenset())
+        case Stage.VOID:
+            return replace(after, meant=account.meant - to)
+        case _:
+            return after
 
 
 def _served(account: Account, turn: Turn) -> Mapping[str, Served]:

@@ -4,6 +4,7 @@ Cut off and started again it looks first: a flip that was not done and read back
 with the process begins anew, finalizing and rolling back go on, for both look before they move.
 """
 
+import contextlib
 import logging
 import threading
 
@@ -269,7 +270,8 @@ class Course:
         try:
             return event, f"{message}; {self._ended(view, failed)}"
         except SwitchFault as fault:
-            self._book.owe(f"what is still open on {failed} was not ended: {fault.message}")
+            with contextlib.suppress(JournalFull):  # traffic is back, and stays so
+                self._book.owe(f"what is still open on {failed} was not ended: {fault.message}")
             return event, message
 
     def way_back(self, view: PromotionView) -> tuple[Event, str]:

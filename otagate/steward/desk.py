@@ -23,9 +23,11 @@ from otagate.steward.helm import Helm
 from otagate.steward.leases import Leases
 from otagate.steward.moves import WORDS
 from otagate.steward.outlook import Outlook
+from otagate.steward.pair import HALF, SILENT
 from otagate.steward.shadow import Shadow
 
 _UNDO = frozenset({Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING})
+_DOWN = SILENT | {HALF}
 _HALTS = frozenset({Phase.PROMOTED, Phase.ABANDONED, Phase.ROLLED_BACK, Phase.STRANDED})
 
 
@@ -244,9 +246,10 @@ class Desk:
 
     def _may_remove(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         colour = Colour(body["colour"])
+        in_front = self._in_front(colour)
         with self._book.locked():
             holder, account = self._holder(caller), self._book.account
-            if use := account.use_of(colour, holder.epoch):
+            if use := account.use_of(colour, holder.epoch) or in_front:
                 raise Refused(f"{use}; nothing of {colour} was removed", code="in-use", hint="otagate status")
             view, message = account.unfinished, f"removes {colour}"
             asks = (colour, view.intent.promotion, view.phase) if view is not None else (colour, "", "")
@@ -257,6 +260,20 @@ class Desk:
             else:  # no promotion's business: what is about to go is from now on no way back, whoever asks for it
                 self._book.write("removes", colour=colour, message=f"{holder.claim.by} {message}")
             caller.removes = asks
+
+    def _in_front(self, colour: Colour) -> str:
+        """Whether map file or switch name a colour, or that it cannot be told. The journal may be an older copy, and
+        what serves is not removed on its word; a switch that is down serves nothing but what the file says."""
+        if not self._helm.map_file.exists():
+            return ""
+        named = set()
+        for read in (self._helm.map_file.read, self._helm.switch.entry):
+            try:
+                named.add(read()[0])
+            except SwitchFault as fault:
+                if fault.code not in _DOWN:
+                    return fault.message
+        return f"{colour} is what map file or switch name" if colour in named else ""
 
     def follow(self, caller: Caller, promotion: str, since: int) -> Iterator[Mapping[str, Any]]:
         """Events after entry `since`, then live, until the promotion ends or halts. Refused if it was never begun."""

@@ -352,7 +352,10 @@ class Helm:
         """
         with self._turn():
             colour, epoch = self.map_file.read()
-            if not self._meant(colour, epoch):
+            account = self.book.account
+            known = (account.live, account.live_epoch) == (colour, epoch)
+            turn = account.turn
+            if not known and (turn is None or (turn.to, turn.epoch) != (colour, epoch)):
                 raise SwitchFault(
                     f"the map file says {colour} of epoch {epoch}, which the journal never meant",
                     code="disagreement",
@@ -362,15 +365,8 @@ class Helm:
                 self.switch.restore(colour, epoch)
                 if not self.agrees(colour, epoch):
                     raise SwitchFault("the switch does not take over what its map file says", code="read-back")
-            account = self.book.account
-            if account.turn is not None and (account.live, account.live_epoch) != (colour, epoch):
-                self.book.turn(account.turn.came, account.turn.to, epoch, Stage.TURNED)
-
-    def _meant(self, colour: Colour, epoch: int) -> bool:
-        """Whether the journal says so, or that a turn to it was begun."""
-        account = self.book.account
-        begun = account.turn is not None and (account.turn.to, account.turn.epoch) == (colour, epoch)
-        return begun or (account.live, account.live_epoch) == (colour, epoch)
+            if not known and turn is not None:
+                self.book.turn(turn.came, turn.to, epoch, Stage.TURNED)
 
     def mend_map(self) -> None:
         """Write a map file that cannot be read, or that the journal never meant, anew as the switch says. Raises
@@ -379,9 +375,10 @@ class Helm:
             account = self.book.account
             if account.live is None:
                 return  # nothing was ever served, and what no switch reads may be missing
+            meant = account.meant | {(account.live, account.live_epoch)}
             try:
                 found = self.map_file.read()
-                if self._meant(*found):
+                if found in meant:
                     return
                 wrong = f"the map file says {found[0]} of epoch {found[1]}, which the journal never meant"
             except SwitchFault as broken:
@@ -392,7 +389,7 @@ class Helm:
                 if fault.code == SPLIT:
                     raise
                 run = account.live, account.live_epoch  # a switch that is down reads what is written now
-            if not self._meant(*run):
+            if run not in meant:
                 what = f"{wrong}; the journal says {account.live}, the switch {run[0]} of epoch {run[1]}"
                 raise SwitchFault(what, code="disagreement", hint="a person must say which serves")
             self.map_file.write(*run)

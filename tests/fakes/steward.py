@@ -41,8 +41,8 @@ class FakeSteward:
     """`listeners` maps listener to service: with a `world`, what runs there answers; those in `bare` are TCP, which
     cannot say its build. `outcomes` gives what a phase of the steward's own comes to (OK if it says nothing);
     `wrote` is what the services of a release that is left say, `shadows` what a listener's shadow comes to, for those
-    that the switch was made to copy (`shadowed`); in `rests` it stays until it is told to go back. `lost`: nothing
-    answers."""
+    that the switch was made to copy (`shadowed`); in `rests` it stays until it is told to go back; `beyond_mending`
+    disagrees after `recover` as well. `lost`: nothing answers."""
 
     platform: str = "t"
     world: World | None = None
@@ -59,6 +59,7 @@ class FakeSteward:
     up: bool = True
     lost: bool = False
     disagreements: tuple[str, ...] = ()
+    beyond_mending: tuple[str, ...] = ()
     before: Callable[[str], None] = lambda _ask: None
     notes: list[str] = field(default_factory=list)
     _epoch: int = 0
@@ -155,7 +156,7 @@ class FakeSteward:
             self.switches.mend(claim.by)
             view = self.unfinished
             if view is None:
-                self.disagreements = ()
+                self.disagreements = self.beyond_mending
                 return None
             if view.phase in _UNDO:
                 self.advance(Event.ABORT, f"cut off in {view.phase}, undone by {claim.by}")

@@ -1,5 +1,8 @@
 from dataclasses import replace
 
+import pytest
+
+from otagate.core.errors import Alarm
 from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Claim, Kind, PromotionView
@@ -20,6 +23,13 @@ def test_a_disagreement_is_mended_where_nothing_is_unfinished() -> None:
     done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert done == recover.Recovery(None, None, mended=("the switch says green",))
     assert scene.steward.status().disagreements == ()
+
+
+def test_what_still_disagrees_afterwards_is_not_told_as_mended() -> None:
+    scene, _ = proven()
+    scene.steward.disagreements = scene.steward.beyond_mending = ("the map file says green, the journal says nothing",)
+    with pytest.raises(Alarm, match="still disagree: the map file says green"):
+        recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
 
 
 def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:

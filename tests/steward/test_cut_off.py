@@ -1,11 +1,14 @@
 """A steward that dies, and the one started after it in the same volume; accounts that differ are settled."""
 
+from typing import Any
+
 import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind
+from otagate.steward.map_file import MapFile
 from tests.steward.world import WATCH, World, serves, view_of
 
 
@@ -108,3 +111,33 @@ def test_a_map_that_was_spoilt_in_a_turn_is_written_anew_as_the_switch_says(worl
     following = world.steward()
     following.helm.mend_map()
     assert world.map_file.read() == turned == world.switch.entry()
+
+
+def test_a_way_back_whose_map_could_not_be_written_is_gone_on_with_by_recover(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Map and switch say then what an earlier turn of the promotion meant, and the journal's last turn does not."""
+    steward = world.live()
+    flip, write = world.switch.flip, MapFile.write
+
+    def unheard(*words: Any, **more: Any) -> str:
+        world.switch.flip = flip  # type: ignore[method-assign]
+        flip(*words, **more)
+        raise SwitchFault("no answer", code="switch-away")
+
+    def full(file: MapFile, colour: Colour, epoch: int) -> None:
+        if colour is Colour.BLUE:
+            raise SwitchFault("the map file cannot be written: no space", code="map-write")
+        write(file, colour, epoch)
+
+    world.switch.flip = unheard  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(MapFile, "write", full)
+        steward.promote()
+    assert view_of(steward).phase is Phase.STRANDED
+    steward.helm.mend_map()
+    assert world.map_file.read() == world.switch.entry() == (Colour.GREEN, 2)
+    steward.course.settle_stranded()
+    steward.course.run()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)

@@ -126,6 +126,27 @@ def test_a_map_that_was_spoilt_in_the_watch_strands_nothing_that_recover_is_aske
     serves(world, steward, Colour.BLUE)
 
 
+@pytest.mark.parametrize("says", ["map file", "switch", "neither can tell"])
+def test_what_map_file_or_switch_name_is_not_removed_on_the_word_of_an_older_journal(world: World, says: str) -> None:
+    steward = world.live()
+    slow = Slow(steward)
+    slow.desk.ask(slow.caller, "acquire", {"claim": CLAIM, "wait": 0})
+    green = {"colour": Colour.GREEN}
+    if says == "map file":
+        world.map_file.write(Colour.GREEN, 7)
+    elif says == "switch":
+        world.switch.entry_now = (Colour.GREEN, 7)
+    else:
+        world.map_file.path.write_text("activ")
+    with pytest.raises(Refused, match="nothing of green was removed"):
+        slow.desk.ask(slow.caller, "may-remove", green)
+    world.map_file.write(Colour.BLUE, 1)
+    world.switch.entry_now = (Colour.BLUE, 1)
+    slow.desk.ask(slow.caller, "may-remove", green)
+    world.switch.away = True  # serves nothing but what the file says
+    slow.desk.ask(slow.caller, "may-remove", green)
+
+
 def test_who_slept_past_its_lease_may_remove_nothing(world: World) -> None:
     """Another has undone its promotion, and put one of its own live in the very colour that it was about to empty."""
     steward = world.live()

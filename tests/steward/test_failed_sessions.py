@@ -12,6 +12,7 @@ from otagate.core.switch_counts import BackendCount
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
 from otagate.steward.desk import Caller
+from otagate.steward.journal import JournalFull
 from tests.steward.test_aftermath import only
 from tests.steward.test_desk import CLAIM, Slow
 from tests.steward.world import Killed, Steward, World, serves, view_of
@@ -151,3 +152,22 @@ def test_a_rollback_that_ends_where_it_began_ends_those_of_where_it_went(world: 
     assert view_of(steward).phase is Phase.ROLLED_BACK
     assert world.switch.sessions == {"dicom_blue": 0}
     assert view_of(steward).debts[0].startswith("2 sessions of blue cut")
+
+
+def test_a_debt_that_cannot_be_written_makes_the_way_back_no_less_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steward = world.live()
+    reached(world)
+
+    def cut(_: object) -> None:
+        raise SwitchFault("it would not end")
+
+    def full(_: str) -> None:
+        raise JournalFull("the steward's journal cannot be written: disk full")
+
+    monkeypatch.setattr(world.switch, "cut", cut)
+    monkeypatch.setattr(steward.book, "owe", full)
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
