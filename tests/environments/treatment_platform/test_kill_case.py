@@ -71,8 +71,8 @@ class Chain:
         self.kept[study.study] |= set(files)
 
     def asked(self, _: str, wanted: dict[str, Any]) -> httpx.Response:
-        for _ in range(2 if self.fault == "sends twice" else 1):
-            plan = f"{wanted['study']}.{len(self.plans)}"
+        for turn in range(2 if self.fault == "sends twice" else 1):
+            plan = f"{wanted['study']}.{turn}"
             self.plans.append({"study": wanted["study"], "uid": plan, "sha256": "ab"})
         return httpx.Response(200, json={"plan": plan, "linac": {"sha256": "ab"}})
 
@@ -96,9 +96,7 @@ def killed(suite: dict[str, ModuleType], patch: pytest.MonkeyPatch, of: Chain) -
 
     for name, value in {"fresh": fresh, "sent": of.sent, "uid_of": lambda one: one, "PACE": 0.01}.items():
         patch.setattr(cases, name, value)
-    side = SimpleNamespace(
-        scans=of, archive=of, planner=of, linac=of, load=of.load, wait_until_healthy=of.wait
-    )  # fmt: skip
+    side = SimpleNamespace(scans=of, archive=of, planner=of, linac=of, load=of.load, wait_until_healthy=of.wait)
     archive = SimpleNamespace(wait_until_it_answers=of.wait)
     gate = SimpleNamespace(nonce=NONCE, kill=of.kill)
     ask = cases.test_what_was_acknowledged_outlives_a_service_that_is_killed
