@@ -27,6 +27,7 @@ from otagate.steward.pair import HALF, SILENT
 from otagate.steward.shadow import Shadow
 
 _UNDO = frozenset({Phase.PREFLIGHT, Phase.DEPLOYING, Phase.SMOKING})
+_REMOVES = _UNDO | {Phase.DISCARDING}  # what was deployed is removed, which nobody may of what map or switch name
 _DOWN = SILENT | {HALF}
 _HALTS = frozenset({Phase.PROMOTED, Phase.ABANDONED, Phase.ROLLED_BACK, Phase.STRANDED})
 
@@ -339,6 +340,8 @@ class Desk:
             if self._book.account.live is not None:
                 self._helm.settle()
             return None
+        if view.phase in _REMOVES:
+            self._one_tale()
         if view.phase in _UNDO:
             self._book.advance(view.phase, Event.ABORT, f"cut off in {view.phase}, undone by {by}")
         elif view.phase is Phase.STRANDED:
@@ -346,6 +349,19 @@ class Desk:
         if self._book.current().phase in STEWARDS_OWN:
             self._course.set_off()
         return self._book.current()
+
+    def _one_tale(self) -> None:
+        """A switch that another hand turned says what the map file says again; one that is down says nothing else."""
+        account = self._book.account
+        if account.live is None:
+            return
+        try:
+            if self._helm.agrees(account.live, account.live_epoch):
+                return
+        except SwitchFault as fault:
+            if fault.code in _DOWN:
+                return
+        self._helm.settle()
 
 
 def _lost() -> SwitchFault:

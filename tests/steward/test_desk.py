@@ -147,6 +147,20 @@ def test_what_map_file_or_switch_name_is_not_removed_on_the_word_of_an_older_jou
     slow.desk.ask(slow.caller, "may-remove", green)
 
 
+def test_recover_turns_a_switch_back_that_another_hand_turned_to_what_it_is_to_remove(world: World) -> None:
+    steward = world.live()
+    slow = Slow(steward)
+    slow.begin("p-1", Colour.GREEN)
+    slow.report("ok", "checked")
+    slow.desk.leave(slow.caller, "killed")
+    world.switch.entry_now = (Colour.GREEN, 9)
+    mine = Caller(lambda: False)
+    slow.desk.ask(mine, "recover", {"claim": CLAIM, "wait": 0})
+    assert world.switch.entry() == world.map_file.read() == (Colour.BLUE, 1)
+    slow.desk.ask(mine, "acquire", {"claim": CLAIM, "wait": 0})
+    slow.desk.ask(mine, "may-remove", {"colour": Colour.GREEN})
+
+
 def test_who_slept_past_its_lease_may_remove_nothing(world: World) -> None:
     """Another has undone its promotion, and put one of its own live in the very colour that it was about to empty."""
     steward = world.live()
