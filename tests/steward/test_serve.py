@@ -1,6 +1,5 @@
 """The steward's socket, with sessions as lines over it: answers, leases that die with their line, versions, repair."""
 
-import errno
 import json
 import os
 import re
@@ -17,7 +16,6 @@ from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.traffic import Claim, Kind, Scope
-from otagate.steward import journal, serve
 from otagate.steward.book import JOURNAL, MAP
 from otagate.steward.helm import Patience
 from otagate.steward.serve import Office, Server, topology_of
@@ -374,31 +372,3 @@ def test_the_relay_carries_lines_both_ways_and_ends_with_its_input(serving: Serv
     assert until_free(serving.line(), 1.0)
     os.close(ask_in)
     os.close(say_out)
-
-
-def test_what_was_cut_off_is_gone_on_with_though_the_disk_was_sick_at_the_start_and_nobody_asks(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steward = world.live()
-    steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
-    steward.to_flip()
-    world.close()
-    sync, tried = journal._sync_folder, []
-
-    def sick_once(folder: Path) -> None:
-        tried.append(folder)
-        if len(tried) == 1:
-            raise OSError(errno.EIO, "Input/output error")
-        sync(folder)
-
-    monkeypatch.setattr(journal, "_sync_folder", sick_once)
-    monkeypatch.setattr(serve, "AGAIN", 0.05)
-    serving = Serving(world)
-    until = time.monotonic() + 20
-    try:
-        while b"rolled-back" not in (world.volume / JOURNAL).read_bytes():
-            assert time.monotonic() < until, "nobody went on with it"
-            time.sleep(0.02)
-    finally:
-        serving.end()
-    assert len(tried) == 2
