@@ -32,13 +32,19 @@ def test_what_still_disagrees_afterwards_is_not_told_as_mended() -> None:
         recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
 
 
-def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
+def deploying() -> tuple[Scene, str]:
+    """Cut off there, with the candidate's containers raised; and the run that was to go live."""
     scene, run = proven()
     die(scene, scene.provisioner, "apply", after=True)
     try:
         go(scene, run)
     except Died:
         revive(scene)
+    return scene, run
+
+
+def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
+    scene, _ = deploying()
     done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert done.before is not None
     assert done.before.phase is Phase.DEPLOYING
@@ -49,12 +55,7 @@ def test_a_promotion_cut_off_while_deploying_is_undone_and_told() -> None:
 
 
 def test_a_down_leaves_to_recover_what_a_promotion_that_is_being_undone_deployed() -> None:
-    scene, run = proven()
-    die(scene, scene.provisioner, "apply", after=True)
-    try:
-        go(scene, run)
-    except Died:
-        revive(scene)
+    scene, _ = deploying()
     undone = scene.steward.recover(CLAIM, 0.0)  # and the command ends before it has removed anything
     assert undone is not None
     assert undone.phase is Phase.DISCARDING
@@ -70,12 +71,7 @@ def steps(scene: Scene) -> list[tuple[Action, str]]:
 
 
 def test_a_dry_run_names_what_recover_then_removes_and_changes_nothing() -> None:
-    scene, run = proven()
-    die(scene, scene.provisioner, "apply", after=True)
-    try:
-        go(scene, run)
-    except Died:
-        revive(scene)
+    scene, _ = deploying()
     before, told = set(scene.names()), steps(scene)
     assert set(scene.names()) == before
     recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
@@ -150,12 +146,7 @@ def test_a_stranded_promotion_is_tried_again() -> None:
 
 
 def test_what_somebody_else_finished_meanwhile_is_not_removed_again() -> None:
-    scene, run = proven()
-    die(scene, scene.provisioner, "apply", after=True)
-    try:
-        go(scene, run)
-    except Died:
-        revive(scene)
+    scene, run = deploying()
     real = scene.steward.recover
 
     def overtaken(claim: Claim, wait: float) -> PromotionView | None:

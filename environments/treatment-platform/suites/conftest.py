@@ -61,17 +61,11 @@ class Http:
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         return self._client.post(path, json=dict(body or {}))
 
-    def asked(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        """An answer that must be a good one."""
-        answer = self.post(path, body)
-        assert answer.status_code == 200, f"{self.host}{path}: {answer.status_code} {answer.text[:500]}"
-        return answer
-
-    def asked_until_it_passes(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        """A good answer within HEALTHY seconds, as somebody gets it who asks again after a fault that passes; for what
-        is asked once a service of PASSING ended.
+    def asked(self, path: str, body: Mapping[str, Any], ended: str = "") -> httpx.Response:
+        """An answer that must be a good one. Where a service of PASSING `ended` just before it has HEALTHY seconds, as
+        for somebody who asks again after a fault that passes.
         """
-        until = time.monotonic() + HEALTHY
+        until = time.monotonic() + (HEALTHY if ended in PASSING else 0.0)
         while (answer := self.post(path, body)).status_code in (502, 503) and time.monotonic() < until:
             time.sleep(0.5)
         assert answer.status_code == 200, f"{self.host}{path}: {answer.status_code} {answer.text[:500]}"

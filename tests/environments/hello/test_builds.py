@@ -1,6 +1,7 @@
 """The platform's files: sample builds differ by arguments alone, and the policy has a rule for each."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from hello_web.traits import Traits, parse_traits
 from otagate.config.load import load
 from otagate.core.platform import Tier
 from otagate.core.policy import CasesRule, CrashRule, DriftRule, MetricRule
+from tests.environments import image_arguments
 from tests.environments.hello.conftest import HELLO
 
 DOCKERFILE = (HELLO / "services" / "web" / "Dockerfile").read_text()
-ARGUMENTS = dict(re.findall(r"^ARG (\w+)=(\S+)$", DOCKERFILE, re.MULTILINE))
+ARGUMENTS = image_arguments.arguments(DOCKERFILE)
 
 
 def declared() -> dict[str, Any]:
@@ -24,12 +26,8 @@ def declared() -> dict[str, Any]:
     return found
 
 
-def as_printed(given: dict[str, str]) -> str:
-    """traits.json as the image's last layer prints it."""
-    template = re.search(r"printf '(.*)\\n'", DOCKERFILE)
-    assert template
-    values = re.findall(r'"\$(\w+)"', DOCKERFILE[template.end() :])
-    return template[1] % tuple({**ARGUMENTS, **given}[name] for name in values)
+def as_printed(given: Mapping[str, str]) -> str:
+    return image_arguments.as_printed(DOCKERFILE, given)
 
 
 def test_the_defaults_are_the_plain_service() -> None:

@@ -1,6 +1,6 @@
 """The sample builds of the dose engine differ by arguments alone, and are the ones that the demo knows."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,11 +9,12 @@ import yaml
 from dose_engine.traits import Traits, parse_traits
 
 from otagate.demo.expected import ENGINE, TREATMENT
+from tests.environments import image_arguments
 from tests.environments.treatment_platform.test_suites import ENVIRONMENTS
 
 CLINIC = ENVIRONMENTS / "treatment-platform"
 DOCKERFILE = (CLINIC / "services" / "dose-engine" / "Dockerfile").read_text()
-ARGUMENTS = dict(re.findall(r"^ARG (\w+)=(\S+)$", DOCKERFILE, re.MULTILINE))
+ARGUMENTS = image_arguments.arguments(DOCKERFILE)
 LIVE = f"{ENGINE}:1.0"  # from genesis: it is never a candidate
 
 
@@ -25,12 +26,8 @@ def builds() -> dict[str, dict[str, str]]:
     return {entry["image"]: entry.get("args", {}) for entry in found}
 
 
-def as_printed(given: dict[str, str]) -> str:
-    """traits.json as the image's last layer prints it."""
-    template = re.search(r"printf '(.*)\\n'", DOCKERFILE)
-    assert template
-    values = re.findall(r'"\$(\w+)"', DOCKERFILE[template.end() :])
-    return template[1] % tuple({**ARGUMENTS, **given}[name] for name in values)
+def as_printed(given: Mapping[str, str]) -> str:
+    return image_arguments.as_printed(DOCKERFILE, given)
 
 
 def test_the_defaults_are_the_plain_engine() -> None:

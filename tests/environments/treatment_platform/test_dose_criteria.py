@@ -3,9 +3,6 @@
 Gamma needs more than is here, and is blind in these tests: it passes every point. What is caught is caught without it.
 """
 
-import importlib
-import sys
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
@@ -17,9 +14,9 @@ from acceptance.volumes import Dose, Volume, read_dose, region
 from phantoms.objects import structure_set
 from phantoms.study import Study
 
+from tests.environments.treatment_platform.cases import modules, said
 from tests.environments.treatment_platform.objects import engine, frozen
 from tests.environments.treatment_platform.shelf import Shelf
-from tests.environments.treatment_platform.test_suites import SUITES
 
 Wrong = Callable[[Volume], Volume]
 MODULES = ("conftest", "bench", "drawing", "test_10_dose", "test_20_geometry")
@@ -28,16 +25,9 @@ MODULES = ("conftest", "bench", "drawing", "test_10_dose", "test_20_geometry")
 @pytest.fixture(scope="module")
 def cases() -> Iterator[dict[str, ModuleType]]:
     """The suite's own modules, under the names that they import one another by."""
-    with pytest.MonkeyPatch.context() as patch:
-        for folder in (SUITES, SUITES / "functional"):
-            patch.syspath_prepend(str(folder))
-        for name in MODULES:
-            patch.delitem(sys.modules, name, raising=False)
-        found = {name: importlib.import_module(name) for name in MODULES}
+    with modules("functional", *MODULES) as found, pytest.MonkeyPatch.context() as patch:
         patch.setattr(found["test_10_dose"], "gammas", lambda reference, *_, **__: np.zeros_like(reference))
         yield found
-        for name in MODULES:
-            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +56,11 @@ def verdicts(cases: dict[str, ModuleType], one: Any) -> dict[str, str]:
         "mirrored": lambda: geometry.test_the_dose_is_not_mirrored(bench, "one", "x"),
         "place": lambda: geometry.test_the_dose_lies_where_the_independent_engine_puts_it(bench, "one"),
     }
-    return {name: _said(ask) for name, ask in asked.items()}
-
-
-def _said(ask: Callable[[], None]) -> str:
-    """Whatever is raised fails a case; a warning does not."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            ask()
-    except (pytest.fail.Exception, Exception) as error:
-        return str(error) or type(error).__name__
-    return ""
+    return {name: said(ask) for name, ask in asked.items()}
 
 
 def caught(cases: dict[str, ModuleType], one: Any) -> set[str]:
-    return {name for name, said in verdicts(cases, one).items() if said}
+    return {name for name, words in verdicts(cases, one).items() if words}
 
 
 def test_a_right_dose_passes_every_case(cases: dict[str, ModuleType], frozen_one: Any) -> None:
@@ -112,20 +92,20 @@ def test_a_dose_kept_of_another_plan_is_caught(cases: dict[str, ModuleType], fro
     own = replace(right, gray=0.8 * right.gray)
     ask = cases["test_10_dose"].test_a_second_plan_on_a_study_has_a_dose_of_its_own
 
-    def said(again: Dose, live: Dose = own) -> str:
+    def told(again: Dose, live: Dose = own) -> str:
         bench = SimpleNamespace(own_live=lambda: live, own_again=lambda: again, frozen=lambda _: frozen_one)
-        return _said(lambda: ask(bench))
+        return said(lambda: ask(bench))
 
-    assert said(own) == ""
-    assert said(right).endswith("+25 %, limit ±0.001 %")
-    assert "control" in said(right, right)
+    assert told(own) == ""
+    assert told(right).endswith("+25 %, limit ±0.001 %")
+    assert "control" in told(right, right)
 
 
 def test_what_is_caught_is_told_with_its_number_and_limit(cases: dict[str, ModuleType], frozen_one: Any) -> None:
     candidate = replace(frozen_one.candidate, gray=frozen_one.candidate.gray * 1.03)
-    said = verdicts(cases, replace(frozen_one, candidate=candidate))
-    assert "PTV mean against the live build: +3 %, limit ±1 %" in said["figures"]
-    assert "PTV mean against the independent engine (gamma 3 %/2 mm passes at 100.00 %): +3 %" in said["independent"]
+    told = verdicts(cases, replace(frozen_one, candidate=candidate))
+    assert "PTV mean against the live build: +3 %, limit ±1 %" in told["figures"]
+    assert "PTV mean against the independent engine (gamma 3 %/2 mm passes at 100.00 %): +3 %" in told["independent"]
 
 
 @pytest.mark.parametrize("by", [0.9, 40.0])

@@ -15,6 +15,7 @@ from typing import Any
 import linac.checks
 import linac.dicom
 import pytest
+from acceptance.volumes import read_dose
 from dose_engine.traits import Traits
 from linac.__main__ import application
 from linac.checks import Machine, Received, Refused, check
@@ -185,6 +186,32 @@ REFERENCES: list[tuple[Spoil, set[str]]] = [
 def test_a_wrong_reference_is_caught(suite: dict[str, ModuleType], made: Made, spoil: Spoil, by: set[str]) -> None:
     spoil(made)
     assert caught(reference_cases(suite, made)) == by
+
+
+def _twice(dose: Dataset) -> None:
+    dose.DoseGridScaling = 2 * float(dose.DoseGridScaling)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "passes"),
+    [
+        (lambda _: None, True),
+        (lambda dose: setattr(dose, "PatientID", "OTA-000001"), False),
+        (lambda dose: _refer(dose, "1.2.3"), False),
+        (_twice, False),
+    ],
+    ids=["as it was answered", "another's", "of another plan", "twice as much"],
+)
+def test_a_dose_that_is_archived_otherwise_than_it_is_answered_is_caught(
+    suite: dict[str, ModuleType], sound: Made, spoil: Callable[[Dataset], None], passes: bool
+) -> None:
+    case = suite["test_30_references"].test_a_forward_dose_that_is_archived_is_the_one_that_is_answered
+    kept = copy.deepcopy(sound.forward)
+    spoil(kept)
+    one = SimpleNamespace(study=sound.study, candidate=read_dose(encode(sound.forward)))
+    engine = SimpleNamespace(asked=lambda *_: SimpleNamespace(json=lambda: {"dose": "1.2.3"}))
+    bench, archive = SimpleNamespace(frozen=lambda _: one), SimpleNamespace(fetch=lambda *_: encode(kept))
+    assert (said(lambda: case(SimpleNamespace(engine=engine), archive, bench)) == "") is passes
 
 
 def test_a_baseline_that_is_not_the_live_release_is_caught(suite: dict[str, ModuleType], sound: Made) -> None:

@@ -19,6 +19,7 @@ import pytest
 from dose_engine.contours import rasterise
 from dose_engine.density import HIGHEST, LOWEST, relative_density
 from dose_engine.multipart import pack
+from dose_engine.recent import Recent
 from dose_engine.structures import belongs
 from phantoms.frozen import frozen_plan
 from phantoms.objects import encode, write
@@ -132,10 +133,17 @@ class Bed:
         side = self._side(archive, change, stored=stored)
         self._cases.test_is_refused_where(side, archive, self._source, spoil, self._cases.SPOILT[spoil], path)
 
-    def foreign(self, keyword: str, code: str, change: Change = as_it_is) -> None:
+    def foreign(self, keyword: str, code: str, change: Change = as_it_is, *, stored: bool = False) -> None:
         archive = Archive()
-        side = self._side(archive, change)
+        side = self._side(archive, change, stored=stored)
         self._cases.test_a_plan_of_something_else_is_refused(side, archive, self._source, keyword, code)
+
+    def known(self) -> None:
+        archive = Archive()
+        side = self._side(archive, as_it_is)
+        self._cases.test_structures_of_another_study_are_refused_though_the_engine_knows_them(
+            side, archive, self._source
+        )
 
     def planner(self, change: Change = as_it_is, *, stored: bool = False, sent: bool = False) -> None:
         archive = Archive()
@@ -199,6 +207,7 @@ def test_the_engine_that_refuses_rightly_passes_every_case(bed: Bed) -> None:
     assert set(asked(bed, [*bed.spoils, *FOREIGN]).values()) == {""}
     assert set(asked(bed, bed.spoils, "/plans").values()) == {""}
     assert said(bed.planner) == ""
+    assert said(bed.known) == ""
 
 
 def test_there_is_no_case_without_a_mutant(bed: Bed) -> None:
@@ -262,6 +271,19 @@ def test_an_engine_that_computes_on_it_is_caught_by_the_case_for_it(
     assert {said_.split(",")[0] for said_ in answers} == {"answered 200 with a dose"}
 
 
+def test_an_engine_that_keeps_structures_whatever_their_study_is_caught(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Recent.get
+
+    def get(kept: Recent[Any], key: Any, make: Callable[[], Any]) -> Any:
+        structures = isinstance(key, tuple) and len(key) == 2
+        return whole(kept, key[0] if structures else key, make)
+
+    monkeypatch.setattr(Recent, "get", get)
+    assert said(bed.known).startswith("answered 200 with a dose")
+
+
 def _error(answer: httpx.Response, status: int = 422, **more: str) -> httpx.Response:
     return httpx.Response(status, json={"error": {**answer.json()["error"], **more}})
 
@@ -295,6 +317,7 @@ def test_a_wrong_answer_is_caught_by_every_case(bed: Bed, wrong: str) -> None:
 @pytest.mark.parametrize("path", ["/forward", "/plans"])
 def test_a_refusal_that_leaves_something_in_the_archive_is_caught(bed: Bed, path: str) -> None:
     assert "1 == 0" in said(lambda: bed.spoilt(INSIDE, path, stored=True))
+    assert "1 == 0" in said(lambda: bed.foreign("PatientID", "foreign-patient", stored=True))
 
 
 def test_a_planner_that_passes_it_on_and_does_it_all_the_same_is_caught(bed: Bed) -> None:

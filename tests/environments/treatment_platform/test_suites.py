@@ -165,16 +165,25 @@ def test_no_rule_of_a_shipped_platform_lets_a_skipped_case_pass(name: str) -> No
     assert [rule.name for rule in rules if rule.skipped] == []
 
 
-@pytest.mark.parametrize(("codes", "passes"), [((502, 503, 200), True), ((502, 500), False), ((502,) * 200, False)])
+@pytest.mark.parametrize(
+    ("ended", "codes", "passes"),
+    [
+        ("vna-index", (502, 503, 200), True),
+        ("vna-index", (502, 500), False),
+        ("vna-index", (502,) * 200, False),
+        ("planner", (502, 200), False),
+        ("", (502, 200), False),
+    ],
+)
 def test_who_asks_again_gets_an_answer_after_a_fault_that_passes_and_after_no_other(
-    shared: Any, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], passes: bool
+    shared: Any, monkeypatch: pytest.MonkeyPatch, ended: str, codes: tuple[int, ...], passes: bool
 ) -> None:
     answers, clock = [SimpleNamespace(status_code=code, text="") for code in codes], iter(range(1000))
     monkeypatch.setattr(shared, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
     asked = shared.Http("engine")
     monkeypatch.setattr(asked, "post", lambda *_: answers.pop(0))
     if passes:
-        assert asked.asked_until_it_passes("/plans", {}).status_code == 200
+        assert asked.asked("/plans", {}, ended).status_code == 200
     else:
         with pytest.raises(AssertionError, match="engine/plans: 50"):
-            asked.asked_until_it_passes("/plans", {})
+            asked.asked("/plans", {}, ended)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from conftest import PASSING, SUCCESS, DicomWeb, Phantom, Side, data_set, uid_of
+from conftest import SUCCESS, DicomWeb, Phantom, Side, data_set, uid_of
 from studies import COARSE, fresh
 
 BACK = 30.0  # seconds until the chain must work again
@@ -37,8 +37,7 @@ def _at_the_machine(side: Side) -> list[dict[str, Any]]:
 
 
 def _pixels(side: Side, study: Phantom, ended: str = "") -> bytes:
-    ask = side.engine.asked_until_it_passes if ended in PASSING else side.engine.asked
-    answer = ask("/forward", {"plan": study.plan_uid, "spacing": 5})
+    answer = side.engine.asked("/forward", {"plan": study.plan_uid, "spacing": 5}, ended)
     return bytes(pydicom.dcmread(BytesIO(answer.content)).PixelData)
 
 
@@ -59,7 +58,6 @@ def test_nothing_is_lost_when_a_service_restarts(
     more = fresh(tmp_path, otagate.nonce)
     assert set(candidate.scans.store((*more.slices, more.structures))) == {SUCCESS}
     wanted = {"study": more.study, "structure_set": more.structure_set, **COARSE}
-    ask = candidate.planner.asked_until_it_passes if service in PASSING else candidate.planner.asked
-    made = ask("/plans", wanted).json()
+    made = candidate.planner.asked("/plans", wanted, service).json()
     assert candidate.linac.get(f"/plans/{made['plan']}").json()["plan"]["sha256"] == made["linac"]["sha256"]
     assert len(_at_the_machine(candidate)) == len(taken) + 1, "control: what it has can be told"
