@@ -1,7 +1,8 @@
 """Promotions cut short, overtaken and gone back from, by the commands a user types on real components.
 
 What suites find is not asked here, so the gate's are the three cases that take seconds. The tests of this module share
-one production and run in the order of the file.
+one production and the run that approves the second release, and run in the order of the file: what was once gone back
+from must be proven anew, so that comes last.
 """
 
 import subprocess
@@ -26,6 +27,12 @@ def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield live
 
 
+@pytest.fixture(scope="module")
+def run(swift: Live) -> str:
+    """The run that approves the second release beside the first."""
+    return str(swift.otagate("test", "web=hello/web:1.1")["data"]["run"])
+
+
 def steward(engine: docker.DockerClient, live: Live) -> StewardClient:
     return StewardClient(lambda: engine, live.name, source_digest())
 
@@ -41,30 +48,17 @@ def wait_for_phase(engine: docker.DockerClient, live: Live, *phases: str) -> Non
         time.sleep(0.1)
 
 
-def promoting(engine: docker.DockerClient, live: Live, build: str, *phases: str) -> "subprocess.Popen[str]":
-    """The command that promotes a build just judged, once it is in one of these phases."""
-    process = live.start("promote", live.otagate("test", f"web={build}")["data"]["run"])
+def promoting(engine: docker.DockerClient, live: Live, run: str, *phases: str) -> "subprocess.Popen[str]":
+    """The command that promotes this run, once the promotion is in one of these phases."""
+    process = live.start("promote", run)
     wait_for_phase(engine, live, *phases)
     return process
 
 
-def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(
-    engine: docker.DockerClient, swift: Live
-) -> None:
-    process = promoting(engine, swift, "hello/web:1.1", "watching")
-    back = swift.otagate("rollback", "--by", "tests")["data"]
-    assert back["promotion"]["phase"] == "rolled-back"
-    assert back["live"] == "blue"
-    assert asked(swift)[0] == "blue"
-    process.communicate(timeout=60)
-    assert process.returncode == 5
-    clear(swift)
-
-
 def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(
-    engine: docker.DockerClient, swift: Live
+    engine: docker.DockerClient, swift: Live, run: str
 ) -> None:
-    process = promoting(engine, swift, "hello/web:1.1", "watching")
+    process = promoting(engine, swift, run, "watching")
     process.kill()
     process.communicate(timeout=30)
     wait_for_phase(engine, swift, "promoted")
@@ -87,9 +81,9 @@ def test_a_second_promotion_at_the_same_time_is_told_who_holds_the_lease(
     assert first.returncode == 0, out + err
 
 
-def test_a_killed_deployment_is_undone_by_recover(engine: docker.DockerClient, swift: Live) -> None:
+def test_a_killed_deployment_is_undone_by_recover(engine: docker.DockerClient, swift: Live, run: str) -> None:
     live = status(swift)["live"]
-    process = promoting(engine, swift, "hello/web:1.1", "deploying", "smoking")
+    process = promoting(engine, swift, run, "deploying", "smoking")
     process.kill()
     process.communicate(timeout=30)
     if status(swift)["promotion"]["phase"] in ("deploying", "smoking", "discarding"):
@@ -98,3 +92,16 @@ def test_a_killed_deployment_is_undone_by_recover(engine: docker.DockerClient, s
     assert asked(swift)[0] == status(swift)["live"]
     if status(swift)["promotion"]["phase"] == "abandoned":
         assert status(swift)["live"] == live
+
+
+def test_a_promotion_that_is_watched_is_gone_back_from_by_rollback_alone(
+    engine: docker.DockerClient, swift: Live, run: str
+) -> None:
+    process = promoting(engine, swift, run, "watching")
+    back = swift.otagate("rollback", "--by", "tests")["data"]
+    assert back["promotion"]["phase"] == "rolled-back"
+    assert back["live"] == "blue"
+    assert asked(swift)[0] == "blue"
+    process.communicate(timeout=60)
+    assert process.returncode == 5
+    clear(swift)
