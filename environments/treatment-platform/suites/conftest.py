@@ -152,6 +152,18 @@ class Dicom:
             found |= {str(one.SOPInstanceUID) for one in self.find("IMAGE", **asked)}
         return found
 
+    def has_within(self, seconds: float, study: str, wanted: set[str]) -> None:
+        """Asks for the objects of a study until all those `wanted` are named; fails the case unless they are in time,
+        also where it is the one answer that comes too late.
+        """
+        begun = time.monotonic()
+        while missing := wanted - self.instances(study):
+            took = time.monotonic() - begun
+            assert took < seconds, f"{len(missing)} of {len(wanted)} objects were not found within {seconds:g} s"
+            time.sleep(0.02)
+        took = time.monotonic() - begun
+        assert took <= seconds, f"the objects were found after {took:.1f} s, not within {seconds:g} s"
+
 
 def sent(association: Association, file: Path) -> int | None:
     """By C-STORE: the DIMSE code that came, if one did."""
@@ -247,10 +259,7 @@ class Side:
         sent = study.files if files is None else files
         codes = self.scans.store(sent)
         assert codes == [SUCCESS] * len(sent), f"the planner's receiver answered {codes}"
-        wanted, until = {uid_of(file.read_bytes()) for file in sent}, time.monotonic() + FOUND
-        while not wanted <= self.archive.instances(study.study):
-            assert time.monotonic() < until, f"not all of {study.name} was found within {FOUND:.0f} s"
-            time.sleep(0.05)
+        self.archive.has_within(FOUND, study.study, {uid_of(file.read_bytes()) for file in sent})
 
 
 # --- data -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""What the technical suite's cases of the passive planner and of clean logs let pass and what not, by a planner that
-plans when it should not and by services that log too much.
+"""What the technical suite's cases of the passive planner, of findable scans and of clean logs let pass and what not,
+by a planner that plans when it should not, an archive that is late and services that log too much.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,9 @@ NONCE = "c0ffee0123456789"
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[dict[str, ModuleType]]:
-    with modules("technical", "conftest", "studies", "peer", "test_15_passive", "test_50_log") as found:
+    with modules(
+        "technical", "conftest", "studies", "peer", "test_15_passive", "test_20_archive", "test_50_log"
+    ) as found:
         yield found
 
 
@@ -139,6 +141,42 @@ def test_either_trace_of_a_plan_is_enough(
 ) -> None:
     planner = Planner(**{only: ["1.2.1"]})  # type: ignore[arg-type]
     assert rest(suite, monkeypatch, planner).startswith("it planned while passive")
+
+
+# --- findable ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("there", "takes", "must"),
+    [
+        (0.5, 0.1, ""),
+        (2.5, 0.1, "2 of 2 objects were not found within 2 s"),
+        (0.0, 10.0, "the objects were found after 10.0 s, not within 2 s"),
+    ],
+    ids=["in time", "too late", "by one slow answer"],
+)
+def test_a_scan_must_have_been_found_in_time(
+    suite: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, there: float, takes: float, must: str
+) -> None:
+    """`there`: seconds after which the archive has it; `takes`: those of one answer. The clock is the archive's."""
+    conftest, cases, now = suite["conftest"], suite["test_20_archive"], [0.0]
+
+    def passes(seconds: float) -> None:
+        now[0] += seconds
+
+    def instances(_: str) -> set[str]:
+        passes(takes)
+        return {"1.2", "1.3"} if now[0] >= there else set()
+
+    archive = conftest.Dicom("vna", "VNA")
+    monkeypatch.setattr(archive, "instances", instances)
+    monkeypatch.setattr(conftest, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=passes))
+    monkeypatch.setattr(cases, "fresh", lambda *_: SimpleNamespace(files=("one", "two"), study="1"))
+    monkeypatch.setattr(cases, "_sent", lambda _: {"1.2": b"", "1.3": b""})
+    side = SimpleNamespace(scans=SimpleNamespace(store=lambda files: [0 for _ in files]), archive=archive)
+    ask = cases.test_a_scan_is_findable_within_two_seconds
+    told = said(lambda: ask(side, SimpleNamespace(nonce=NONCE), Path()))
+    assert told.partition("\n")[0] == must
 
 
 # --- clean-log --------------------------------------------------------------------------------------------------
