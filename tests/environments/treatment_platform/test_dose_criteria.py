@@ -5,6 +5,7 @@ Gamma needs more than is here, and is blind in these tests: it passes every poin
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from subprocess import TimeoutExpired
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -133,6 +134,22 @@ def test_a_live_build_without_a_dose_is_no_measure(cases: dict[str, ModuleType],
 def test_a_target_without_a_voxel_shows_nothing(cases: dict[str, ModuleType], frozen_one: Any) -> None:
     none = {**frozen_one.regions, "PTV": np.zeros_like(frozen_one.regions["PTV"])}
     assert {"figures", "independent"} <= caught(cases, replace(frozen_one, regions=none))
+
+
+def test_a_picture_that_is_not_drawn_says_nothing_against_a_build(
+    cases: dict[str, ModuleType], frozen_one: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right dose is inconclusive then; a wrong one is refused all the same."""
+
+    def late(**_: object) -> None:
+        raise TimeoutExpired("draw", 60)
+
+    monkeypatch.setattr(cases["test_10_dose"], "DRAWN", ("one",))
+    monkeypatch.setattr(cases["test_10_dose"], "drawn", late)
+    with pytest.raises(pytest.skip.Exception, match="inconclusive: the pictures were not drawn"):
+        verdicts(cases, frozen_one)
+    candidate = replace(frozen_one.candidate, gray=frozen_one.candidate.gray * 1.03)
+    assert "+3 %" in verdicts(cases, replace(frozen_one, candidate=candidate))["independent"]
 
 
 def test_gamma_is_one_of_the_criteria(

@@ -4,6 +4,7 @@ Gamma alone is no gate: with 3 % too much dose it still passes. So each comparis
 """
 
 from collections.abc import Callable
+from subprocess import SubprocessError
 from typing import Any
 
 import numpy as np
@@ -109,9 +110,10 @@ def test_the_independent_engine_agrees_on_a_frozen_plan(
     """
     one = bench.frozen(name)
     found = gammas(one.reference, one.candidate.gray, one.candidate.axes, 3.0, 2.0)
-    if name in DRAWN:
-        shown(picture, one, found)
+    undrawn = shown(picture, one, found) if name in DRAWN else ""
     agrees(name, one.reference, one.candidate, one.regions["PTV"], found, metric)
+    if undrawn:  # says nothing against the build, and is no whole evidence for it
+        pytest.skip(f"inconclusive: {undrawn}")
 
 
 @pytest.mark.requirement("dose")
@@ -143,7 +145,8 @@ def noted(metric: Any, *named: str | float) -> None:
         metric(name, unit="%", direction="lower").add(candidate=abs(value))
 
 
-def shown(picture: Callable[..., None], one: Frozen, found: Volume) -> None:
+def shown(picture: Callable[..., None], one: Frozen, found: Volume) -> str:
+    """Puts dose planes and curves into the report; says why where they could not be drawn."""
     name, doses = one.study.name, {"candidate": one.candidate.gray, "live": one.live.gray, "reference": one.reference}
     plane = int(np.argmax(one.regions["PTV"].sum(axis=(1, 2))))
     heights, y, x = one.candidate.axes
@@ -151,6 +154,10 @@ def shown(picture: Callable[..., None], one: Frozen, found: Volume) -> None:
     masks = np.array(list(one.regions.values()))
     flat = {engine: gray[plane] for engine, gray in doses.items()}
     where = {"x": x, "y": y, "z": heights[plane], "gamma": found[plane], "masks": masks[:, plane]}
-    pictures = drawn(planes=named | flat | where, curves=named | doses | {"masks": masks})
+    try:
+        pictures = drawn(planes=named | flat | where, curves=named | doses | {"masks": masks})
+    except (SubprocessError, OSError) as error:
+        return f"the pictures were not drawn: {error}"
     picture(f"{name}-planes", f"{name}: the dose beside that of both others", pictures["planes"])
     picture(f"{name}-curves", f"{name}: dose-volume curves", pictures["curves"])
+    return ""
