@@ -2,7 +2,8 @@
 
 The plan is coarse and never changes, its matrix is warm: some 30 ms a call. In parts that are spread over the whole
 suite, and each sample the best of three turns: on a busy machine one of two equal containers is ahead for a second at a
-time, and samples taken in one go would measure just that.
+time, and samples taken in one go would measure just that. A build that is slow now and then, but at its usual pace at
+least once in three calls, is thus not seen here; the whole chain beside the live build is not so forgiving.
 """
 
 import random
