@@ -1,5 +1,6 @@
 """Plans and doses, from archive to archive."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from phantoms.study import Study
 from pydicom import Dataset, dcmread
 
-from tests.environments.treatment_platform.objects import COARSE, IDENTITY, engine, frozen, plan_request
+from tests.environments.treatment_platform.objects import COARSE, IDENTITY, NOON, engine, frozen, plan_request
 from tests.environments.treatment_platform.shelf import Shelf
 
 
@@ -149,6 +150,27 @@ def test_a_forward_dose_is_kept_only_if_asked(study: Study, shelf: Shelf) -> Non
     assert len(shelf.objects) == before
     _, answer = engine(shelf).forward(ForwardRequest(asked.plan, COARSE, store=True))
     assert shelf.read(answer["dose"]).ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == asked.plan
+
+
+@pytest.mark.parametrize("keeps", [0, 1, 2])
+def test_what_an_archive_that_fails_may_have_kept_is_accounted_for(study: Study, shelf: Shelf, keeps: int) -> None:
+    """It keeps the first few of what it is sent, and then does not answer: no plan lies there without its dose."""
+
+    class Failing(Shelf):
+        def store(self, objects: Sequence[bytes]) -> None:
+            super().store(objects[:keeps])
+            raise Refusal("archive-down", "the archive does not answer", http=503)
+
+    archive = Failing(dict(shelf.objects), dict(shelf.places))
+    made = engine(archive)
+    with pytest.raises(Refusal):
+        made.plan(plan_request(study))
+    kept = archive.objects.keys() - shelf.objects.keys()
+    assert [archive.read(uid).Modality for uid in archive.objects if uid in kept] == ["RTDOSE", "RTPLAN"][:keeps]
+    asked = {"build": IDENTITY.build, "colour": IDENTITY.colour, "since": NOON.isoformat()}
+    found = made.written.since(asked)
+    assert found["count"] == 2
+    assert kept <= set(found["items"])
 
 
 def test_goals_are_judged_by_the_figures(planned: Planned) -> None:

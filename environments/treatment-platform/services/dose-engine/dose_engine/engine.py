@@ -38,9 +38,9 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """One plan with its dose, ready to be stored."""
+    """One plan with its dose, ready to be stored: `objects` by UID, in that order."""
 
-    objects: list[bytes]
+    objects: dict[str, bytes]
     answer: Answer
 
 
@@ -64,13 +64,11 @@ class Engine:
         self.written = Written(identity, now)
 
     def plan(self, wanted: PlanRequest) -> Answer:
-        """Plan and dose, computed and archived. Raises Refusal; then nothing is archived."""
+        """Plan and dose, computed and archived. Raises Refusal; then no plan is archived without its dose."""
         laps = Laps()
         for _ in range(self._traits.passes):
             computed = self._compute(wanted, laps)
-        with laps.hop("store"):
-            self._archive.store(computed.objects)
-        self.written.note(computed.answer["plan"], computed.answer["dose"])
+        self._store(computed.objects, laps)
         return computed.answer | {"timings": laps.answer, "arithmetic": self._arithmetic.answer}
 
     def forward(self, wanted: ForwardRequest) -> tuple[bytes, Answer]:
@@ -87,11 +85,17 @@ class Engine:
                                patient.phantom.dose_grid, self._now())  # fmt: skip
                 encoded = encode(made)
         if wanted.store:
-            with laps.hop("store"):
-                self._archive.store([encoded])
-            self.written.note(str(made.SOPInstanceUID))
+            self._store({str(made.SOPInstanceUID): encoded}, laps)
         answer = {"dose": str(made.SOPInstanceUID), "plan": plan.uid, "maximum": float(doses.max())}
         return encoded, answer | {"timings": laps.answer}
+
+    def _store(self, objects: dict[str, bytes], laps: Laps) -> None:
+        """Accounted for also where the archive does not say that it has them: they may be there all the same."""
+        try:
+            with laps.hop("store"):
+                self._archive.store(list(objects.values()))
+        finally:
+            self.written.note(*objects)
 
     def _compute(self, wanted: PlanRequest, laps: Laps) -> Computed:
         again = self._traits.passes > 1  # nothing kept may shorten repeated work
@@ -109,19 +113,20 @@ class Engine:
             "study": wanted.study,
             "structure_set": wanted.structure_set,
             "plan": plan.uid,
-            "dose": objects[1][0],
+            "dose": objects[0][0],
             "isocentre": list(isocentre),
             "optimiser": _told(optimum),
             "figures": {name: self._figures(patient, doses, name) for name in patient.structures.regions},
             "scan": patient.digest,
         }
         answer["goals"] = [_judged(goal, answer["figures"]) for goal in wanted.goals]
-        return Computed([encoded for _, encoded in objects], answer)
+        return Computed(dict(objects), answer)
 
     def _written(
         self, patient: Patient, wanted: PlanRequest, beams: tuple[Beam, ...], matrix: csr_array, optimum: Optimum
     ) -> tuple[Plan, list[tuple[str, bytes]], Floats]:
-        """The dose is that of the plan as written, not of the optimiser's last digits."""
+        """The dose is that of the plan as written, not of the optimiser's last digits. Dose before plan: where an
+        archive keeps only the first, nobody takes the study for planned."""
         named = wanted.structure_set
         if self._traits.foreign_structures:
             named = generate_uid(prefix=None, entropy_srcs=[named])
@@ -133,20 +138,20 @@ class Engine:
         doses = self._dose(plan, patient, Laps())
         dose = rt_dose(patient.origin, self._identity, plan.uid, self._volume(doses, patient),
                        patient.phantom.dose_grid, now)  # fmt: skip
-        return plan, [(plan.uid, plan_object), (str(dose.SOPInstanceUID), encode(dose))], doses
+        return plan, [(str(dose.SOPInstanceUID), encode(dose)), (plan.uid, plan_object)], doses
 
     def _patient(self, study: str, structure_set: str, spacing: float, laps: Laps, *, again: bool) -> Patient:
-        """How many slices the archive has now is part of the key: one that vanished or came is noticed."""
+        """Which slices the archive has now is part of the key: one that vanished, came or was exchanged is noticed."""
         with laps.hop("find"):
             structures = self._structures.get((structure_set, study), lambda: self._drawn(structure_set, study))
-            slices = self._archive.count(structures.study, structures.series)
+            slices = self._archive.instances(structures.study, structures.series)
         self.seen.add(structures.patient)
 
         def made() -> Patient:
             with laps.hop("fetch"):
                 files = self._archive.fetch(structures.study, structures.series) if slices else []
-            if len(files) != slices:
-                raise Refusal("archive-answer", f"the archive sent {len(files)} of {slices} slices", http=502)
+            if len(files) != len(slices):
+                raise Refusal("archive-answer", f"the archive sent {len(files)} of {len(slices)} slices", http=502)
             with laps.hop("prepare"):
                 return prepare(read_scan(files), structures, spacing)
 

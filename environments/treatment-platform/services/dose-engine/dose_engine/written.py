@@ -1,4 +1,4 @@
-"""What this process archived, for whoever must account for a build that was live and is not any more."""
+"""What this process sent to the archive, for whoever must account for a build that was live and is not any more."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -12,7 +12,8 @@ MOST_NAMED = 1000
 
 
 class Written:
-    """UIDs of plans and doses, in order. It answers only for itself and for its own life: who cannot know, says so."""
+    """UIDs of plans and doses that the archive was sent, whether or not it said that it has them, in order. It answers
+    only for itself and for its own life: who cannot know, says so."""
 
     def __init__(self, identity: Identity, now: Callable[[], datetime]) -> None:
         self._identity, self._now, self._began = identity, now, now()
@@ -20,12 +21,12 @@ class Written:
         self._lock = Lock()
 
     def note(self, *uids: str) -> None:
-        """Archived just now."""
+        """Sent just now."""
         with self._lock:
             self._kept += [(self._now(), uid) for uid in uids]
 
     def since(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """What `build` as `colour` archived `since` (ISO 8601 with its time zone). Raises Refusal."""
+        """What `build` as `colour` sent `since` (ISO 8601 with its time zone). Raises Refusal."""
         try:
             since, build, colour = datetime.fromisoformat(asked["since"]), asked["build"], asked["colour"]
             early = since < self._began
