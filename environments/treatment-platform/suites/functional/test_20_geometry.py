@@ -76,7 +76,8 @@ def test_the_grid_of_the_dose_lies_in_the_scan(bench: Bench, name: str) -> None:
 
 
 def test_the_isocentre_of_the_builds_own_plan_is_the_middle_of_the_target(bench: Bench) -> None:
-    """To a voxel: it is the PTV's centre of mass on the dose grid, to a tenth of a millimetre."""
+    """Within half a millimetre, a tenth of a voxel: the build puts it at the PTV's centre of mass on the dose grid, and
+    writes a tenth of a millimetre."""
     own = bench.own()
     grid, target = read_dose(own.dose), bench.frozen(SYNTHETIC[0]).regions["PTV"]
     points = [grid.axes[at][index].mean() for at, index in enumerate(np.nonzero(target))]
