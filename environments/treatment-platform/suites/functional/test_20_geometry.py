@@ -48,7 +48,8 @@ def distance(dose: Volume, reference: Volume) -> float:
 @pytest.mark.parametrize("axis", AXES)
 def test_the_builds_own_plan_puts_the_dose_into_the_target(bench: Bench, axis: str) -> None:
     """Middle of the archived dose above half its maximum from the PTV's own, by its contours alone: within 8 mm, for
-    five beams meet there and none is opposed. Mirrored from left to right it is 20 mm and more.
+    five beams meet there and none is opposed; the honest engine has 1.9 mm on x and less on the others. Mirrored from
+    left to right it is 20 mm and more.
     """
     dose, at = read_dose(bench.own().dose), AXES.index(axis)
     target = bench.frozen(SYNTHETIC[0]).regions["PTV"]
