@@ -46,8 +46,11 @@ def test_a_refused_scan_is_tried_again_once_more_of_it_arrived(parts: Parts, hos
     assert eventually(lambda: len(hospital.asked) == 2)
 
 
-def test_an_engine_that_is_out_of_order_is_asked_again(parts: Parts, hospital: Hospital) -> None:
-    hospital.waiting, hospital.refusal = ["1.2.1"], (500, "tired")
+@pytest.mark.parametrize("refusal", [(500, "tired"), (408, "bad-request")])
+def test_an_engine_that_is_out_of_order_or_was_asked_too_slowly_is_asked_again(
+    parts: Parts, hospital: Hospital, refusal: tuple[int, str]
+) -> None:
+    hospital.waiting, hospital.refusal = ["1.2.1"], refusal
     parts.worker.activate()
     assert eventually(lambda: len(hospital.asked) >= 3)
 

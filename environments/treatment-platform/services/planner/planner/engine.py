@@ -44,7 +44,8 @@ class Engine:
         if 400 <= answer.status_code < 500:
             told = body.get("error", {})
             code, message = str(told.get("code", "engine")), str(told.get("message", ""))
-            raise Trouble(code, message, answer.status_code, lasting=True, engine=who)
+            lasting = answer.status_code != 408  # a request that came too slowly may come in time the next time
+            raise Trouble(code, message, answer.status_code, lasting=lasting, engine=who)
         if answer.status_code != 200 or not build:
             raise Trouble("engine", f"the engine answered {answer.status_code}", 502, engine=who)
         return Answer(build, colour, kind, answer.content, body)
