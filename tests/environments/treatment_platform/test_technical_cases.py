@@ -1,5 +1,6 @@
-"""What the technical suite's cases of the passive planner, of findable scans and of clean logs let pass and what not,
-by a planner that plans when it should not, an archive that is late and services that log too much.
+"""What the technical suite's cases of the passive planner, of findable scans, of objects as the standard has them and of
+clean logs let pass and what not, by a planner that plans when it should not, an archive that is late, objects that lack
+something and services that log too much.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from phantoms.objects import ct_slices, encode
+from phantoms.study import Study
 from planner.worker import PERIOD
 from pydicom import Dataset, dcmread
 
@@ -21,9 +24,8 @@ NONCE = "c0ffee0123456789"
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[dict[str, ModuleType]]:
-    with modules(
-        "technical", "conftest", "studies", "peer", "test_15_passive", "test_20_archive", "test_50_log"
-    ) as found:
+    cases = ("test_15_passive", "test_20_archive", "test_35_iod", "test_50_log")
+    with modules("technical", "conftest", "studies", "peer", "iod", *cases) as found:
         yield found
 
 
@@ -177,6 +179,32 @@ def test_a_scan_must_have_been_found_in_time(
     ask = cases.test_a_scan_is_findable_within_two_seconds
     told = said(lambda: ask(side, SimpleNamespace(nonce=NONCE), Path()))
     assert told.partition("\n")[0] == must
+
+
+# --- iod --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", ["", "Modality", "Laterality"])
+def test_no_error_that_the_tool_names_is_passed_over(
+    suite: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch, study: Study, tmp_path: Path, lost: str
+) -> None:
+    sent = ct_slices(study)[0]
+    demanded, scan = [name for name in dir(sent) if name[0].isupper()], tmp_path / "ct.dcm"
+    scan.write_bytes(encode(sent))
+    if lost:
+        delattr(sent, lost)
+    archive = SimpleNamespace(fetch=lambda *_: encode(sent))
+
+    def dciodvfy(file: Path) -> Any:
+        held = dcmread(file)
+        return suite["iod"].Checked(tuple(f"Error - Missing <{name}>" for name in demanded if name not in held))
+
+    cases, planned = suite["test_35_iod"], SimpleNamespace(study="", slices=(scan,), structure_set="")
+    monkeypatch.setattr(cases, "dciodvfy", dciodvfy)
+    told = said(
+        lambda: cases.test_an_object_is_what_the_standard_says(archive, (planned, {"plan": ""}), tmp_path, "ct")
+    )
+    assert (f"Missing <{lost}>" in told) if lost else told == ""
 
 
 # --- clean-log --------------------------------------------------------------------------------------------------
