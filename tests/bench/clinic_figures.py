@@ -7,6 +7,7 @@ words: all. --short measures a little of everything, and writes nothing.
 
 import signal
 import sys
+from contextlib import closing
 
 import docker
 from docker.errors import DockerException
@@ -28,21 +29,19 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was raised must go
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asks to outlive the terminal
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-    client = docker.from_env(timeout=PATIENCE)
     try:
-        for name in chosen or list(PARTS):
-            lines = PARTS[name](client, SHORT if short else Extent())
-            print(f"== {name}\n" + "\n".join(lines), flush=True)
-            if not short:
-                write_figures(PAGE, name, lines)
+        with closing(docker.from_env(timeout=PATIENCE)) as client:
+            for name in chosen or list(PARTS):
+                lines = PARTS[name](client, SHORT if short else Extent())
+                print(f"== {name}\n" + "\n".join(lines), flush=True)
+                if not short:
+                    write_figures(PAGE, name, lines)
     except (UnmeasuredError, DockerException) as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: what was raised is removed", file=sys.stderr)
         return 130
-    finally:
-        client.close()
     return 0
 
 

@@ -1,12 +1,16 @@
 """What the clinic's figures stand on goes when it has served; a figure taken otherwise than asked for is none."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
 from otagate.core.cloud import LABEL_PLATFORM
-from tests.bench.clinic.ground import Ground, UnmeasuredError, ground
+from tests.bench.clinic.ground import ROOT, Ground, UnmeasuredError, ground
 from tests.bench.clinic.parts import FIRST, computed
 
 
@@ -62,3 +66,11 @@ def test_a_process_that_computes_as_it_was_told_is_a_figure() -> None:
 def test_control_one_that_computes_otherwise_is_none(answer: dict[str, Any]) -> None:
     with pytest.raises(UnmeasuredError, match="asked for"):
         computed(Answering(answer), "first", FIRST)
+
+
+def test_where_no_engine_answers_it_is_said_and_nothing_measured(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.bench.clinic_figures", "builds", "--short"]
+    nowhere = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none"}
+    done = subprocess.run(command, cwd=ROOT, env=nowhere, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("not measured: ")
