@@ -15,7 +15,8 @@ from otagate.config.tree import no_templates, read_tree, shown
 from otagate.core.errors import Fault, UsageError
 
 STARTER = "hello"
-_LEFT_OUT = ("__pycache__", ".pytest_cache", "data", "*.pyc", "*.dcm")
+# What was fetched goes by whole folders: an image that needs one is then not built, rather than built without its data.
+_LEFT_OUT = ("__pycache__", ".pytest_cache", "data", "linked", "*.pyc")
 
 
 def init(target: Path, like: str = STARTER, environment: Mapping[str, str] = os.environ) -> list[Path]:

@@ -40,9 +40,20 @@ def test_a_platform_that_is_not_shipped_is_none_to_begin_with(tmp_path: Path) ->
     assert not (tmp_path / "mine").exists()
 
 
-def test_data_and_byte_code_stay_behind(tmp_path: Path) -> None:
+def test_data_and_byte_code_stay_behind_with_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "otagate"
+    starter = package / "environments" / "hello"
+    shutil.copytree(SMALL, starter)
+    for file in ("services/suite/linked/.fetched.json", "services/suite/linked/ct.0.dcm", "data/linked/ct.0.dcm"):
+        (starter / file).parent.mkdir(parents=True, exist_ok=True)
+        (starter / file).write_bytes(b"")
+    (starter / "suites" / "cases.pyc").write_bytes(b"")
+    monkeypatch.setattr(otagate, "__file__", str(package / "__init__.py"))
     files = init(tmp_path / "clinic")
-    assert not [path for path in files if path.suffix in (".pyc", ".dcm") or "data" in path.parts]
+    assert not [path for path in files if path.suffix in (".pyc", ".dcm")]
+    left = {path.name for path in (tmp_path / "clinic").rglob("*")}
+    assert "suites" in left, "control"
+    assert not left & {"data", "linked"}
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
