@@ -195,7 +195,7 @@ class SuiteEntry(Strict):
     """A pytest tree, run in a container on the mirror's network."""
 
     folder: str = Field(description="the tree, inside the platform's folder; it must hold test files")
-    image: ImageName = Field(description="image with Python and what the tests import")
+    image: ImageName = Field(description="image with `python3`, pytest and what the tests import; see docs/suites.md")
     deadline: Deadline = Field(description="for the whole suite")
     minimum: Positive = Field(
         description="at least so many cases must have run (passed, failed or crashed), else it is unknown"
