@@ -83,7 +83,6 @@ def variants(one: Case) -> dict[str, Volume]:
     water = replace(phantom, density=np.where(phantom.density > 0, 1.0, 0.0))
     return {
         "1.0 live": honest,
-        "1.1 other search": one.dose(kernel, beams, phantom),
         "1.2 output +3 %": honest * 1.03,
         "1.3 mirrored": honest[:, :, ::-1],
         "output +2 %": honest * 1.02,
