@@ -47,10 +47,13 @@ class Shelf:
             raise Refusal("not-found", "no such object", http=404)
         return self.places[uid]
 
-    def instances(self, study: str, series: str) -> tuple[str, ...]:
-        return tuple(sorted(uid for uid, place in self.places.items() if place == (study, series)))
+    def count(self, study: str, series: str) -> int:
+        return len(self._within(study, series))
+
+    def _within(self, study: str, series: str) -> list[str]:
+        return sorted(uid for uid, place in self.places.items() if place == (study, series))
 
     def fetch(self, study: str, series: str, uid: str | None = None) -> list[bytes]:
         self.fetched += 1
-        wanted = [uid] if uid else self.instances(study, series)
+        wanted = [uid] if uid else self._within(study, series)
         return [self.objects[one] for one in wanted]

@@ -77,7 +77,7 @@ def test_an_archive_that_is_down_is_said_to_be() -> None:
     def silent(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectTimeout("no answer", request=request)
 
-    assert refused(lambda: archive(silent).instances("1.2", "1.3")) == ("archive-down", 503)
+    assert refused(lambda: archive(silent).count("1.2", "1.3")) == ("archive-down", 503)
 
 
 def test_a_series_is_fetched_in_parts() -> None:
@@ -90,16 +90,16 @@ def test_a_series_is_fetched_in_parts() -> None:
     assert archive(answer).fetch("1.2", "1.3") == [b"one", b"two"]
 
 
-def test_a_series_is_listed() -> None:
+def test_a_series_is_counted() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        assert request.url.path == "/dicom-web/studies/1.2/series/1.3/instances"
-        return httpx.Response(200, json=[{"00080018": {"vr": "UI", "Value": [uid]}} for uid in ("1.3.2", "1.3.1")])
+        assert request.url.params["SeriesInstanceUID"] == "1.3"
+        return httpx.Response(200, json=[{"00201209": {"vr": "IS", "Value": [32]}}])
 
-    assert archive(answer).instances("1.2", "1.3") == ("1.3.1", "1.3.2")
+    assert archive(answer).count("1.2", "1.3") == 32
 
 
 def test_a_series_that_is_not_there_has_no_objects() -> None:
-    assert archive(lambda _: httpx.Response(204)).instances("1.2", "1.3") == ()
+    assert archive(lambda _: httpx.Response(204)).count("1.2", "1.3") == 0
 
 
 def test_objects_are_stored_all_or_it_is_said() -> None:

@@ -55,17 +55,6 @@ def test_a_slice_that_went_missing_after_the_first_plan_is_noticed(study: Study,
     assert refusal_of(lambda: warm.forward(asked)) == "missing-slice"
 
 
-def test_a_slice_that_was_exchanged_after_the_first_plan_is_noticed(study: Study, shelf: Shelf) -> None:
-    """Deleted, and another one archived in its place: as many slices as before, and not the scan that was drawn on."""
-    warm: Engine = engine(shelf)
-    asked = frozen(study, shelf)
-    warm.forward(asked)
-    place, other = shelf.places.pop(study.uid("ct-9")), shelf.read(study.uid("ct-9"))
-    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
-    shelf.put("1.2.3.4.5", place, encode(other))
-    assert refusal_of(lambda: warm.forward(asked)) == "missing-slice"
-
-
 def test_two_slices_at_one_height_are_refused(study: Study, shelf: Shelf) -> None:
     changed(shelf, study.uid("ct-4"), lambda one: setattr(one, "ImagePositionPatient", [-112.5, -127.5, -35.0]))
     assert planned(study, shelf) == "mixed-series"

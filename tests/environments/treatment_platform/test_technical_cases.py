@@ -1,5 +1,5 @@
-"""What the technical suite's cases of the passive planner, of findable scans, of whole objects and of clean logs let pass
-and what not, by a planner that plans when it should not, an archive that is late, objects that lack something and
+"""What the technical suite's cases of the passive planner, of findable scans, of whole objects and of clean logs let
+pass and what not, by a planner that plans when it should not, an archive that is late, objects that lack something and
 services that log too much.
 """
 

@@ -10,7 +10,7 @@ from dose_engine.refusal import Refusal
 
 PATIENCE = 20.0  # seconds for one answer
 AS_PARTS = {"Accept": 'multipart/related; type="application/dicom"'}
-SERIES, STUDY, INSTANCE, FAILED = "0020000E", "0020000D", "00080018", "00081198"
+SERIES, STUDY, COUNT, FAILED = "0020000E", "0020000D", "00201209", "00081198"
 
 
 class Archive(Protocol):
@@ -19,8 +19,8 @@ class Archive(Protocol):
     def place(self, uid: str, study: str | None = None) -> tuple[str, str]:
         """Study and series of an object."""
 
-    def instances(self, study: str, series: str) -> tuple[str, ...]:
-        """UIDs of the objects that a series has now, sorted."""
+    def count(self, study: str, series: str) -> int:
+        """How many objects a series has now."""
 
     def fetch(self, study: str, series: str, uid: str | None = None) -> list[bytes]:
         """One object, or all of a series, as files."""
@@ -47,9 +47,9 @@ class DicomWeb:
             raise Refusal("not-found", f"the archive has {len(found)} objects {uid}", http=404)
         return _value(found[0], STUDY), _value(found[0], SERIES)
 
-    def instances(self, study: str, series: str) -> tuple[str, ...]:
-        found = self._search(f"/studies/{study}/series/{series}/instances", {})
-        return tuple(sorted(_value(one, INSTANCE) for one in found))
+    def count(self, study: str, series: str) -> int:
+        found = self._search(f"/studies/{study}/series", {"SeriesInstanceUID": series, "includefield": COUNT})
+        return int(_value(found[0], COUNT)) if found else 0
 
     def fetch(self, study: str, series: str, uid: str | None = None) -> list[bytes]:
         path = f"/studies/{study}/series/{series}" + (f"/instances/{uid}" if uid else "")

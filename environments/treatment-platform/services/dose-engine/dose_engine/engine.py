@@ -141,17 +141,18 @@ class Engine:
         return plan, [(str(dose.SOPInstanceUID), encode(dose)), (plan.uid, plan_object)], doses
 
     def _patient(self, study: str, structure_set: str, spacing: float, laps: Laps, *, again: bool) -> Patient:
-        """Which slices the archive has now is part of the key: one that vanished, came or was exchanged is noticed."""
+        """How many slices the archive has now is part of the key: one that vanished or came is noticed. Listing them
+        would take it ten times as long as counting, and longer than a forward dose does."""
         with laps.hop("find"):
             structures = self._structures.get((structure_set, study), lambda: self._drawn(structure_set, study))
-            slices = self._archive.instances(structures.study, structures.series)
+            slices = self._archive.count(structures.study, structures.series)
         self.seen.add(structures.patient)
 
         def made() -> Patient:
             with laps.hop("fetch"):
                 files = self._archive.fetch(structures.study, structures.series) if slices else []
-            if len(files) != len(slices):
-                raise Refusal("archive-answer", f"the archive sent {len(files)} of {len(slices)} slices", http=502)
+            if len(files) != slices:
+                raise Refusal("archive-answer", f"the archive sent {len(files)} of {slices} slices", http=502)
             with laps.hop("prepare"):
                 return prepare(read_scan(files), structures, spacing)
 
