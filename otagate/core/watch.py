@@ -4,7 +4,8 @@
 fresh: health is asked by the switch itself and needs no traffic, so a clinic at night can pass, while a watch that saw
 nothing cannot. Answers are judged where there are any: at every look over the sliding window and over the whole watch,
 as soon as `minimum` were seen and more errors than luck can explain; and once more at the end, the whole watch's share
-as it is, however few they are.
+as it is, however few they are. A watch of no length, after a rollback or a first flip, judges no answers: the few that
+come within its looks must not undo what a person chose.
 
 One series of samples is one listener or one invariant; `Gauge` says what its samples mean.
 """
@@ -127,7 +128,10 @@ def look_on(
     """
     since = [sample for sample in samples if sample.at >= flipped_at]
     seen = [sample for sample in since if not sample.blind]
-    refusal = _blind(policy, since, gauge) or _unhealthy(policy, seen, gauge) or _traffic(policy, seen, now, gauge)
+    judges_answers = policy.lasts > 0
+    refusal = _blind(policy, since, gauge) or _unhealthy(policy, seen, gauge)
+    if refusal is None and judges_answers:
+        refusal = _traffic(policy, seen, now, gauge)
     if refusal:
         return refusal
     left = flipped_at + policy.lasts - now
@@ -136,7 +140,8 @@ def look_on(
     needed = max(1, policy.unhealthy)
     healthy = _row(seen, up=True)
     if healthy >= needed and now - seen[-1].at <= policy.window:
-        return _too_many(policy, "the watch", tally(seen), gauge) or Enough(tally(seen).answers)
+        too_many = _too_many(policy, "the watch", tally(seen), gauge) if judges_answers else None
+        return too_many or Enough(tally(seen).answers)
     if -left < policy.window:
         return GoOn(0.0)
     return Back("nothing-seen", f"{healthy} healthy looks at the end of the watch, {needed} needed", healthy, needed)

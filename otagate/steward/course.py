@@ -215,6 +215,8 @@ class Course:
         """A watch over a colour from which somebody else took the traffic has watched nothing."""
         if not self._helm.agrees(view.intent.to, self._book.account.live_epoch):
             return Event.FAULT, "journal, map file and switch did not agree at the end of the watch"
+        if not view.intent.watch.lasts > 0:
+            return Event.OK, f"{view.intent.to} is healthy, its answers are not judged"
         return Event.OK, f"watched: {seen.answers} answers, nothing against it"
 
     def _tell(self, lookout: Lookout, drain: Drain) -> None:

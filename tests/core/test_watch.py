@@ -8,7 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otagate.core.sight import at_least
-from otagate.core.watch import SESSIONS, Back, Enough, Gauge, GoOn, Sample, Tally, WatchPolicy, look_on, luck, tally
+from otagate.core.watch import (
+    ANSWERS,
+    SESSIONS,
+    Back,
+    Enough,
+    Gauge,
+    GoOn,
+    Sample,
+    Tally,
+    WatchPolicy,
+    look_on,
+    luck,
+    tally,
+)
 
 POLICY = WatchPolicy(lasts=10.0, every=0.5, window=3.0, error_share=0.02, minimum=20, blind=4, unhealthy=3)
 FLIP = 100.0
@@ -60,6 +73,21 @@ def test_a_zero_length_watch_still_needs_its_healthy_looks() -> None:
     at_once = replace(POLICY, lasts=0.0)
     assert judged(looks(2), at_once) == GoOn(0.0)
     assert judged(looks(3), at_once) == Enough(0)
+    assert judged([*looks(3), blind(FLIP + 1.5)], at_once) == Enough(0)
+    down = judged(looks(3, up=False), at_once)
+    assert isinstance(down, Back)
+    assert down.reason == "unhealthy"
+    sightless = judged([blind(FLIP + i * 0.5) for i in range(4)], at_once)
+    assert isinstance(sightless, Back)
+    assert sightless.reason == "blind"
+
+
+@pytest.mark.parametrize("gauge", [ANSWERS, SESSIONS])
+@pytest.mark.parametrize(("answers", "errors"), [(20, 1), (1, 1), (400, 40), (50, 50)])
+def test_a_zero_length_watch_judges_no_answers(gauge: Gauge, answers: int, errors: int) -> None:
+    at_once = replace(POLICY, lasts=0.0)
+    samples = looks(3, answers=answers, errors=errors)
+    assert look_on(at_once, samples, flipped_at=FLIP, now=samples[-1].at, gauge=gauge) == Enough(2 * answers)
 
 
 def test_looks_before_the_flip_do_not_count() -> None:

@@ -255,6 +255,24 @@ def test_a_rollback_leaves_no_way_back_to_what_was_left(world: World) -> None:
     assert not any(colour.warm for colour in steward.book.account.colours.values())
 
 
+@pytest.mark.parametrize("door", ["web", "dicom"])
+def test_a_rollback_stays_where_the_colour_it_went_to_answers_a_few_errors(world: World, door: str) -> None:
+    steward = world.live()
+    steward.promote()
+
+    def erring() -> None:
+        for counted, more in ((world.switch.answers, 20), (world.switch.errors, 1)):
+            counted[f"{door}_blue"] = counted.get(f"{door}_blue", 0) + more
+
+    world.clock.on_sleep = erring
+    steward.begin(Kind.ROLLBACK, Colour.BLUE, "r-1", watch=WatchPolicy(lasts=0.0, every=0.5))
+    steward.to_flip()
+    steward.course.run()
+    assert view_of(steward).phase is Phase.PROMOTED
+    assert "blue is healthy, its answers are not judged" in steward.told("r-1")
+    serves(world, steward, Colour.BLUE)
+
+
 def test_a_watch_that_breaks_where_there_is_a_way_back_takes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     steward = world.live()
     ended: list[str] = []

@@ -8,7 +8,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind, PromotionView
-from otagate.core.watch import Enough
+from otagate.core.watch import Enough, WatchPolicy
 from otagate.steward.account import Stage
 from otagate.steward.desk import Caller
 from otagate.steward.journal import Entry, JournalFull
@@ -22,6 +22,21 @@ def test_a_first_release_goes_live_from_nothing(world: World) -> None:
     assert view_of(steward).phase is Phase.PROMOTED
     serves(world, steward, Colour.BLUE)
     assert not steward.book.account.colours["blue"].warm
+
+
+def test_a_first_release_is_not_stranded_by_its_first_errors(world: World) -> None:
+    steward = world.steward()
+    steward.begin(Kind.GENESIS, Colour.BLUE, "g-1", watch=WatchPolicy(lasts=0.0, every=0.5))
+    steward.to_flip()
+
+    def erring() -> None:
+        for counted, more in ((world.switch.answers, 2), (world.switch.errors, 1)):
+            counted["web_blue"] = counted.get("web_blue", 0) + more
+
+    world.clock.on_sleep = erring
+    steward.course.run()
+    assert view_of(steward).phase is Phase.PROMOTED
+    serves(world, steward, Colour.BLUE)
 
 
 def test_a_first_release_that_never_reached_a_switch_leaves_nothing(world: World) -> None:
