@@ -4,8 +4,9 @@
 fresh: health is asked by the switch itself and needs no traffic, so a clinic at night can pass, while a watch that saw
 nothing cannot. Answers are judged where there are any: at every look over the sliding window and over the whole watch,
 as soon as `minimum` were seen and more errors than luck can explain; and once more at the end, the whole watch's share
-as it is, however few they are. A watch of no length, after a rollback or a first flip, judges no answers: the few that
-come within its looks must not undo what a person chose.
+as it is, however few they are. Of sessions several must be lost, at the end too: one sender that never fitted is no
+fault of a build. A watch of no length, after a rollback or a first flip, judges no answers: the few that come within
+its looks must not undo what a person chose.
 
 One series of samples is one listener or one invariant; `Gauge` says what its samples mean.
 """
@@ -222,7 +223,7 @@ def _errors(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gaug
     for name, part in ((f"the last {policy.window:g} s", _window(policy, seen, now)), ("the watch", seen)):
         counted = tally(part)
         refusal = _too_many(policy, name, counted, gauge)
-        if refusal and _shown(policy, counted, gauge):
+        if refusal and (gauge.unit == "sessions" or _shown(policy, counted)):
             return refusal
     return None
 
@@ -231,17 +232,17 @@ def _too_many(policy: WatchPolicy, name: str, counted: Tally, gauge: Gauge) -> B
     if not counted.share > policy.error_share:
         return None
     if gauge.unit == "sessions":
+        if counted.errors < max(1, policy.cut):
+            return None
         message = f"{counted.errors} sessions refused or broken off of {counted.answers} in {name}"
         return Back("cut", message, counted.share, policy.error_share)
     message = f"{counted.errors} errors in {counted.answers} answers of {name}"
     return Back("errors", message, counted.share, policy.error_share)
 
 
-def _shown(policy: WatchPolicy, counted: Tally, gauge: Gauge) -> bool:
-    """Whether that many can be more than luck: of sessions the lost ones must be several; of answers enough must have
-    been seen, and so many errors be rarer than 1 in 10,000 where the share is the limit itself."""
-    if gauge.unit == "sessions":
-        return counted.errors >= max(1, policy.cut)
+def _shown(policy: WatchPolicy, counted: Tally) -> bool:
+    """Whether that many errors can be more than luck: enough answers must have been seen, and so many of them be rarer
+    than 1 in 10,000 where the share is the limit itself."""
     answers = max(counted.answers, counted.errors)
     return answers >= max(1, policy.minimum) and luck(counted.errors, answers, policy.error_share) < _LUCK
 

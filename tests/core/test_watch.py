@@ -289,6 +289,20 @@ def test_a_few_lost_sessions_are_back_where_a_few_lost_answers_are_not() -> None
     assert isinstance(judged(lost), GoOn)
 
 
+def test_fewer_lost_sessions_than_cut_are_none_at_the_end_of_the_watch_either() -> None:
+    """One sender that a clinic has under a wrong title, among few: what a share of the answers would be back for."""
+
+    def ended(lost: int, begun: int) -> GoOn | Enough | Back:
+        return sessions([*looks(20), Sample(FLIP + 10.0, True, begun, lost)])
+
+    assert ended(1, 30) == Enough(30)
+    assert ended(2, 2) == Enough(2)
+    assert ended(3, 30) == Back("cut", "3 sessions refused or broken off of 30 in the last 3 s", 0.1, 0.02)
+    one = replace(POLICY, cut=1)
+    samples = [*looks(20), Sample(FLIP + 10.0, True, 30, 1)]
+    assert isinstance(look_on(one, samples, flipped_at=FLIP, now=FLIP + 10, gauge=SESSIONS), Back)
+
+
 def test_open_sessions_that_break_off_count_where_none_begins() -> None:
     verdict = sessions([Sample(FLIP, True, 5, 0), Sample(FLIP + 0.5, True, 5, 3)])
     assert isinstance(verdict, Back)
