@@ -9,7 +9,6 @@ stake is set aside for each look to begin at: a colour that turns slow late is f
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALPHA = 0.001  # the chance that a healthy listener is called slow in one watch
@@ -18,6 +17,7 @@ LEAST_BEFORE = 100  # answers of the old colour, without which there is nothing 
 NEVER_SLOW = 0.05  # seconds: what comes within is no hard failure, however fast it came before
 USUALLY = 1.5
 _BETS = (0.25, 0.5, 1.0)  # of the stake, for each whole share above the allowed one; up to 1 none can be ruined
+NO_STAKES = (0.0,) * len(_BETS)  # what the gamblers own who began at one of the looks so far, before the first
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,15 @@ def limit_of(policy: SlowPolicy, kept: float, answers: int) -> float | None:
     return min(max(NEVER_SLOW, kept * times), policy.limit or math.inf)
 
 
-def is_slow(looks: Iterable[tuple[int, int]], allowed: float, horizon: int) -> bool:
-    """Whether the looks (answers, of these slow) show that more than `allowed` are slow; `horizon`: the number of looks
-    that there can be in all, fixed before the first."""
-    enough = len(_BETS) * horizon / ALPHA
-    stakes = [0.0] * len(_BETS)  # what the gamblers own who began at one of the looks so far
-    for answers, slow in looks:
-        if answers <= 0:
-            continue
-        gain = min(1.0, slow / answers) - allowed
-        stakes = [(1 + stake) * (1 + bet * gain) for stake, bet in zip(stakes, _BETS, strict=True)]
-        if sum(stakes) >= enough:
-            return True
-    return False
+def staked(stakes: tuple[float, ...], answers: int, slow: int, allowed: float) -> tuple[float, ...]:
+    """What the gamblers own after one look more, at `answers` of which so many were slow."""
+    if answers <= 0:
+        return stakes
+    gain = min(1.0, slow / answers) - allowed
+    return tuple((1 + stake) * (1 + bet * gain) for stake, bet in zip(stakes, _BETS, strict=True))
+
+
+def is_slow(stakes: tuple[float, ...], horizon: int) -> bool:
+    """Whether the looks so far, asked at each of them, show that more are slow than may be; `horizon`: the number of
+    looks that there can be in all, fixed before the first."""
+    return sum(stakes) >= len(_BETS) * horizon / ALPHA

@@ -8,16 +8,15 @@ as it is, however few they are. Of sessions several must be lost, at the end too
 fault of a build. A watch of no length, after a rollback or a first flip, judges no answers: the few that come within
 its looks must not undo what a person chose.
 
-One series of samples is one listener or one invariant; `Gauge` says what its samples mean.
+One series of looks is one listener or one invariant; `Gauge` says what its samples mean.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import asdict, dataclass, field, replace
 
 from otagate.core.invariant import Invariant
-from otagate.core.slow import SlowPolicy, is_slow
+from otagate.core.slow import NO_STAKES, SlowPolicy, is_slow, staked
 
 _GROWN = 1.5  # the second half of a window beside the first
 _LUCK = 1e-4  # at one look; a watch has some hundred, and looks that follow one another see nearly the same
@@ -119,119 +118,126 @@ class Tally:
         """Errors per answer; errors without any answer count as all of them."""
         return min(1.0, self.errors / self.answers) if self.answers else float(self.errors > 0)
 
+    def __add__(self, more: "Tally") -> "Tally":
+        return Tally(
+            self.answers + more.answers, self.errors + more.errors, self.timed + more.timed, self.slow + more.slow
+        )
 
-def look_on(
-    policy: WatchPolicy, samples: Sequence[Sample], *, flipped_at: float, now: float, gauge: Gauge = ANSWERS
-) -> GoOn | Enough | Back:
-    """Judge the looks since the flip; `flipped_at` and `now` are monotonic seconds like the samples' own.
 
-    Ends at the latest `window` seconds after `lasts`, whatever the samples hold.
+NOTHING = Tally(0, 0)
+
+
+@dataclass(frozen=True)
+class Series:
+    """The looks at one listener or invariant since the flip. Only the last window's are kept; the others are in what
+    all of them come to, lest a watch of a day look ever more slowly."""
+
+    policy: WatchPolicy
+    gauge: Gauge = ANSWERS
+    last: Sample | None = None  # that could be read
+    recent: tuple[Sample, ...] = ()  # such looks, from the last one before the window on, counted since the flip
+    counted: Tally = NOTHING
+    stakes: tuple[float, ...] = NO_STAKES
+    blind: int = 0  # looks in a row, up to the last one
+    healthy: int = 0  # of those that could be read
+    ill: int = 0
+
+    def after(self, sample: Sample) -> "Series":
+        """With one look more, which is not before the last."""
+        if sample.blind:
+            return replace(self, blind=self.blind + 1)
+        new = _between(self.last or sample, sample)
+        counted = self.counted + new
+        return replace(
+            self,
+            last=sample,
+            recent=(*_window(self, sample.at), replace(sample, **asdict(counted))),
+            counted=counted,
+            stakes=staked(self.stakes, new.timed, new.slow, self.policy.slow.share),
+            blind=0,
+            healthy=self.healthy + 1 if sample.up else 0,
+            ill=0 if sample.up else self.ill + 1,
+        )
+
+
+def look_on(series: Series, *, flipped_at: float, now: float) -> GoOn | Enough | Back:
+    """Judge the looks since the flip; `flipped_at` and `now` are monotonic seconds like the looks' own.
+
+    Ends at the latest `window` seconds after `lasts`, whatever they saw.
     """
-    since = [sample for sample in samples if sample.at >= flipped_at]
-    seen = [sample for sample in since if not sample.blind]
-    judges_answers = policy.lasts > 0
-    refusal = _blind(policy, since, gauge) or _unhealthy(policy, seen, gauge)
+    policy, judges_answers = series.policy, series.policy.lasts > 0
+    refusal = _blind(series) or _unhealthy(series)
     if refusal is None and judges_answers:
-        refusal = _traffic(policy, seen, now, gauge)
+        refusal = _traffic(series, now)
     if refusal:
         return refusal
     left = flipped_at + policy.lasts - now
     if left > 0:
         return GoOn(left)
     needed = max(1, policy.unhealthy)
-    healthy = _row(seen, up=True)
-    if healthy >= needed and now - seen[-1].at <= policy.window:
-        too_many = _too_many(policy, "the watch", tally(seen), gauge) if judges_answers else None
-        return too_many or Enough(tally(seen).answers)
+    if series.healthy >= needed and now - series.recent[-1].at <= policy.window:
+        too_many = _too_many(series, "the watch", series.counted) if judges_answers else None
+        return too_many or Enough(series.counted.answers)
     if -left < policy.window:
         return GoOn(0.0)
-    return Back("nothing-seen", f"{healthy} healthy looks at the end of the watch, {needed} needed", healthy, needed)
+    message = f"{series.healthy} healthy looks at the end of the watch, {needed} needed"
+    return Back("nothing-seen", message, series.healthy, needed)
 
 
-def tally(seen: Sequence[Sample]) -> Tally:
-    """What was counted from the first look to the last; a counter that fell was begun anew by a restarted switch."""
-    begun = [0, 0, 0, 0]  # where the counters stood that the last look's are counted from
-    past = [0, 0, 0, 0]  # what was counted until the switch was last started
-    last: list[int] | None = None
-    for sample in seen:
-        if sample.blind:
-            continue
-        now = [sample.answers or 0, sample.errors or 0, sample.timed, sample.slow]
-        if last is None:
-            begun = now
-        elif now[0] < last[0] or now[1] < last[1] or now[2] < last[2] or now[3] < last[3]:
-            past = [p + was - b for p, was, b in zip(past, last, begun, strict=True)]
-            begun = [0, 0, 0, 0]
-        last = now
-    if last is None:
-        return Tally(0, 0)
-    return Tally(*(p + is_ - b for p, is_, b in zip(past, last, begun, strict=True)))
+def _between(before: Sample, after: Sample) -> Tally:
+    """A counter that fell was begun anew by a restarted switch."""
+    was, now = _counters(before), _counters(after)
+    begun = was if all(n >= w for n, w in zip(now, was, strict=True)) else (0, 0, 0, 0)
+    return Tally(*(n - b for n, b in zip(now, begun, strict=True)))
 
 
-def _timings(seen: Sequence[Sample]) -> list[tuple[int, int]]:
-    """Answers timed and of these slow, from look to look."""
-    return [
-        (after.timed - before.timed, after.slow - before.slow)
-        if after.timed >= before.timed and after.slow >= before.slow
-        else (after.timed, after.slow)
-        for before, after in pairwise(seen)
-    ]
+def _counters(sample: Sample) -> tuple[int, int, int, int]:
+    return sample.answers or 0, sample.errors or 0, sample.timed, sample.slow
 
 
-def _traffic(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
-    return (
-        _errors(policy, seen, now, gauge)
-        or _queue(policy, _window(policy, seen, now), now)
-        or _slow(policy, seen, now, gauge)
-    )
-
-
-def _blind(policy: WatchPolicy, since: Sequence[Sample], gauge: Gauge) -> Back | None:
-    row = 0
-    for sample in reversed(since):
-        if not sample.blind:
-            break
-        row += 1
-    if row < max(1, policy.blind):
+def _traffic(series: Series, now: float) -> Back | None:
+    if not series.recent:
         return None
-    return Back("blind", f"{gauge.sightless} {row} looks in a row", row, policy.blind)
+    part = _window(series, now)
+    lately = _between(part[0], part[-1])
+    return _errors(series, lately) or _queue(series.policy, part, lately, now) or _slow(series, lately)
 
 
-def _unhealthy(policy: WatchPolicy, seen: Sequence[Sample], gauge: Gauge) -> Back | None:
-    row = _row(seen, up=False)
-    if row < max(1, policy.unhealthy):
+def _blind(series: Series) -> Back | None:
+    row, limit = series.blind, series.policy.blind
+    if row < max(1, limit):
         return None
-    return Back(gauge.reason, f"{gauge.ill} at {row} looks in a row", row, policy.unhealthy)
+    return Back("blind", f"{series.gauge.sightless} {row} looks in a row", row, limit)
 
 
-def _row(seen: Sequence[Sample], *, up: bool) -> int:
-    row = 0
-    for sample in reversed(seen):
-        if sample.up is not up:
-            break
-        row += 1
-    return row
+def _unhealthy(series: Series) -> Back | None:
+    row, limit = series.ill, series.policy.unhealthy
+    if row < max(1, limit):
+        return None
+    return Back(series.gauge.reason, f"{series.gauge.ill} at {row} looks in a row", row, limit)
 
 
-def _window(policy: WatchPolicy, seen: Sequence[Sample], now: float) -> Sequence[Sample]:
-    start = max((i for i, sample in enumerate(seen) if sample.at <= now - policy.window), default=0)
-    return seen[start:]
+def _window(series: Series, now: float) -> Sequence[Sample]:
+    since = now - series.policy.window
+    start = max((i for i, sample in enumerate(series.recent) if sample.at <= since), default=0)
+    return series.recent[start:]
 
 
-def _errors(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
+def _errors(series: Series, lately: Tally) -> Back | None:
     """The window catches a sudden fault at full speed; the whole watch catches one where traffic is thin."""
-    for name, part in ((f"the last {policy.window:g} s", _window(policy, seen, now)), ("the watch", seen)):
-        counted = tally(part)
-        refusal = _too_many(policy, name, counted, gauge)
-        if refusal and (gauge.unit == "sessions" or _shown(policy, counted)):
+    last = f"the last {series.policy.window:g} s"
+    for name, counted in ((last, lately), ("the watch", series.counted)):
+        refusal = _too_many(series, name, counted)
+        if refusal and (series.gauge.unit == "sessions" or _shown(series.policy, counted)):
             return refusal
     return None
 
 
-def _too_many(policy: WatchPolicy, name: str, counted: Tally, gauge: Gauge) -> Back | None:
+def _too_many(series: Series, name: str, counted: Tally) -> Back | None:
+    policy = series.policy
     if not counted.share > policy.error_share:
         return None
-    if gauge.unit == "sessions":
+    if series.gauge.unit == "sessions":
         if counted.errors < max(1, policy.cut):
             return None
         message = f"{counted.errors} sessions refused or broken off of {counted.answers} in {name}"
@@ -259,25 +265,25 @@ def luck(errors: int, answers: int, share: float) -> float:
     return math.exp(-answers * (found * math.log(found / share) + good)) if found > share else 1.0
 
 
-def _queue(policy: WatchPolicy, part: Sequence[Sample], now: float) -> Back | None:
+def _queue(policy: WatchPolicy, part: Sequence[Sample], lately: Tally, now: float) -> Back | None:
     """More in progress than `queue` for a whole window, and still more of it, or nothing answered at all."""
     if len(part) < 2 or now - part[0].at < policy.window or min(sample.waiting for sample in part) <= policy.queue:
         return None
     half = len(part) // 2
     early = sum(sample.waiting for sample in part[:half]) / half
     late = sum(sample.waiting for sample in part[half:]) / (len(part) - half)
-    if late < _GROWN * early and tally(part).answers:
+    if late < _GROWN * early and lately.answers:
         return None
     last = part[-1].waiting
     message = f"{last} requests wait, over {policy.queue} for {policy.window:g} s and no fewer: they are not answered"
     return Back("queue", message, last, policy.queue)
 
 
-def _slow(policy: WatchPolicy, seen: Sequence[Sample], now: float, gauge: Gauge) -> Back | None:
+def _slow(series: Series, lately: Tally) -> Back | None:
+    policy, over = series.policy, series.gauge.slow_over
     allowed = policy.slow.share
-    if gauge.slow_over is None or not is_slow(_timings(seen), allowed, policy.looks):
+    if over is None or not is_slow(series.stakes, policy.looks):
         return None
-    counted = tally(_window(policy, seen, now))
-    share = counted.slow / counted.timed if counted.timed else 1.0
-    what = f"{counted.slow} of {counted.timed} answers of the last {policy.window:g} s"
-    return Back("slow", f"{what} took longer than {gauge.slow_over:.3g} s, {allowed:.0%} may", share, allowed)
+    share = lately.slow / lately.timed if lately.timed else 1.0
+    what = f"{lately.slow} of {lately.timed} answers of the last {policy.window:g} s"
+    return Back("slow", f"{what} took longer than {over:.3g} s, {allowed:.0%} may", share, allowed)

@@ -4,7 +4,7 @@ Each door is judged by itself, for a listener that fails among many busy ones wo
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from otagate.core.answer_times import bucket, edge, kept_by, slower
@@ -16,21 +16,13 @@ from otagate.core.slow import KEPT, limit_of
 from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount, is_timed
 from otagate.core.topology import Door
-from otagate.core.watch import ANSWERS, Back, Enough, Gauge, GoOn, Sample, WatchPolicy, look_on, tally
+from otagate.core.watch import ANSWERS, Back, Enough, Gauge, GoOn, Sample, Series, WatchPolicy, look_on
 from otagate.steward.helm import Helm
 from otagate.steward.outside import Clock
 from otagate.steward.traffic import Before
 
 _LINE_EVERY = 1.0  # seconds between lines for those who follow
 _ASKED_AT_MOST = 0.5  # seconds for a hook's answer: who is slower is not readable, and the look must go on
-
-
-@dataclass(frozen=True)
-class Series:
-    """What was seen of one door or invariant."""
-
-    gauge: Gauge
-    samples: list[Sample] = field(default_factory=list)
 
 
 class Lookout:
@@ -45,8 +37,8 @@ class Lookout:
         self._colour = colour
         self._policy = policy
         self._before = before
-        self._doors = {door.name: Series(self._gauge(door)) for door in helm.doors}
-        self._invariants = {invariant: Series(_gauge_of(invariant)) for invariant in policy.invariants}
+        self._doors = {door.name: Series(policy, self._gauge(door)) for door in helm.doors}
+        self._invariants = {invariant: Series(policy, _gauge_of(invariant)) for invariant in policy.invariants}
         self._began = clock.monotonic()
         self._line_at = self._began
         self._left = policy.lasts
@@ -89,7 +81,7 @@ class Lookout:
         for door in self._helm.doors:
             series = self._doors[door.name]
             count = self.counts.get(backend(door.name, self._colour)) if self.counts is not None else None
-            series.samples.append(_sample(now, count, door, series.gauge))
+            self._doors[door.name] = series.after(_sample(now, count, door, series.gauge))
         self._ask()
         return self._judged(self._clock.monotonic())
 
@@ -106,17 +98,14 @@ class Lookout:
         now = self._clock.monotonic()
         for invariant, series in self._invariants.items():
             up = holds(invariant, answers.get(invariant.service))
-            series.samples.append(Sample(now, up, 0, 0))
+            self._invariants[invariant] = series.after(Sample(now, up, 0, 0))
 
     def _all(self) -> Iterable[tuple[str, Series]]:
         yield from self._doors.items()
         yield from ((invariant.service, series) for invariant, series in self._invariants.items())
 
     def _judged(self, now: float) -> GoOn | Enough | Back:
-        said = [
-            (who, look_on(self._policy, series.samples, flipped_at=self._began, now=now, gauge=series.gauge))
-            for who, series in self._all()
-        ]
+        said = [(who, look_on(series, flipped_at=self._began, now=now)) for who, series in self._all()]
         for who, word in said:
             if isinstance(word, Back):
                 return replace(word, message=f"{who}: {word.message}")
@@ -132,7 +121,7 @@ class Lookout:
         if now - self._line_at < _LINE_EVERY:
             return None
         self._line_at = now
-        seen = {door: tally(series.samples) for door, series in self._doors.items()}
+        seen = {door: series.counted for door, series in self._doors.items()}
         answers, errors = sum(t.answers for t in seen.values()), sum(t.errors for t in seen.values())
         message = f"{answers} answers, {errors} errors, {self._left:.0f} s left"
         doors = {door: {"answers": t.answers, "errors": t.errors} for door, t in seen.items()}

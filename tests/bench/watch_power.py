@@ -17,7 +17,7 @@ from statistics import NormalDist, median
 from otagate.core.answer_times import bucket, edge, kept_by, row_of
 from otagate.core.sight import at_least, seen_share
 from otagate.core.slow import KEPT, limit_of
-from otagate.core.watch import Back, Gauge, GoOn, Sample, WatchPolicy, look_on
+from otagate.core.watch import Back, Gauge, GoOn, Sample, Series, WatchPolicy, look_on
 from tests.bench.marks import write_figures
 
 PAGE = Path(__file__).parents[2] / "docs" / "watch.md"
@@ -72,15 +72,16 @@ def watched(chance: random.Random, rate: float, colour: Colour) -> tuple[str, fl
     assert limit is not None
     over = edge(bucket(limit))
     slow_share = 1 - NormalDist().cdf(math.log(over / (MEDIAN * colour.slower)) / SPREAD)
-    samples, answers, errors, slow, at = [Sample(0.0, True, 0, 0)], 0, 0, 0, 0.0
+    series = Series(POLICY, Gauge(slow_over=over)).after(Sample(0.0, True, 0, 0))
+    answers, errors, slow, at = 0, 0, 0, 0.0
     while True:
         at += POLICY.every
         fresh = poisson(chance, rate * POLICY.every)
         answers += fresh
         errors += some(chance, fresh, colour.errors)
         slow += some(chance, fresh, slow_share)
-        samples.append(Sample(at, True, answers, errors, timed=answers, slow=slow))
-        word = look_on(POLICY, samples, flipped_at=0.0, now=at, gauge=Gauge(slow_over=over))
+        series = series.after(Sample(at, True, answers, errors, timed=answers, slow=slow))
+        word = look_on(series, flipped_at=0.0, now=at)
         if not isinstance(word, GoOn):
             return (word.reason, at) if isinstance(word, Back) else ("", at)
 

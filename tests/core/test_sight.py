@@ -5,18 +5,18 @@ import random
 import pytest
 
 from otagate.core.sight import at_least, seen_share
-from otagate.core.watch import Back, Sample, WatchPolicy, look_on
+from otagate.core.watch import Back, Sample, Series, WatchPolicy, look_on
 
 POLICY = WatchPolicy(lasts=30.0, every=0.5)
 
 
 def watched(chance: random.Random, share: float, a_look: int) -> bool:
-    samples, answers, errors = [Sample(0.0, True, 0, 0)], 0, 0
+    series, answers, errors = Series(POLICY).after(Sample(0.0, True, 0, 0)), 0, 0
     for look in range(1, 62):
         answers += a_look
         errors += sum(chance.random() < share for _ in range(a_look))
-        samples.append(Sample(look * 0.5, True, answers, errors))
-        if isinstance(look_on(POLICY, samples, flipped_at=0.0, now=look * 0.5), Back):
+        series = series.after(Sample(look * 0.5, True, answers, errors))
+        if isinstance(look_on(series, flipped_at=0.0, now=look * 0.5), Back):
             return True
     return False
 

@@ -2,14 +2,26 @@
 
 import math
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otagate.core.slow import ALPHA, LEAST_BEFORE, NEVER_SLOW, SlowPolicy, is_slow, limit_of
+from otagate.core import slow as core
+from otagate.core.slow import ALPHA, LEAST_BEFORE, NEVER_SLOW, NO_STAKES, SlowPolicy, limit_of, staked
 
 HORIZON = 316
+
+
+def is_slow(looks: Iterable[tuple[int, int]], allowed: float, horizon: int) -> bool:
+    """Asked at every look, as a watch does."""
+    stakes = NO_STAKES
+    for answers, slow in looks:
+        stakes = staked(stakes, answers, slow, allowed)
+        if core.is_slow(stakes, horizon):
+            return True
+    return False
 
 
 def test_slow_answers_are_told_within_seconds_of_looks() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,11 +18,11 @@ from otagate.core.watch import (
     Gauge,
     GoOn,
     Sample,
+    Series,
     Tally,
     WatchPolicy,
     look_on,
     luck,
-    tally,
 )
 
 POLICY = WatchPolicy(lasts=10.0, every=0.5, window=3.0, error_share=0.02, minimum=20, blind=4, unhealthy=3)
@@ -37,10 +39,14 @@ def blind(at: float) -> Sample:
 
 
 def judged(
-    samples: Sequence[Sample], policy: WatchPolicy = POLICY, *, now: float | None = None
+    samples: Sequence[Sample], policy: WatchPolicy = POLICY, *, now: float | None = None, gauge: Gauge = ANSWERS
 ) -> GoOn | Enough | Back:
     at = now if now is not None else samples[-1].at
-    return look_on(policy, samples, flipped_at=FLIP, now=at)
+    return look_on(seen(samples, policy, gauge), flipped_at=FLIP, now=at)
+
+
+def seen(samples: Sequence[Sample], policy: WatchPolicy = POLICY, gauge: Gauge = ANSWERS) -> Series:
+    return reduce(Series.after, samples, Series(policy, gauge))
 
 
 def test_a_busy_healthy_colour_is_enough_when_the_time_is_over() -> None:
@@ -86,13 +92,7 @@ def test_a_zero_length_watch_still_needs_its_healthy_looks() -> None:
 @pytest.mark.parametrize(("answers", "errors"), [(20, 1), (1, 1), (400, 40), (50, 50)])
 def test_a_zero_length_watch_judges_no_answers(gauge: Gauge, answers: int, errors: int) -> None:
     at_once = replace(POLICY, lasts=0.0)
-    samples = looks(3, answers=answers, errors=errors)
-    assert look_on(at_once, samples, flipped_at=FLIP, now=samples[-1].at, gauge=gauge) == Enough(2 * answers)
-
-
-def test_looks_before_the_flip_do_not_count() -> None:
-    before = looks(21, answers=50, errors=50, start=FLIP - 20)
-    assert isinstance(judged([*before, *looks(21)]), Enough)
+    assert judged(looks(3, answers=answers, errors=errors), at_once, gauge=gauge) == Enough(2 * answers)
 
 
 def test_errors_above_the_share_in_the_window_are_back_at_once() -> None:
@@ -211,11 +211,11 @@ def test_a_watch_that_ends_on_a_down_look_waits_for_what_comes_of_it() -> None:
 
 def test_a_switch_that_restarted_counts_from_nothing_again() -> None:
     row = [Sample(FLIP, True, 1000, 100), Sample(FLIP + 1, True, 1010, 100), Sample(FLIP + 2, True, 7, 2)]
-    assert tally(row) == Tally(17, 2)
+    assert seen(row).counted == Tally(17, 2)
 
 
 def test_the_counts_before_the_first_look_are_not_the_colours_doing() -> None:
-    assert tally([Sample(FLIP, True, 1000, 500), Sample(FLIP + 1, True, 1001, 500)]) == Tally(1, 0)
+    assert seen([Sample(FLIP, True, 1000, 500), Sample(FLIP + 1, True, 1001, 500)]).counted == Tally(1, 0)
 
 
 counts = st.integers(0, 60)
@@ -234,11 +234,11 @@ def test_enough_is_never_said_without_a_healthy_end_and_time(
     now = (samples[-1].at if samples else FLIP) + late
     verdict = judged(samples, now=now)
     if isinstance(verdict, Enough):
-        seen = [s for s in samples if s.up is not None]
-        assert all(s.up for s in seen[-3:])
-        assert len(seen) >= 3
+        readable = [s for s in samples if s.up is not None]
+        assert all(s.up for s in readable[-3:])
+        assert len(readable) >= 3
         assert now - FLIP >= POLICY.lasts
-        assert tally(seen).share <= POLICY.error_share
+        assert seen(samples).counted.share <= POLICY.error_share
     if isinstance(verdict, GoOn):
         assert now - FLIP < POLICY.lasts + POLICY.window
 
@@ -247,6 +247,30 @@ def test_enough_is_never_said_without_a_healthy_end_and_time(
 def test_a_watch_always_ends(rows: list[tuple[bool | None, int, int]]) -> None:
     samples = [Sample(FLIP + i * 0.5, *row) for i, row in enumerate(rows)]
     assert not isinstance(judged(samples, now=FLIP + POLICY.lasts + POLICY.window), GoOn)
+
+
+@given(st.lists(some_look, max_size=60))
+def test_what_is_kept_tells_the_window_and_the_whole(rows: list[tuple[bool | None, int, int]]) -> None:
+    """Counters as they come: where one fell, a restarted switch began anew."""
+    samples = [Sample(FLIP + i * 0.5, *row) for i, row in enumerate([*rows, (True, 30, 30)])]
+    readable = [replace(sample, errors=sample.answers) for sample in samples if not sample.blind]
+    answers = [0]
+    for before, after in pairwise(sample.answers or 0 for sample in readable):
+        answers.append(answers[-1] + (after - before if after >= before else after))
+    series = seen(readable)
+    older = len(readable) - len(series.recent)
+    assert series.counted == Tally(answers[-1], answers[-1])
+    assert [sample.answers for sample in series.recent] == answers[older:]
+    begun = readable[-1].at - POLICY.window
+    assert all(sample.at < begun for sample in readable[:older])
+    assert older == 0 or readable[older].at <= begun
+
+
+def test_a_look_late_in_a_day_goes_over_no_more_looks_than_an_early_one() -> None:
+    series = seen(looks(5000, answers=50), replace(POLICY, lasts=86400.0))
+    assert len(series.recent) <= POLICY.window / 0.5 + 2
+    assert look_on(series, flipped_at=FLIP, now=FLIP + 4999 * 0.5) == GoOn(86400 - 4999 * 0.5)
+    assert series.counted == Tally(4999 * 50, 0)
 
 
 def waiting(*counts: int, answers: int = 0, start: float = FLIP) -> list[Sample]:
@@ -277,7 +301,7 @@ def test_one_look_at_a_short_queue_is_enough_relief() -> None:
 
 
 def sessions(samples: Sequence[Sample]) -> GoOn | Enough | Back:
-    return look_on(POLICY, samples, flipped_at=FLIP, now=samples[-1].at, gauge=SESSIONS)
+    return judged(samples, gauge=SESSIONS)
 
 
 def test_a_few_lost_sessions_are_back_where_a_few_lost_answers_are_not() -> None:
@@ -298,9 +322,8 @@ def test_fewer_lost_sessions_than_cut_are_none_at_the_end_of_the_watch_either() 
     assert ended(1, 30) == Enough(30)
     assert ended(2, 2) == Enough(2)
     assert ended(3, 30) == Back("cut", "3 sessions refused or broken off of 30 in the last 3 s", 0.1, 0.02)
-    one = replace(POLICY, cut=1)
-    samples = [*looks(20), Sample(FLIP + 10.0, True, 30, 1)]
-    assert isinstance(look_on(one, samples, flipped_at=FLIP, now=FLIP + 10, gauge=SESSIONS), Back)
+    one = [*looks(20), Sample(FLIP + 10.0, True, 30, 1)]
+    assert isinstance(judged(one, replace(POLICY, cut=1), gauge=SESSIONS), Back)
 
 
 def test_open_sessions_that_break_off_count_where_none_begins() -> None:
@@ -319,8 +342,7 @@ def timed(count: int, slow: int, over: float | None = 0.3, start: int = 0) -> Go
     samples = [
         Sample(FLIP + i * 0.5, True, i * 10, 0, timed=i * 10, slow=max(0, i - start) * slow) for i in range(count)
     ]
-    gauge = Gauge(slow_over=over)
-    return look_on(replace(POLICY, lasts=30), samples, flipped_at=FLIP, now=samples[-1].at, gauge=gauge)
+    return judged(samples, replace(POLICY, lasts=30), gauge=Gauge(slow_over=over))
 
 
 def test_slow_answers_are_back_with_number_against_limit() -> None:
@@ -337,14 +359,14 @@ def test_some_slow_answers_are_silent_and_so_is_a_watch_without_a_limit() -> Non
 
 def test_a_switch_begun_anew_has_timed_only_what_it_says() -> None:
     row = [Sample(FLIP, True, 900, 0, timed=900, slow=800), Sample(FLIP + 1, True, 7, 0, timed=7, slow=2)]
-    assert tally(row) == Tally(7, 0, 7, 2)
+    assert seen(row).counted == Tally(7, 0, 7, 2)
 
 
 def test_an_invariant_is_judged_like_health() -> None:
     gauge = Gauge(sightless="invariant x could not be read", ill="invariant x was not true", reason="invariant")
     broken = [Sample(FLIP + i, i < 2, 0, 0) for i in range(5)]
-    verdict = look_on(POLICY, broken, flipped_at=FLIP, now=FLIP + 4, gauge=gauge)
+    verdict = judged(broken, gauge=gauge)
     assert verdict == Back("invariant", "invariant x was not true at 3 looks in a row", 3, 3)
     unread = [Sample(FLIP + i, None, 0, 0) for i in range(4)]
-    verdict = look_on(POLICY, unread, flipped_at=FLIP, now=FLIP + 3, gauge=gauge)
+    verdict = judged(unread, gauge=gauge)
     assert verdict == Back("blind", "invariant x could not be read 4 looks in a row", 4, 4)
