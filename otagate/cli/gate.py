@@ -38,12 +38,17 @@ def verdict(run: str, where: str | None) -> Result:
 
 
 def report(run: str, where: str | None, *, form: str, to: str | None) -> Result:
+    from otagate.flows.keeping import keep_last
+
     with opened(where) as (platform, ports):
         stored = ports.store.run(platform.name, run)
+        # The steward may have ended what this run began. Where it cannot be asked, the report tells what the store has.
+        approved = stored.verdict.decision is Decision.APPROVE
+        unasked = kept(lambda: keep_last(platform, ports), "known what became of it since") if approved else ()
         written = wiring.write_report(ports, stored, form, to)
-        errors = _unshown(stored, written)
+        unshown = _unshown(stored, written)
         data = {"run": stored.header.run, "path": written.path, "format": form}
-        return Result(Exit.ALARM if errors else Exit.DONE, data, written.path, errors=errors)
+        return Result(Exit.ALARM if unshown else Exit.DONE, data, written.path, errors=[*unasked, *unshown])
 
 
 def _unshown(stored: StoredRun, written: wiring.WrittenReport) -> list[dict[str, str]]:

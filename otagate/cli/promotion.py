@@ -31,17 +31,20 @@ TURNED = "turned"
 
 def promote(run: str, where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import promote as flow
+    from otagate.flows.keeping import keep_last
 
     with opened(where) as (platform, ports):
         if dry_run:
             return planned(flow.plan_promotion(platform, flow.look_for_promotion(platform, run, ports), ports))
         claim = wiring.claim(Scope.PLATFORM, by, f"otagate promote {run}", f"promote run {run}")
+        lost = kept(lambda: keep_last(platform, ports))  # from now on it is not the last one any more
         attempt = flow.promote(platform, run, ports, claim, wait=wiring.duration(wait))
-        return _came_to(attempt, kept(lambda: ports.store.save_promotion(platform.name, attempt.record)))
+        return _came_to(attempt, (*lost, *kept(lambda: ports.store.save_promotion(platform.name, attempt.record))))
 
 
 def rollback(where: str | None, *, by: str | None, override: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import rollback as flow
+    from otagate.flows.keeping import keep
 
     reason = _reason(override, by)
     with opened(where) as (platform, ports):
@@ -49,7 +52,9 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
             return planned(flow.plan_rollback(platform, ports, override=reason))
         claim = wiring.claim(Scope.PLATFORM, by, "otagate rollback", reason or "back to the warm colour")
         back = flow.rollback(platform, ports, claim, wait=wiring.duration(wait), override=reason)
-        lost = kept(lambda: ports.store.save_promotion(platform.name, back.record))
+        # What came before it too, and only now: a way back waits for no store.
+        before = kept(lambda: keep(platform, back.before, ports))
+        lost = (*before, *kept(lambda: ports.store.save_promotion(platform.name, back.record)))
         view = back.record.view
         came = view.phase is Phase.ROLLED_BACK and view.intent.kind is Kind.PROMOTE  # gone back from while watched
         lines = [f"{'BACK' if came else _end(view).upper()}  {view.intent.kind} {view.intent.promotion}"]
@@ -95,6 +100,7 @@ def _serving(status: Status, addresses: Mapping[str, Sequence[str]]) -> list[str
 
 def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import recover as flow
+    from otagate.flows.keeping import keep_last
 
     with opened(where) as (platform, ports):
         if dry_run:
@@ -106,7 +112,8 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
             data = {"recovered": None, "mended": list(done.mended), **of_switch(done.replacement)}
             code = Exit.DONE if done.replacement is None else ending_of_switch(done.replacement)
             told = [*switch, *(f"agree again: {found}" for found in done.mended)]
-            return Result(code, data, "\n".join(told) or "nothing was unfinished", next="otagate status")
+            lost = kept(lambda: keep_last(platform, ports))
+            return Result(code, data, "\n".join(told) or "nothing was unfinished", errors=lost, next="otagate status")
         after = done.after
         lost = kept(lambda: ports.store.save_promotion(platform.name, after))
         view = after.view

@@ -5,7 +5,7 @@ own, after the warm side is proven.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Alarm, EngineFault, Refused, SwitchFault, UsageError
@@ -44,12 +44,13 @@ class Way:
 @dataclass(frozen=True)
 class Return:
     """`record` is the promotion that turned traffic back, or that was gone back from; `status` what is so now;
-    `incident` tells what the release that was left wrote."""
+    `incident` tells what the release that was left wrote; `before` is the promotion that had ended when it began."""
 
     record: PromotionRecord
     status: Status
     addresses: Mapping[str, tuple[str, ...]]
     incident: Incident | None
+    before: PromotionView | None = None
 
 
 def plan_rollback(platform: Platform, ports: Ports, *, override: str = "") -> Plan:
@@ -80,11 +81,12 @@ def rollback(platform: Platform, ports: Ports, claim: Claim, *, wait: float, ove
     if left is not None and (left.view.intent.kind is Kind.ROLLBACK or left.view.phase is not Phase.PROMOTED):
         return _return(platform, ports, left)
     with ports.steward.lease(claim, max(wait, _LETTING_GO) if left else wait) as hold:
-        way = _way(live_status(platform, ports), override)
+        status = live_status(platform, ports)
+        way = _way(status, override)
         for line in _plan(way, override).text().splitlines():
             ports.tell(Progress("rollback", "", line.strip()))
         record = _turn_back(platform, ports, hold, way, _intent(platform, ports, way, claim, override))
-    return _return(platform, ports, record)
+    return replace(_return(platform, ports, record), before=status.promotion)
 
 
 def _gone_back_from(platform: Platform, ports: Ports, claim: Claim) -> PromotionRecord | None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from otagate.cli import promotion
+from otagate.cli import gate, promotion
+from otagate.cli.result import Result
 from otagate.core.cloud import Colour
 from otagate.core.errors import Exit
 from otagate.core.platform import Platform
@@ -14,7 +15,7 @@ from otagate.core.promotion import Phase
 from otagate.core.traffic import Status
 from otagate.ports import Ports
 from tests.flows.scene import Scene, raised
-from tests.flows.test_promote import go, proven
+from tests.flows.test_promote import go, judged, proven
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
         yield scene.platform, scene.ports
 
     monkeypatch.setattr(promotion, "opened", opened)
+    monkeypatch.setattr(gate, "opened", opened)
     return scene
 
 
@@ -92,3 +94,55 @@ def test_a_switch_that_stands_still_is_brought_back_by_up_for_recover_would_wait
         "hint": "otagate up adds what is missing, then otagate status",
         "at": "",
     }
+
+
+def reported(scene: Scene) -> tuple[Result, str]:
+    """What `report` of the run that was promoted comes to, and its summary."""
+    (run,) = scene.store.runs("p")
+    done = gate.report(run, "p", form="markdown", to=None)
+    return done, scene.vault.files[done.text].decode()
+
+
+def test_a_report_tells_a_promotion_whose_command_line_died_while_it_was_watched(scene: Scene) -> None:
+    done, page = reported(scene)
+    assert (done.exit, done.errors) == (Exit.DONE, [])
+    assert "green was made live on every listener" in page
+    assert "otagate promote" not in page
+
+
+def test_a_report_without_the_steward_tells_what_the_store_has_and_says_so(scene: Scene) -> None:
+    scene.steward.lost = True
+    done, page = reported(scene)
+    assert done.exit is Exit.DONE
+    assert [error["message"] for error in done.errors] == ["not known what became of it since: the steward is lost"]
+    assert "otagate promote" in page
+
+
+def ended(scene: Scene) -> list[str]:
+    """Which promotions the store tells, and how they ended."""
+    return [f"{record.view.intent.kind} {record.view.phase}" for record in scene.store.promotions.values()]
+
+
+def test_recover_keeps_the_end_of_what_is_not_unfinished_any_more(scene: Scene) -> None:
+    done = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    assert (done.exit, done.text, done.errors) == (Exit.DONE, "nothing was unfinished", ())
+    assert ended(scene) == ["promote promoted"]
+
+
+def test_a_rollback_keeps_the_end_of_what_it_goes_back_from_too(scene: Scene) -> None:
+    assert promotion.rollback("p", by="ada", override=None, dry_run=False, wait="0s").exit is Exit.DONE
+    assert ended(scene) == ["promote promoted", "rollback promoted"]
+
+
+def test_a_promotion_keeps_the_end_of_the_one_before_it_too(scene: Scene) -> None:
+    scene.world.clock.advance(scene.platform.policy.warm + 1)
+    run = judged(scene, "hello/web:1.2")
+    assert promotion.promote(run, "p", by="ada", dry_run=False, wait="0s").exit is Exit.DONE
+    assert ended(scene) == ["promote promoted", "promote promoted"]
+
+
+def test_a_store_that_is_full_makes_a_recovery_no_other_one(scene: Scene) -> None:
+    scene.store.full = True
+    done = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    assert (done.exit, done.text) == (Exit.DONE, "nothing was unfinished")
+    assert done.errors[0]["message"] == "not kept: the store cannot grow: the disk is full"

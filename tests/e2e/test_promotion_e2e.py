@@ -8,6 +8,7 @@ from must be proven anew, so that comes last.
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -63,6 +64,8 @@ def test_a_promotion_whose_command_is_killed_while_it_is_watched_ends_by_itself(
     process.communicate(timeout=30)
     wait_for_phase(engine, swift, "promoted")
     assert asked(swift)[0] == "green"
+    page = Path(swift.otagate("report", "--format", "markdown")["data"]["path"]).read_text()
+    assert "green was made live on every listener" in page, "the steward tells what no command line stored"
 
 
 def test_a_second_promotion_at_the_same_time_is_told_who_holds_the_lease(

@@ -1,0 +1,23 @@
+"""Keep how a promotion ended also where its command line did not live to see it: the steward's journal tells it."""
+
+from otagate.core.platform import Platform
+from otagate.core.promotion import Phase
+from otagate.core.record import PromotionRecord
+from otagate.core.traffic import PromotionView
+from otagate.ports import Ports
+
+
+def keep_last(platform: Platform, ports: Ports) -> None:
+    """`keep` the steward's last promotion, where there is production."""
+    if ports.steward.present():
+        keep(platform, ports.steward.status().promotion, ports)
+
+
+def keep(platform: Platform, view: PromotionView | None, ports: Ports) -> None:
+    """A promotion as the steward told it, followed and stored if it ended, or halted, and the store does not say so."""
+    if view is None or not (view.phase.ended or view.phase is Phase.STRANDED):
+        return
+    promotion = view.intent.promotion
+    known = ports.store.promotion_of(platform.name, view.intent.run)
+    if known is None or (known.view.intent.promotion, known.view.phase) != (promotion, view.phase):
+        ports.store.save_promotion(platform.name, PromotionRecord(view, tuple(ports.steward.follow(promotion))))
