@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
+from urllib.parse import urlsplit
 
-import requests
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from requests.adapters import HTTPAdapter
 
 from otagate.adapters.association import hold
 from otagate.core.cloud import Colour
@@ -27,6 +27,7 @@ from otagate.core.topology import Door
 _BODY = 65536  # bytes
 _COMPARED = 1_000_000  # bytes of a body that is compared
 _INITIALS = {"b": Colour.BLUE, "g": Colour.GREEN}
+_BROKEN = (OSError, http.client.HTTPException, ValueError)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool = False)
     """Ask `host:port` in the door's own protocol, inside TLS if told so; raises ProbeFault."""
     match door.protocol:
         case Protocol.HTTP:
-            return _http(f"http{'s' if tls else ''}://{host}:{port}{door.probe or '/'}", deadline)
+            return _http(host, port, door.probe or "/", deadline, _unnamed() if tls else None)
         case Protocol.DICOM:
             return _dicom(host, port, door.called_ae, deadline, _unnamed() if tls else None)
         case Protocol.TCP:
@@ -58,42 +59,19 @@ def _unnamed() -> ssl.SSLContext:
     return context
 
 
-class _Unnamed(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=_unnamed(), assert_hostname=False)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Left to the context."""
-
-
-def _http(url: str, deadline: float) -> Answer:
-    """A new connection each time, no proxy, no redirect: the answer must be this address's own."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("https://", _Unnamed())
-        try:
-            with session.get(url, timeout=deadline, allow_redirects=False, stream=True, verify=False) as answer:
-                code, headers = answer.status_code, answer.headers
-                _taken(answer, deadline)
-        except requests.RequestException as error:
-            raise ProbeFault(f"{url} does not answer: {_cause(error)}") from error
+def _http(host: str, port: int, path: str, deadline: float, tls: ssl.SSLContext | None) -> Answer:
+    url = f"http{'s' if tls else ''}://{host}:{port}{path}"
+    try:
+        with _line(host, port, deadline, tls) as line:
+            code, headers, _ = _asked(line, "GET", path)
+    except _BROKEN as error:
+        raise _silent(url, error, deadline) from error
     if code != 200:
         raise ProbeFault(f"{url} answers {code}, not 200")
     build, colour = headers.get("X-Otagate-Build", ""), headers.get("X-Otagate-Colour", "")
     if not build or colour not in list(Colour):
         raise ProbeFault(f"{url} does not say its build and colour (headers X-Otagate-Build, X-Otagate-Colour)")
     return Answer(build, Colour(colour))
-
-
-def _taken(answer: requests.Response, deadline: float) -> bytes:
-    """Read a body of ordinary size to its end: closing before would look like a broken client to the service."""
-    until, parts, size = time.monotonic() + deadline, [], 0
-    for part in answer.iter_content(8192):
-        parts.append(part)
-        size += len(part)
-        if size > _BODY or time.monotonic() > until:
-            break
-    return b"".join(parts)
 
 
 def _dicom(host: str, port: int, called: str, deadline: float, tls: ssl.SSLContext | None) -> Answer:
@@ -158,34 +136,52 @@ def tell(url: str, body: Mapping[str, Any], deadline: float) -> Any:
 def fetch(host: str, port: int, request: Request, deadline: float) -> Reply | None:
     """A safe request as a client sent it, marked as a copy. None if there was no whole answer within `deadline`
     seconds, however little at a time it came."""
-    until = time.monotonic() + deadline
-    line = http.client.HTTPConnection(host, port, timeout=deadline)
     try:
-        line.connect()
-        with _cut_at(line.sock, until):
-            reply = _answer_to_copy(line, request)
-        return reply if time.monotonic() <= until else None
-    except (OSError, http.client.HTTPException, ValueError):
+        with _line(host, port, deadline) as line:
+            return _answer_to_copy(line, request)
+    except _BROKEN:
         return None
-    finally:
-        line.close()
+
+
+@contextlib.contextmanager
+def _line(
+    host: str, port: int, deadline: float, tls: ssl.SSLContext | None = None
+) -> Iterator[http.client.HTTPConnection]:
+    """A new connection each time and no proxy: the answer must be this address's own. What is not sent and read in it
+    within `deadline` seconds is cut off, however little at a time comes: TimeoutError."""
+    until = time.monotonic() + deadline
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=deadline)) as line:
+        line.connect()
+        if tls is not None:
+            line.sock = tls.wrap_socket(line.sock, server_hostname=host, do_handshake_on_connect=False)
+        with _cut_at(line.sock, until):
+            if isinstance(line.sock, ssl.SSLSocket):
+                line.sock.do_handshake()
+            yield line
 
 
 @contextlib.contextmanager
 def _cut_at(line: socket.socket, until: float) -> Iterator[None]:
-    """A socket's own timeout begins anew with each part; this one does not."""
+    """A socket's own timeout begins anew with each part; this one does not. Raises TimeoutError."""
 
     def cut() -> None:
         with contextlib.suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
+            # Of TLS too the bare socket's: the other one's would take the session from under whoever reads.
+            socket.socket.shutdown(line, socket.SHUT_RDWR)
 
     timer = threading.Timer(max(0.0, until - time.monotonic()), cut)
     timer.daemon = True
     timer.start()
     try:
         yield
+    except (OSError, http.client.HTTPException) as error:
+        if time.monotonic() < until:
+            raise
+        raise TimeoutError from error
     finally:
         timer.cancel()
+    if time.monotonic() >= until:  # an answer that says no length looks whole where it was cut
+        raise TimeoutError
 
 
 def _answer_to_copy(line: http.client.HTTPConnection, request: Request) -> Reply:
@@ -196,54 +192,50 @@ def _answer_to_copy(line: http.client.HTTPConnection, request: Request) -> Reply
         line.putheader(name, value)
     line.endheaders()
     answer = line.getresponse()
-    body, claimed = b"", answer.length
-    most = _COMPARED + 1 if claimed is None else min(_COMPARED + 1, claimed)
-    while len(body) < most and (part := answer.read1(65536)):  # who keeps the line open ends it by no end of file
-        body += part
-    if claimed is not None and len(body) < most:
-        raise http.client.IncompleteRead(body)
+    body = _body(answer, _COMPARED)
     headers = {name.lower(): value for name, value in answer.getheaders()}
     return Reply(answer.status, headers, body[:_COMPARED], len(body) <= _COMPARED)
 
 
+def _asked(
+    line: http.client.HTTPConnection, method: str, path: str, content: bytes | None = None
+) -> tuple[int, Message, bytes]:
+    """Code, headers and body, of which an ordinary size is read to its end: closing before would look like a broken
+    client to the service. No redirect is followed."""
+    kind = {} if content is None else {"Content-Type": "application/json"}
+    line.request(method, path, content, {"Connection": "close", **kind})
+    answer = line.getresponse()
+    return answer.status, answer.headers, _body(answer, _BODY)
+
+
+def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
+    """A whole body; more than `most` bytes where there are more. Raises OSError and HTTPException."""
+    body, claimed = b"", answer.length
+    enough = most + 1 if claimed is None else min(most + 1, claimed)
+    while len(body) < enough and (part := answer.read1(65536)):  # who keeps the line open ends it by no end of file
+        body += part
+    if claimed is not None and len(body) < enough:
+        raise http.client.IncompleteRead(body)
+    return body
+
+
 def _posted(url: str, body: Mapping[str, Any] | None, deadline: float) -> bytes | None:
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            with session.post(url, json=body, timeout=deadline, allow_redirects=False, stream=True) as answer:
-                code, content = answer.status_code, _taken(answer, deadline)
-        except requests.ConnectTimeout as error:
-            raise ProbeFault(f"{url} does not answer within {deadline:g} s") from error
-        except requests.ConnectionError as error:
-            if _nobody(error):
-                return None
-            raise ProbeFault(f"{url} broke off: {_cause(error)}") from error
-        except requests.RequestException as error:
-            raise ProbeFault(f"{url} does not answer: {_cause(error)}") from error
+    where = urlsplit(url)
+    content = None if body is None else json.dumps(body).encode()
+    try:
+        with _line(where.hostname or "", where.port or 80, deadline) as line:
+            code, _, answer = _asked(line, "POST", where._replace(scheme="", netloc="").geturl(), content)
+    except (socket.gaierror, ConnectionRefusedError):
+        return None
+    except _BROKEN as error:
+        raise _silent(url, error, deadline) from error
     if not 200 <= code < 300:
         raise ProbeFault(f"{url} answers {code}")
-    return content
+    return answer
 
 
-def _nobody(error: BaseException) -> bool:
-    """A cause somewhere below says that there is no such name or that the connection was refused."""
-    return any(isinstance(cause, socket.gaierror | ConnectionRefusedError) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    following: list[BaseException] = [error]
-    while following:
-        cause = following.pop()
-        if cause in found:
-            continue
-        found.append(cause)
-        inner = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
-        following += [c for c in inner if isinstance(c, BaseException)]
-    return found
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost words, without addresses of objects in memory."""
-    last = next((c for c in reversed(_causes(error)) if isinstance(c, OSError) and c.strerror), None)
-    return str(last.strerror) if last else type(error).__name__
+def _silent(url: str, error: Exception, deadline: float) -> ProbeFault:
+    if isinstance(error, TimeoutError):
+        return ProbeFault(f"{url} does not answer within {deadline:g} s")
+    why = error.strerror if isinstance(error, OSError) else ""
+    return ProbeFault(f"{url} does not answer: {why or type(error).__name__}")

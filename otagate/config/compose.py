@@ -155,7 +155,7 @@ class HookCall(Strict):
 
     port: PortNumber = Field(description="the service's own port")
     path: UrlPath = Field(description="path to POST to")
-    deadline: Deadline = Field(description="for the answer")
+    deadline: Deadline = Field(description="for the whole answer, however slowly it comes")
 
 
 class MigrateStep(Strict):
