@@ -282,7 +282,8 @@ class DeadlinesSection(Strict):
     mirror: Deadline = Field(default=120.0, description="raising the mirror, default `2m`")
     deploy: Deadline = Field(default=120.0, description="raising the idle colour, default `2m`")
     drain: Deadline = Field(
-        default=60.0, description="for old sessions to end, default `60s`; what is open then is cut, counted and named"
+        default=60.0,
+        description="for old sessions to end after a turn, default `60s`; what is open then is cut, counted and named",
     )
 
 

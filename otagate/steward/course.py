@@ -165,17 +165,19 @@ class Course:
 
     def _watch(self, view: PromotionView) -> tuple[Event, str]:
         lookout = self._lookout(view)
-        drain = Drain(self._helm, self._book, view.came)
+        drain, until = Drain(self._helm, self._book, view.came), self._deadline(view)
         self._let_go(view)
         while True:
             if self._told_back():
                 return Event.ABORT, "told to go back"
             seen = lookout.look()
-            self._tell(lookout, drain)
+            left = self._tell(lookout, drain)
             if isinstance(seen, Back):
                 return Event.REFUSED, seen.message
             if isinstance(seen, Enough):
                 return self._still_there(view, seen)
+            if left and self._clock.monotonic() >= until:
+                self._cut(drain)
             self._clock.sleep(view.intent.watch.every)
 
     def _lookout(self, view: PromotionView) -> Lookout:
@@ -219,13 +221,22 @@ class Course:
             return Event.OK, f"{view.intent.to} is healthy, its answers are not judged"
         return Event.OK, f"watched: {seen.answers} answers, nothing against it"
 
-    def _tell(self, lookout: Lookout, drain: Drain) -> None:
-        """Lines for those who follow; a full disk silences them, it does not end the watch."""
+    def _tell(self, lookout: Lookout, drain: Drain) -> bool:
+        """Lines for those who follow; a full disk silences them, it does not end the watch. Answers whether sessions
+        are open on the old colour."""
         try:
             if line := lookout.line():
                 self._book.tell(Happening.WATCH, line[0], **line[1])
             if lookout.counts is not None:
-                drain.tell(lookout.counts, self._clock.monotonic())
+                return any(drain.tell(lookout.counts, self._clock.monotonic()).values())
+        except (JournalFull, SwitchFault) as fault:
+            log.error("%s", fault.message)
+        return False
+
+    def _cut(self, drain: Drain) -> None:
+        """The watch goes on whatever does not end: the next look finds it open still."""
+        try:
+            drain.cut(self._helm.switch)
         except (JournalFull, SwitchFault) as fault:
             log.error("%s", fault.message)
 
@@ -236,12 +247,15 @@ class Course:
         self._let_gone()
         return Event.OK, f"{view.came} stays warm; {self._ended(view, view.came)}"
 
-    def _ended(self, view: PromotionView, left: Colour) -> str:
-        """Open sessions of the colour that traffic left are given until the drain's deadline, counted from the turn,
-        and are cut then; answers what became of them. Raises SwitchFault for what could not be seen or cut."""
+    def _deadline(self, view: PromotionView) -> float:
+        """The drain's, counted from the turn, on the monotonic clock."""
         turned = self._book.account.last_flip or view.changed
-        until = self._clock.monotonic() + max(0.0, turned + view.intent.drain - self._clock.now())
-        drain = Drain(self._helm, self._book, left)
+        return self._clock.monotonic() + max(0.0, turned + view.intent.drain - self._clock.now())
+
+    def _ended(self, view: PromotionView, left: Colour) -> str:
+        """Open sessions of the colour that traffic left are given until the drain's deadline and are cut then; answers
+        what became of them. Raises SwitchFault for what could not be seen or cut."""
+        drain, until = Drain(self._helm, self._book, left), self._deadline(view)
         while True:
             late = self._clock.monotonic() >= until
             try:

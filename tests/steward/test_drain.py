@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import ProbeFault
+from otagate.core.errors import ProbeFault, SwitchFault
 from otagate.core.promotion import Phase
+from otagate.core.switch import OpenSession
 from otagate.core.topology import HookCall
-from tests.steward.world import HOSTS, TOPOLOGY, World, view_of
+from tests.steward.world import HOSTS, TOPOLOGY, WATCH, Steward, World, view_of
 
 
 def test_open_sessions_are_waited_for_and_then_cut_by_name(world: World) -> None:
@@ -25,6 +26,65 @@ def test_open_sessions_are_waited_for_and_then_cut_by_name(world: World) -> None
     assert world.switch.sessions == {"dicom_blue": 0, "dicom_green": 1}
     (cut,) = [event.data["cut"] for _, event in steward.book.events("p-1", 0) if "cut" in event.data]
     assert cut[0] == {"listener": "dicom", "client": "10.0.0.1:104", "age": "1s"}
+
+
+LONG = replace(WATCH, lasts=30.0)
+DRAIN = 5.0  # of each intent of the world's
+
+
+def cuts(steward: Steward) -> list[float]:
+    """When sessions were cut, in seconds after the turn."""
+    events = [event for _, event in steward.book.events("p-1", 0)]
+    turned = next(event.at for event in events if event.data.get("stage") == "turned")
+    return [event.at - turned for event in events if "cut" in event.data]
+
+
+def test_the_deadline_holds_also_while_the_watch_goes_on(world: World) -> None:
+    """Who has no drain hook would else feed the old build, unseen by the watch, until the watch has ended."""
+    steward = world.live()
+    world.switch.sessions.update(dicom_blue=2, dicom_green=1)
+    steward.promote(watch=LONG)
+    view = view_of(steward)
+    assert view.phase is Phase.PROMOTED
+    (cut,) = cuts(steward)
+    assert DRAIN <= cut < DRAIN + 2 * LONG.every
+    assert view.debts[0].startswith("2 sessions of blue cut at the drain's deadline: dicom 10.0.0.1:104")
+    assert world.switch.sessions == {"dicom_blue": 0, "dicom_green": 1}
+    assert view.changed - view.started >= LONG.lasts, "the watch goes on"
+
+
+def test_nothing_is_cut_of_the_colour_that_the_same_look_sends_back_to(world: World) -> None:
+    steward = world.live()
+    world.switch.sessions["dicom_blue"] = 2
+    begun = world.clock.time
+
+    def bad() -> None:
+        if world.clock.time - begun >= DRAIN - (WATCH.unhealthy - 1) * WATCH.every:
+            world.switch.down.add("web_green")
+
+    world.clock.on_sleep = bad
+    steward.promote(watch=LONG)
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert cuts(steward) == []
+    assert world.switch.sessions["dicom_blue"] == 2
+
+
+def test_a_switch_that_ends_no_session_in_the_watch_ends_no_watch_and_is_asked_again(world: World) -> None:
+    steward = world.live()
+    world.switch.sessions["dicom_blue"] = 1
+    whole, asked = world.switch.cut, []
+
+    def cut(session: OpenSession) -> bool:
+        asked.append(session)
+        if len(asked) < 3:
+            raise SwitchFault("the switch would not end a session")
+        return whole(session)
+
+    world.switch.cut = cut  # type: ignore[method-assign]
+    steward.promote(watch=LONG)
+    assert view_of(steward).phase is Phase.PROMOTED
+    assert len(asked) == 3
+    assert len(cuts(steward)) == 1
 
 
 def test_a_session_that_ends_by_itself_at_the_deadline_is_not_called_cut(world: World) -> None:
