@@ -82,7 +82,9 @@ class TlsEnd(Strict):
 
 
 class TlsEntry(Strict):
-    """Who ends TLS: the switch (`end`), or the service itself (`tls: pass`)."""
+    """Who ends TLS: the switch (`end`), or the service itself (`tls: pass`). Clients' certificates cannot be demanded,
+    as by DICOM's node authentication: with `end` the switch asks for none, and a service behind `pass` that demands one
+    is never up, and so never promoted, for the switch's check and the steward's probe have none to show."""
 
     end: TlsEnd | None = Field(default=None, description="the switch ends it, with this certificate and key")
 

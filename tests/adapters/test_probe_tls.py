@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,15 +18,19 @@ from tests.adapters.test_probe import BEGUN, BUILD, HERE, WEB, raw
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's, with a certificate that nobody signed, of another name."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a certificate that nobody signed, of another name, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=elsewhere"
-    made = ["openssl", *words.split(), "-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
-    subprocess.run(made, check=True, capture_output=True, timeout=60)
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "certificate", folder / "key")
-    return server
+    maker = ["openssl", *words.split(), "-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
+    subprocess.run(maker, check=True, capture_output=True, timeout=60)
+    return folder
+
+
+def server(made: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made / "certificate", made / "key")
+    return context
 
 
 @contextlib.contextmanager
@@ -51,16 +56,16 @@ def inside(context: ssl.SSLContext, begin: bytes, then: bytes = b"") -> Iterator
             thread.join(5)
 
 
-def test_who_answers_inside_tls_is_read_whatever_name_the_certificate_bears(context: ssl.SSLContext) -> None:
-    with inside(context, BEGUN + b"Content-Length: 2\r\n\r\n{}") as port:
+def test_who_answers_inside_tls_is_read_whatever_name_the_certificate_bears(made: Path) -> None:
+    with inside(server(made), BEGUN + b"Content-Length: 2\r\n\r\n{}") as port:
         assert ask(WEB, HERE, port, 5, tls=True) == Answer(BUILD, Colour.BLUE)
 
 
 @pytest.mark.parametrize("length", [b"", b"Content-Length: 99999\r\n"])
-def test_an_answer_that_comes_drop_by_drop_is_cut_off_at_the_deadline(context: ssl.SSLContext, length: bytes) -> None:
+def test_an_answer_that_comes_drop_by_drop_is_cut_off_at_the_deadline(made: Path, length: bytes) -> None:
     began = time.monotonic()
     with (
-        inside(context, BEGUN + length + b"\r\n", then=b"x") as port,
+        inside(server(made), BEGUN + length + b"\r\n", then=b"x") as port,
         pytest.raises(ProbeFault, match=r"not answer within 1 s"),
     ):
         ask(WEB, HERE, port, 1.0, tls=True)
@@ -74,6 +79,18 @@ def test_a_handshake_that_does_not_end_is_cut_off_at_the_deadline(every: float) 
     with raw(record, then=b"\x02", every=every) as port, pytest.raises(ProbeFault, match=r"not answer within 0.5 s"):
         ask(WEB, HERE, port, 0.5, tls=True)
     assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize(("verify", "demands"), [(ssl.CERT_REQUIRED, True), (ssl.CERT_OPTIONAL, False)])
+def test_a_service_that_demands_a_certificate_is_a_fault_for_a_probe_has_none(
+    made: Path, verify: ssl.VerifyMode, demands: bool
+) -> None:
+    context = server(made)
+    context.verify_mode = verify
+    context.load_verify_locations(made / "certificate")
+    ends = pytest.raises(ProbeFault, match="does not answer") if demands else contextlib.nullcontext()
+    with inside(context, BEGUN + b"Content-Length: 0\r\n\r\n") as port, ends:
+        ask(WEB, HERE, port, 5, tls=True)
 
 
 def test_a_service_that_speaks_no_tls_is_a_fault() -> None:
