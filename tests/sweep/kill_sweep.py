@@ -203,7 +203,7 @@ def room() -> Iterator[Path]:
 
 def main() -> int:
     words = argparse.ArgumentParser()
-    words.add_argument("--story", default="")
+    words.add_argument("--story", default="", choices=["", *(story.name for story in STORIES)])
     words.add_argument("--who", default="", choices=["", *WHO])
     words.add_argument("--stride", type=int, default=1, help="every n-th call with each fault; not a multiple of 3")
     words.add_argument("--jobs", type=int, default=3)
@@ -213,7 +213,7 @@ def main() -> int:
         figures = sweep(Grounds(folder), story=asked.story, who=asked.who, stride=asked.stride, jobs=asked.jobs)
     print(figures.text())
     print(f"in {time.monotonic() - began:.0f} s")
-    return 1 if figures.wrong else 0
+    return 1 if figures.wrong or not figures.total else 0
 
 
 if __name__ == "__main__":

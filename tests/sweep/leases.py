@@ -31,12 +31,23 @@ class Handed:
     seconds: list[float] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
 
+    @property
+    def newer(self) -> bool:
+        """Each lease's epoch than all before it."""
+        return self.epochs == sorted(set(self.epochs))
+
+    @property
+    def wrong(self) -> bool:
+        return max(self.seconds) > AT_ONCE or not self.newer
+
     def text(self) -> str:
         ordered = sorted(self.seconds)
         middle = ordered[len(ordered) // 2]
         late = sum(s > AT_ONCE for s in ordered)
         took = f"{middle:.3f} s (median), {ordered[-1]:.3f} s (worst)"
-        return f"{len(ordered)} holders killed: the next one had the lease after {took}, {late} late"
+        newer = "each newer than the last" if self.newer else f"NOT IN ORDER: {self.epochs}"
+        head = f"{len(ordered)} holders killed: the next one had the lease after {took}, {late} late"
+        return f"{head}; epochs {newer}"
 
 
 class Holder:
@@ -168,7 +179,7 @@ def main() -> int:
         print(handed.text(), flush=True)
         came = race(grounds, asked.promoters, asked.rounds)
         print(came.text())
-    return 1 if came.wrong or max(handed.seconds) > AT_ONCE else 0
+    return 1 if came.wrong or handed.wrong else 0
 
 
 if __name__ == "__main__":

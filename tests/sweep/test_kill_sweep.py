@@ -1,6 +1,7 @@
 """The short form of the kill sweep, and its control: otagate with one thing wrong on purpose must be caught."""
 
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -10,6 +11,7 @@ from otagate.core.replacement import Replacement
 from otagate.steward.account import Stage
 from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm
+from tests.sweep import kill_sweep
 from tests.sweep.faults import Harm
 from tests.sweep.invariants import examined
 from tests.sweep.kill_sweep import COMMIT, Figures, Point, injected, points_of, room, sweep
@@ -35,6 +37,21 @@ def test_cut_off_anywhere_one_colour_serves_and_nothing_is_said_that_is_not_so(g
     assert figures.total >= 18
     stories = {name.split()[0] for name in figures.injected}
     assert len(stories) >= 5, stories
+
+
+@pytest.mark.parametrize("figures", [Figures(), Figures(missed=9)])
+def test_a_sweep_that_reached_nothing_has_shown_nothing(monkeypatch: pytest.MonkeyPatch, figures: Figures) -> None:
+    monkeypatch.setattr(kill_sweep, "sweep", lambda *_, **__: figures)
+    monkeypatch.setattr(sys, "argv", ["kill_sweep"])
+    assert kill_sweep.main() == 1
+    figures.injected["promote cli kill"] += 1
+    assert kill_sweep.main() == 0
+
+
+def test_a_story_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["kill_sweep", "--story", "promot"])
+    with pytest.raises(SystemExit, match="2"):
+        kill_sweep.main()
 
 
 def test_an_entry_that_is_there_and_is_said_to_have_failed_spoils_no_journal(grounds: Grounds) -> None:

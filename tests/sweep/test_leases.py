@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.sweep.kill_sweep import room
-from tests.sweep.leases import AT_ONCE, judged, killed_holders, race
+from tests.sweep.leases import AT_ONCE, Handed, judged, killed_holders, race
 from tests.sweep.stories import Grounds, Scene, Told
 
 
@@ -19,7 +19,15 @@ def test_a_killed_holders_lease_is_the_next_ones_at_once(grounds: Grounds) -> No
     handed = killed_holders(grounds, 10)
     assert len(handed.seconds) == 10
     assert max(handed.seconds) <= AT_ONCE
-    assert handed.epochs == sorted(set(handed.epochs)), "an epoch was given twice"
+    assert handed.newer, "an epoch was given twice"
+    assert not handed.wrong
+
+
+@pytest.mark.parametrize(
+    "handed", [Handed([0.1, 0.1], [1, 2, 2]), Handed([0.1, 0.1], [1, 3, 2]), Handed([9.0], [1, 2])]
+)
+def test_control_an_epoch_that_is_not_newer_and_a_lease_that_comes_late_are_found(handed: Handed) -> None:
+    assert handed.wrong
 
 
 def test_of_many_promoters_one_wins_and_the_others_are_told_who(grounds: Grounds) -> None:
