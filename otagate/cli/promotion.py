@@ -16,7 +16,7 @@ from otagate.core.errors import Exit, UsageError
 from otagate.core.mirror import Difference, ObservedContainer
 from otagate.core.places import SWITCH
 from otagate.core.promotion import STEWARDS_OWN, Phase
-from otagate.core.traffic import ColourView, Kind, PromotionView, Scope, Status
+from otagate.core.traffic import ColourView, Holder, Kind, PromotionView, Scope, Status
 
 if TYPE_CHECKING:
     from otagate.flows.promote import Attempt
@@ -242,14 +242,17 @@ def _traffic(status: Status | None) -> dict[str, Any]:
         "colours": {name: {"release": v.release, "warm": v.warm} for name, v in status.colours.items()},
         **(_promotion(status.promotion) if status.promotion else {"promotion": None}),
         "last_flip": status.last_flip,
-        "leases": [
-            {"scope": h.claim.scope.value, "by": h.claim.by, "from": h.claim.origin, "command": h.claim.command}
-            for h in status.holders
-        ],
+        "leases": [_lease(holder) for holder in status.holders],
         "disagreements": list(status.disagreements),
         "incidents": data_of(status.incidents),
         **of_switch(status.replacement),
     }
+
+
+def _lease(holder: Holder) -> dict[str, Any]:
+    claim = holder.claim
+    who = {"scope": claim.scope.value, "by": claim.by, "from": claim.origin}
+    return {**who, "command": claim.command, "why": claim.why, "since": holder.since}
 
 
 def _role(name: str, view: ColourView, status: Status) -> str:
@@ -276,16 +279,20 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
         if p.intent.override:
             lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
     if status.last_flip:
-        lines.append(f"  last flip  {datetime.fromtimestamp(status.last_flip, UTC):%Y-%m-%d %H:%M:%S} UTC")
+        lines.append(f"  last flip  {_moment(status.last_flip)}")
     if status.replacement and not status.replacement.ended:
         lines.append(f"  switch     replacement by {status.replacement.by} is unfinished: {status.replacement.reach}")
     for incident in status.incidents:
         lines.append(f"  incident   {incident.incident} is open: {impact_of(incident)}")
     for holder in status.holders:
-        lines.append(
-            f"  lease      {holder.claim.scope}: {holder.claim.by} from {holder.claim.origin}, {holder.claim.command}"
-        )
+        claim, why = holder.claim, f" ({holder.claim.why})" if holder.claim.why else ""
+        what = f"{claim.by} from {claim.origin}, {claim.command}{why}, since {_moment(holder.since)}"
+        lines.append(f"  lease      {claim.scope}: {what}")
     return lines
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _container(c: ObservedContainer) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,7 +15,7 @@ from otagate.core.platform import Platform
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Status
 from otagate.ports import Ports
-from tests.flows.scene import Scene, raised
+from tests.flows.scene import CLAIM, Scene, raised
 from tests.flows.test_promote import go, judged, proven
 
 
@@ -60,6 +61,24 @@ def test_a_rollback_says_back_and_never_promoted(scene: Scene) -> None:
     assert done.data["promotion"]["phase"] == "promoted", "programs are told the phase as it is spelled"
     assert "promoted" not in promotion.status("p").text
     assert scene.steward.status().live is Colour.BLUE
+
+
+def test_whoever_has_the_lease_is_named_with_what_why_from_where_and_since_when(scene: Scene) -> None:
+    with scene.steward.lease(replace(CLAIM, command="otagate promote R", why="promote run R"), 0.0):
+        at = scene.world.clock.now()
+        seen = promotion.status("p")
+    assert seen.data["leases"] == [
+        {
+            "scope": "platform",
+            "by": "ada",
+            "from": "ada@host:1",
+            "command": "otagate promote R",
+            "why": "promote run R",
+            "since": at,
+        }
+    ]
+    since = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert f"platform: ada from ada@host:1, otagate promote R (promote run R), since {since}" in seen.text
 
 
 def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
