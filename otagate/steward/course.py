@@ -9,9 +9,9 @@ import logging
 import threading
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Fault, Refused, SwitchFault
+from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
 from otagate.core.promotion import NEXT, STEWARDS_OWN, Event, Phase
-from otagate.core.traffic import Happening, PromotionView
+from otagate.core.traffic import Happening, Kind, PromotionView
 from otagate.core.watch import Back, Enough
 from otagate.steward.account import Stage
 from otagate.steward.aftermath import Aftermath
@@ -137,6 +137,8 @@ class Course:
 
     def _flip(self, view: PromotionView) -> None:
         """A first release has no way back once the switch has read its map: what broke there is tried again."""
+        if view.came is not None and self._has_to_go(view, view.came):
+            return self._helm.go_back(view.came, view.intent.to, view.intent.builds)
         until: float | None = None
         while True:
             try:
@@ -147,6 +149,20 @@ class Course:
                     raise
                 log.warning("the first flip is made again: %s", broke.message)
             self._clock.sleep(self._helm.patience.step)
+
+    def _has_to_go(self, view: PromotionView, came: Colour) -> bool:
+        """Whether nobody would return to it, so that a hook which it does not take is no reason to stay: a person goes
+        back from it, or it does not answer."""
+        if view.intent.kind is Kind.ROLLBACK:
+            return True
+        held = self._book.account.colours.get(came.value)
+        try:
+            self._helm.answers_as(came, held.builds if held else {})
+        except ProbeFault:
+            return True
+        except Refused:
+            pass  # it answers, whatever it says
+        return False
 
     def _watched(self, view: PromotionView) -> tuple[Event, str]:
         """A first release has no way back: its watch is ended by what it saw, and begun again where it broke. Ended so

@@ -2,8 +2,8 @@
 
 prove the target → intent (journal) → map file → run time → read back → passive on the old colour, activate on the new
 → ask every listener through the front door → done (journal). The map file is the commit point. `passive` comes before
-`activate`: for a moment nobody works on its own, never both. Where both may not even answer at once new work is held
-meanwhile, and `passive` comes before the intent (see `hold`).
+`activate`: for a moment nobody works on its own, never both, unless the old one has to go and does not take it. Where
+both may not even answer at once new work is held meanwhile, and `passive` comes before the intent (see `hold`).
 """
 
 import contextlib
@@ -210,8 +210,9 @@ class Helm:
         return True
 
     def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
-        """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned.
-        Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then.
+        """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned; so is
+        forward left what hangs. Refused or Fault: the warm side is not proven, or the switch would not; nothing was
+        moved towards it then.
 
         Who uses the one of a pair must not be left on a failed colour because the other is gone."""
         with self._turn():
@@ -235,12 +236,10 @@ class Helm:
         else:
             self._turned_back(failed, warm)
         # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
-        for wrong in (
-            self.hooks.hush(failed) and self.hooks.hush(failed),
-            self.hooks.rouse(warm) and self.hooks.rouse(warm),
-        ):
-            if wrong:
-                self.book.owe(wrong)
+        if wrong := self.hooks.hush(failed) and self.hooks.hush(failed):
+            self.book.owe(f"{failed} may still work on its own: {wrong}")
+        if wrong := self.hooks.rouse(warm) and self.hooks.rouse(warm):
+            self.book.owe(f"{warm} may not work on its own yet: {wrong}")
         self.through_front(warm, builds)
         self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
 

@@ -95,4 +95,4 @@ class Hold:
         names = {backend(door.name, colour) for door in self.doors}
         ended = [s for s in self.switch.open_sessions() if s.backend in names and self.switch.cut(s)]
         if ended:
-            self.book.owe(f"{counted(len(ended), 'session')} of {colour} cut while new work was held, to go back")
+            self.book.owe(f"{counted(len(ended), 'session')} of {colour} cut while new work was held: it had to go")

@@ -99,8 +99,21 @@ def test_on_the_way_back_the_failed_colours_sessions_are_cut_at_the_end_of_their
     steward.promote()
     view = view_of(steward)
     assert view.phase is Phase.ROLLED_BACK
-    assert view.debts == ("1 session of green cut while new work was held, to go back",)
+    assert view.debts == ("1 session of green cut while new work was held: it had to go",)
     serves(world, steward, Colour.BLUE)
+
+
+def test_what_hangs_is_left_by_the_mended_build_though_its_sessions_do_not_end(world: World) -> None:
+    """The control: those of a colour that answers refuse the flip, see above."""
+    steward = world.live()
+    world.services.hung.add("blue-web")
+    world.switch.sessions["dicom_blue"] = 1
+    steward.promote()
+    view = view_of(steward)
+    assert view.phase is Phase.PROMOTED
+    assert "1 session of blue cut while new work was held: it had to go" in view.debts
+    assert world.switch.entry()[0] is Colour.GREEN is steward.book.account.live
+    assert not world.switch.holds()
 
 
 def test_a_switch_that_would_not_hold_is_no_reason_to_stay_with_a_failed_colour(world: World) -> None:
