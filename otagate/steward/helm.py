@@ -20,8 +20,8 @@ from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door, Topology
 from otagate.steward.account import Stage
 from otagate.steward.book import Book
-from otagate.steward.hold import Hold
-from otagate.steward.hooks import Hooks
+from otagate.steward.hold import LOOK, Hold
+from otagate.steward.hooks import MOST, Hooks
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
 from otagate.steward.pair import PLACES, SILENT, SPLIT, Pair
@@ -236,9 +236,9 @@ class Helm:
         else:
             self._turned_back(failed, warm)
         # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
-        if wrong := self.hooks.hush(failed) and self.hooks.hush(failed):
+        if wrong := self.hooks.hush(failed) and self.hooks.hush(failed, MOST):
             self.book.owe(f"{failed} may still work on its own: {wrong}")
-        if wrong := self.hooks.rouse(warm) and self.hooks.rouse(warm):
+        if wrong := self.hooks.rouse(warm) and self.hooks.rouse(warm, MOST):
             self.book.owe(f"{warm} may not work on its own yet: {wrong}")
         self.through_front(warm, builds)
         self.book.turn(failed, warm, self.book.account.live_epoch, Stage.DONE)
@@ -287,9 +287,9 @@ class Helm:
     def _turned_back(self, failed: Colour, warm: Colour) -> None:
         """Where both may not work at once the failed one's sessions end first, one way or the other."""
         # A turn that was cut off is in the map already and not yet in the journal.
-        with self.hold.on(failed, self.map_file.read()[1], self.hooks.drain, cut=True):
-            if self.topology.hold:
-                self.hooks.hush(failed)
+        with self.hold.on(failed, self.map_file.read()[1], self.hooks.drain, cut=True) as until:
+            if self.topology.hold:  # half of what is left of it: the turn must come within, whatever hangs
+                self.hooks.hush(failed, max(LOOK, until - self.clock.monotonic()) / 2)
             self._set(failed, warm)
 
     def _set(self, came: Colour | None, to: Colour, *, held: bool = False) -> None:

@@ -34,25 +34,27 @@ class Hold:
     @contextlib.contextmanager
     def on(
         self, working: Colour | None, epoch: int, drain: Callable[[Colour, float], str], *, cut: bool
-    ) -> Iterator[None]:
-        """New work waits inside the block, which begins once `working`, live since `epoch`, has ended its own; a block
-        that is left early lets it go where the map says then. Raises SwitchFault, and Refused if `working` does not end
-        in time. With `cut` its sessions are cut instead, and a switch that would not hold is no reason to stay."""
+    ) -> Iterator[float]:
+        """New work waits inside the block, which begins once `working`, live since `epoch`, has ended its own, and is
+        given the time of the clock at which the bound is over; a block that is left early lets new work go where the
+        map says then. Raises SwitchFault, and Refused if `working` does not end in time. With `cut` its sessions are
+        cut instead, and a switch that would not hold is no reason to stay."""
         if not self.bound or working is None:
-            yield
+            yield float("inf")
             return
         self.off()  # what a steward that died held
         self.book.tell(Happening.STEP, f"new work waits at the switch, at most {self.bound:g} s")
         began = self.clock.monotonic()
+        until = began + self.bound
         if no := self.switch.hold(epoch):
             if not cut:
                 raise Refused(f"the switch would not hold: {no}")
             self.book.owe(f"new work was not held on the way back: {no}")
-            yield
+            yield until
             return
         try:
             self._emptied(working, began + self.bound * SHARE, drain, cut=cut)
-            yield
+            yield until
         finally:
             longest = self.off()
             with contextlib.suppress(Fault):  # it is over, whether it can be told or not

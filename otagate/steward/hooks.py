@@ -16,6 +16,7 @@ from otagate.steward.outside import Services
 
 ACTIVATE, PASSIVE, DRAIN = (hook.value for hook in (HookName.ACTIVATE, HookName.PASSIVE, HookName.DRAIN))
 INVARIANTS = HookName.INVARIANTS.value
+MOST = 1.0  # seconds for telling again what the keeper goes on to tell
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Hooks:
             if not self._call(hook, to):
                 raise ProbeFault(f"{hook.service} of {to} is not there to be activated")
 
-    def hush(self, colour: Colour) -> str:
-        """Make a colour passive as far as it is there; answers what went wrong, "" if nothing did."""
-        return self._each(PASSIVE, lambda: colour)
+    def hush(self, colour: Colour, most: float = float("inf")) -> str:
+        """Make a colour passive as far as it is there, in at most `most` seconds for all its services; answers what
+        went wrong, "" if nothing did."""
+        return self._each(PASSIVE, lambda: colour, most / max(1, len(self._hooks(PASSIVE))))
 
-    def rouse(self, colour: Colour) -> str:
-        """Activate a colour; answers what went wrong, "" if nothing did."""
-        return self._each(ACTIVATE, lambda: colour)
+    def rouse(self, colour: Colour, most: float = float("inf")) -> str:
+        """Activate a colour, likewise."""
+        return self._each(ACTIVATE, lambda: colour, most / max(1, len(self._hooks(ACTIVATE))))
 
     @property
     def drains(self) -> bool:

@@ -10,10 +10,10 @@ import threading
 
 from otagate.core.errors import Fault
 from otagate.steward.helm import Helm
+from otagate.steward.hooks import MOST
 from otagate.steward.outlook import Outlook
 
 EVERY = 2.0
-MOST = 1.0  # seconds for one hook
 log = logging.getLogger(__name__)
 
 

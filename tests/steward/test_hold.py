@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from otagate.core.cloud import Colour
+from otagate.core.errors import ProbeFault
 from otagate.core.promotion import Phase
 from otagate.core.topology import HookCall
+from otagate.steward.hooks import MOST
 from tests.steward.world import HOSTS, TOPOLOGY, Killed, World, serves, view_of
 
 BOUND = 4.0
@@ -114,6 +116,45 @@ def test_what_hangs_is_left_by_the_mended_build_though_its_sessions_do_not_end(w
     assert "1 session of blue cut while new work was held: it had to go" in view.debts
     assert world.switch.entry()[0] is Colour.GREEN is steward.book.account.live
     assert not world.switch.holds()
+
+
+@pytest.mark.parametrize("bound", [0.0, BOUND])
+def test_a_failed_colour_whose_hook_hangs_neither_outlasts_the_hold_nor_keeps_the_warm_one_from_its_work(
+    tmp_path: Path, bound: float
+) -> None:
+    """What waits past the hold goes to the failed colour."""
+    slow = tuple(replace(hook, deadline=30.0) for hook in HELD.hooks)
+    services = tuple(replace(hook, service=name) for hook in slow for name in ("web", "other"))
+    world = World(tmp_path, replace(HELD, hold=bound, hooks=services))
+    steward, whole = world.live(), world.services.call
+    held: list[bool] = []
+    at: dict[str, float] = {}
+
+    def call(url: str, deadline: float) -> bool:
+        if url == "http://green-web:8080/hooks/passive":
+            world.clock.time += deadline
+            raise ProbeFault(f"{url} does not answer within {deadline:g} s")
+        if url == "http://blue-web:8080/hooks/activate":
+            at["roused"] = world.clock.time
+        return whole(url, deadline)
+
+    def fails() -> None:
+        if world.switch.entry_now and world.switch.entry_now[0] is Colour.GREEN:
+            world.switch.down.add("dicom_green")
+
+    def before(name: str) -> None:
+        if name == "flip":
+            held.append(world.switch.holds())
+            at["turned"] = world.clock.time
+
+    world.services.call = call  # type: ignore[method-assign]
+    world.clock.on_sleep, world.switch.before = fails, before
+    steward.promote()
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+    assert held == [bool(bound), bool(bound)]
+    assert at["roused"] - at["turned"] <= 2 * 30 + MOST, "each is told once at full length, and once more in short"
+    assert [debt for debt in view_of(steward).debts if debt.startswith("green may still work on its own: ")]
+    world.close()
 
 
 def test_a_switch_that_would_not_hold_is_no_reason_to_stay_with_a_failed_colour(world: World) -> None:
