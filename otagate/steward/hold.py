@@ -46,7 +46,12 @@ class Hold:
         self.book.tell(Happening.STEP, f"new work waits at the switch, at most {self.bound:g} s")
         began = self.clock.monotonic()
         until = began + self.bound
-        if no := self.switch.hold(epoch):
+        try:
+            no = self.switch.hold(epoch)
+        except SwitchFault:
+            self.off()  # of a pair the other one holds, or one whose answer was lost
+            raise
+        if no:
             if not cut:
                 raise Refused(f"the switch would not hold: {no}")
             self.book.owe(f"new work was not held on the way back: {no}")

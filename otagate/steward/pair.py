@@ -89,7 +89,16 @@ class Pair:
         return ""
 
     def release(self) -> float:
-        return max([switch.release() for switch in self.switches])
+        """The longest wait at either. Both are asked, also where the first does not answer."""
+        waits, silent = [], []
+        for switch in self.switches:
+            try:
+                waits.append(switch.release())
+            except SwitchFault as fault:
+                silent.append(fault)
+        if silent:
+            raise silent[0]
+        return max(waits)
 
     def arm_shadow(self, door: str, seconds: float, most: int) -> None:
         """Each its share, so that together it is at most so many."""

@@ -1,5 +1,6 @@
 """Two switches: both turn or neither, and where they do not tell the same it is red until recover makes them agree."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -167,6 +168,27 @@ def test_a_hold_is_on_both_or_on_neither(world: World) -> None:
     other(world).held_until = 1e9
     assert pair.hold(1) == "the second switch: held already"
     assert not world.switch.holds()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("at", ["hold", "release"])
+def test_one_that_does_not_answer_keeps_no_new_work_waiting_at_the_other(world: World, which: int, at: str) -> None:
+    """Of a platform with a hold; the bound would let it go, late."""
+    held = replace(world.topology, hold=4.0)
+    steward = world.live()
+    helm = replace(steward.helm, topology=held)
+    pair = (world.switch, other(world))
+    for switch in pair:
+        switch.bound, switch.monotonic = 4.0, world.clock.monotonic
+
+    def before(name: str) -> None:
+        if name == at and any(switch.holds() for switch in pair):
+            raise SwitchFault("the switch did not answer", code="switch-away")
+
+    pair[which].before = before
+    with contextlib.suppress(SwitchFault), helm.hold.on(Colour.BLUE, 1, helm.hooks.drain, cut=False):
+        assert world.switch.holds() or other(world).holds()
+    assert not pair[1 - which].holds()
 
 
 def test_one_that_does_not_answer_is_named_and_is_not_a_pair_that_waits_for_its_first_map(world: World) -> None:
