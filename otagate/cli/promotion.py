@@ -124,7 +124,9 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
         left = [done.incident] if done.incident else []
         lines = [*switch, text, *_reasons(view), *(line for incident in left for line in lines_of(incident))]
         data = {**_promotion(view), "incidents": data_of(left), **of_switch(done.replacement)}
-        return Result(ending(view), data, "\n".join(lines), errors=lost, next="otagate status")
+        stranded = view.phase is Phase.STRANDED  # again: `status` would only say recover
+        after_it = "start again what the reason names last, then otagate recover" if stranded else "otagate status"
+        return Result(ending(view), data, "\n".join(lines), errors=lost, next=after_it)
 
 
 def status(where: str | None) -> Result:

@@ -12,7 +12,7 @@ from otagate.cli.result import Result
 from otagate.core.cloud import Colour
 from otagate.core.errors import Exit
 from otagate.core.platform import Platform
-from otagate.core.promotion import Phase
+from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Status
 from otagate.ports import Ports
 from tests.flows.scene import CLAIM, Scene, raised
@@ -79,6 +79,23 @@ def test_whoever_has_the_lease_is_named_with_what_why_from_where_and_since_when(
     ]
     since = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     assert f"platform: ada from ada@host:1, otagate promote R (promote run R), since {since}" in seen.text
+
+
+def test_a_recover_that_is_stranded_again_says_more_than_to_look_and_recover(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, run = proven()
+    dead = (Event.FAULT, "web of blue does not answer")
+    refused = (Event.REFUSED, "errors")
+    scene.steward.outcomes = {Phase.WATCHING: refused, Phase.ROLLING_BACK: dead, Phase.STRANDED: dead}
+    go(scene, run)
+
+    @contextmanager
+    def opened(_: str | None) -> Iterator[tuple[Platform, Ports]]:
+        yield scene.platform, scene.ports
+
+    monkeypatch.setattr(promotion, "opened", opened)
+    assert promotion.status("p").next == "otagate recover"
+    again = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    assert (again.exit, again.next) == (Exit.STRANDED, "start again what the reason names last, then otagate recover")
 
 
 def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
