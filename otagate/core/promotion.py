@@ -46,8 +46,9 @@ _ROWS: dict[Phase, tuple[Phase | None, Phase | None, Phase | None, Phase | None]
     _P.DISCARDING: (_P.ABANDONED, None, _P.ABANDONED, _P.DISCARDING),
     _P.ROLLING_BACK: (_P.ROLLED_BACK, None, _P.STRANDED, _P.ROLLING_BACK),
     # Traffic that is back is not all: rolling back goes on with what is still open. A first release that served is
-    # refused a way back, for nothing came before it: only forward is left.
-    _P.STRANDED: (_P.ROLLING_BACK, _P.FLIPPING, _P.STRANDED, _P.STRANDED),
+    # refused a way back, for nothing came before it, and so is what leaves a colour that hangs: only forward is left,
+    # or the end, where nothing was turned.
+    _P.STRANDED: (_P.ROLLING_BACK, _P.FLIPPING, _P.STRANDED, _P.ROLLED_BACK),
 }
 
 NEXT: dict[tuple[Phase, Event], Phase] = {

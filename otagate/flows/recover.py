@@ -46,7 +46,8 @@ def plan_recovery(platform: Platform, ports: Ports) -> Plan:
     if view.phase in STEWARDS_OWN:
         steps.append(Step(Action.KEEP, what, f"{view.phase}: the steward is at work, and is followed to the end"))
     elif view.phase is Phase.STRANDED:
-        way = f"the way back to {view.came} is tried again"
+        ends = "made where it was cut off in the turn, ended where nothing was turned"
+        way = f"the way back to {view.came} is tried again; if {view.came} hangs: {ends}"
         first = f"nothing came before {view.intent.to}: if it served it is flipped and watched again"
         steps.append(Step(Action.TURN, "switch", f"stranded: {way if view.came else first}"))
     else:

@@ -136,9 +136,10 @@ class Course:
                 return self._roll_back(view)
 
     def _flip(self, view: PromotionView) -> None:
-        """A first release has no way back once the switch has read its map: what broke there is tried again."""
-        if view.came is not None and self._has_to_go(view, view.came):
-            return self._helm.go_back(view.came, view.intent.to, view.intent.builds)
+        """A first release has no way back once the switch has read its map: what broke there is tried again. To what a
+        person goes back from, or what hangs, nobody would return: a hook that it does not take is no reason to stay."""
+        if view.came is not None and (view.intent.kind is Kind.ROLLBACK or self._hangs(view.came)):
+            return self._helm.leave(view.came, view.intent.to, view.intent.builds)
         until: float | None = None
         while True:
             try:
@@ -150,14 +151,11 @@ class Course:
                 log.warning("the first flip is made again: %s", broke.message)
             self._clock.sleep(self._helm.patience.step)
 
-    def _has_to_go(self, view: PromotionView, came: Colour) -> bool:
-        """Whether nobody would return to it, so that a hook which it does not take is no reason to stay: a person goes
-        back from it, or it does not answer."""
-        if view.intent.kind is Kind.ROLLBACK:
-            return True
-        held = self._book.account.colours.get(came.value)
+    def _hangs(self, colour: Colour) -> bool:
+        """Whether a listener of it does not answer."""
+        held = self._book.account.colours.get(colour.value)
         try:
-            self._helm.answers_as(came, held.builds if held else {})
+            self._helm.answers_as(colour, held.builds if held else {})
         except ProbeFault:
             return True
         except Refused:
@@ -323,7 +321,8 @@ class Course:
 
     def settle_stranded(self) -> None:
         """Try the way back once more, in the caller's thread; then `set_off`, for the rest. A first release that served
-        has none: it is flipped and watched again."""
+        has none, and a colour that hangs is none: what leads there is flipped and watched again, or it ends where
+        nothing was turned, lest nobody may leave what hangs."""
         view = self._book.current()
         if view.phase is Phase.STRANDED:
             self.forget_abort()
@@ -331,8 +330,28 @@ class Course:
 
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
         try:
-            return self.way_back(view)
+            event, message = self.way_back(view)
         except Refused as no:
             return Event.REFUSED, no.message
         except Fault as fault:
-            return Event.FAULT, fault.message
+            event, message = Event.FAULT, fault.message
+        if event is not Event.FAULT or view.came is None or not self._hangs(view.came):
+            return event, message
+        if self._is_unmoved(view.came):
+            return Event.ABORT, f"{message}; nothing was turned, {view.came} is live as it was before"
+        if self._goes_on(view):
+            return Event.REFUSED, f"{message}; {view.intent.to} is turned to again"
+        return event, message
+
+    def _is_unmoved(self, came: Colour) -> bool:
+        """Whether it is live since before the promotion began, by map file and switch too."""
+        account = self._book.account
+        try:
+            return account.live_epoch <= account.lease and self._helm.agrees(came, account.live_epoch)
+        except SwitchFault:
+            return False
+
+    def _goes_on(self, view: PromotionView) -> bool:
+        """Whether nothing is held against where it leads: its watch never began, or a person went back to it."""
+        events = self._book.events(view.intent.promotion, 0)
+        return view.intent.kind is Kind.ROLLBACK or all(event.phase is not Phase.WATCHING for _, event in events)

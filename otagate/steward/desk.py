@@ -186,7 +186,7 @@ class Desk:
                     code="not-yours",
                     hint="otagate recover finishes or undoes it",
                 )
-            if view.phase in STEWARDS_OWN:
+            if view.phase in STEWARDS_OWN or view.phase is Phase.STRANDED:
                 return self._interrupt(view, event)
             self._course.forget_abort()  # under the lock, before the advance: whatever comes after is meant
             phase = self._book.advance(view.phase, event, message)

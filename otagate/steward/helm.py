@@ -210,9 +210,8 @@ class Helm:
         return True
 
     def go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
-        """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned; so is
-        forward left what hangs. Refused or Fault: the warm side is not proven, or the switch would not; nothing was
-        moved towards it then.
+        """Look before moving: prove the warm side, then turn to it, or only make sure where nothing was turned.
+        Refused or Fault: the warm side is not proven, or the switch would not; nothing was moved towards it then.
 
         Who uses the one of a pair must not be left on a failed colour because the other is gone."""
         with self._turn():
@@ -227,6 +226,11 @@ class Helm:
                 self.catch_up()
                 if gone := self._pair.gone():
                     self.book.owe(f"the {gone} switch is gone and was not turned: it follows when it is started")
+
+    def leave(self, left: Colour, to: Colour, builds: Mapping[str, str]) -> None:
+        """Forward, and `left` has to go as on a way back; but not by one of a pair alone. It can be made again."""
+        with self._turn():
+            self._go_back(left, to, builds)
 
     def _go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
         self.prove(warm, builds)

@@ -42,7 +42,7 @@ GRID = {
     ("stranded", "ok"): "rolling-back",
     ("stranded", "refused"): "flipping",
     ("stranded", "fault"): "stranded",
-    ("stranded", "abort"): "stranded",
+    ("stranded", "abort"): "rolled-back",
     ("promoted", "ok"): None,
     ("promoted", "refused"): None,
     ("promoted", "fault"): None,

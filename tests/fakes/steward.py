@@ -217,7 +217,7 @@ class FakeSteward:
             raise Refused("no promotion is unfinished", code="no-promotion")
         if self._lease != holder.epoch and view.phase is not Phase.DISCARDING:
             raise Refused(f"{view.intent.promotion} was begun under another lease", code="not-yours")
-        if view.phase in STEWARDS_OWN:
+        if view.phase in STEWARDS_OWN or view.phase is Phase.STRANDED:
             what = f"promotion {view.intent.promotion} is {view.phase}, which the steward does alone"
             raise Refused(f"{what}: only abort may be reported, not {event}", code="steward-acts")
         phase = self.advance(event, message)

@@ -1,17 +1,26 @@
-"""A live release that hangs can be left: by a rollback, and by the mended build."""
+"""A live release that hangs can be left: by a rollback, by the mended build, and by whoever was cut off in between."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
-from otagate.core.errors import ProbeFault
+from otagate.core.errors import ProbeFault, Refused
 from otagate.core.promotion import Phase
+from otagate.core.topology import Door
+from otagate.core.traffic import Kind
+from otagate.steward.desk import Caller
 from otagate.steward.keeper import Keeper
+from otagate.steward.map_file import MapFile
 from otagate.steward.outlook import Outlook
+from tests.steward.pairs import both, other
 from tests.steward.test_aftermath import only
-from tests.steward.test_rollback_fails import rolled
-from tests.steward.world import Steward, World, serves, view_of
+from tests.steward.test_desk import CLAIM, Slow
+from tests.steward.test_rollback_fails import down, rolled
+from tests.steward.world import TOPOLOGY, Killed, Steward, World, serves, view_of
 
 OWED = "green may still work on its own: http://green-web:8080/hooks/passive does not answer within"
 
@@ -38,6 +47,13 @@ def late_passive(world: World) -> None:
 
 def hung(world: World) -> None:
     world.services.hung.add("green-web")
+
+
+def to_blue(steward: Steward, kind: Kind, name: str = "r-1") -> None:
+    if kind is Kind.ROLLBACK:
+        rolled(steward, name)
+    else:
+        steward.promote(Colour.BLUE, name)
 
 
 @pytest.mark.parametrize("bad", [late_passive, hung])
@@ -74,3 +90,176 @@ def test_the_mended_build_is_promoted_away_from_it(world: World) -> None:
     assert [debt for debt in view.debts if debt.startswith("blue may still work on its own: ")]
     assert steward.book.account.live is Colour.GREEN is world.switch.entry()[0]
     assert "green-web" in world.services.active
+
+
+def recovered(steward: Steward) -> Phase:
+    steward.course.settle_stranded()
+    steward.course.run()
+    return view_of(steward).phase
+
+
+def test_a_build_that_is_refused_ends_by_recover_where_it_was_and_the_next_one_may_come(world: World) -> None:
+    """Stranded, for what serves is not proven; but nothing was turned, and nobody may be kept from turning."""
+    steward = world.live()
+    world.services.hung.add("blue-web")
+    world.switch.down.add("web_green")
+    steward.promote()
+    assert view_of(steward).phase is Phase.STRANDED
+    assert recovered(steward) is Phase.ROLLED_BACK
+    assert view_of(steward).reason.endswith("nothing was turned, blue is live as it was before")
+    assert world.switch.served == {Colour.BLUE}
+    world.switch.down.clear()
+    steward.promote(name="p-2")
+    assert view_of(steward).phase is Phase.PROMOTED
+    assert steward.book.account.live is Colour.GREEN
+
+
+@pytest.mark.parametrize("kind", [Kind.PROMOTE, Kind.ROLLBACK])
+def test_so_does_one_that_is_cut_off_before_anything_was_turned(world: World, steward: Steward, kind: Kind) -> None:
+    hung(world)
+    following = in_the_flip(world, lambda: to_blue(steward, kind), "before")
+    assert view_of(following).phase is Phase.STRANDED
+    assert recovered(following) is Phase.ROLLED_BACK
+    assert following.book.account.live is Colour.GREEN is world.switch.entry()[0] is world.map_file.read()[0]
+    to_blue(following, kind, "r-2")
+    assert view_of(following).phase is Phase.PROMOTED
+
+
+def test_nothing_else_than_recover_ends_it(world: World) -> None:
+    steward = world.live()
+    slow = Slow(steward)
+    slow.begin("p-1", Colour.GREEN)
+    world.services.hung.add("blue-web")
+    world.switch.down.add("web_green")
+    for message in ("checked", "deployed", "smoked"):
+        slow.report("ok", message)
+    assert slow.report("abort", "interrupted") is Phase.STRANDED
+    with pytest.raises(Refused, match="which the steward does alone"):
+        slow.report("ok", "all is well")
+    slow.desk.ask(slow.caller, "release", {})
+    slow.desk.ask(Caller(lambda: False), "recover", {"claim": CLAIM, "wait": 0})
+    assert view_of(steward).phase is Phase.ROLLED_BACK
+
+
+def test_it_does_not_end_where_map_file_and_switch_do_not_say_so(world: World) -> None:
+    """The control: what serves cannot be told."""
+    steward = world.live()
+    world.services.hung.add("blue-web")
+    world.switch.entry_now = (Colour.GREEN, 50)
+    world.switch.down.add("web_green")
+    steward.promote()
+    assert recovered(steward) is Phase.STRANDED
+
+
+def test_nor_where_it_answers_and_is_not_reached_through_its_front(world: World) -> None:
+    """The control: it does not hang."""
+    steward = world.live()
+    world.switch.down.add("web_green")
+    whole = world.services.ask
+
+    def ask(door: Door, host: str, port: int, deadline: float, *, tls: bool) -> Answer:
+        if host == TOPOLOGY.switch:
+            raise ProbeFault(f"{host}:{port} does not answer")
+        return whole(door, host, port, deadline, tls=tls)
+
+    world.services.ask = ask  # type: ignore[method-assign]
+    steward.promote()
+    assert recovered(steward) is Phase.STRANDED
+
+
+def test_nor_where_a_way_back_was_made_and_is_not_proven(world: World) -> None:
+    """The control: blue is live, but since the promotion alone."""
+    steward = world.live()
+    world.clock.on_sleep = lambda: world.switch.down.add("web_green")
+    whole = world.services.call
+
+    def call(url: str, deadline: float) -> bool:
+        if url.endswith("activate") and "blue" in url and steward.book.account.live is Colour.BLUE:
+            world.services.hung.add("blue-web")
+        return whole(url, deadline)
+
+    world.services.call = call  # type: ignore[method-assign]
+    steward.promote()
+    assert steward.book.account.live is Colour.BLUE
+    assert recovered(steward) is Phase.STRANDED
+
+
+def in_the_flip(world: World, act: Callable[[], None], at: str) -> Steward:
+    """Killed before or after the map file is written; the next steward goes on."""
+    whole = MapFile.write
+
+    def write(file: MapFile, colour: Colour, epoch: int) -> None:
+        if at == "after":
+            whole(file, colour, epoch)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MapFile, "write", write)
+        with pytest.raises(Killed):
+            act()
+    world.close()
+    following = world.steward()
+    assert following.course.take_on()
+    following.course.run()
+    return following
+
+
+@pytest.mark.parametrize("kind", [Kind.PROMOTE, Kind.ROLLBACK])
+def test_one_that_is_cut_off_in_the_turn_is_stranded_and_goes_on_by_recover(
+    world: World, steward: Steward, kind: Kind
+) -> None:
+    hung(world)
+    following = in_the_flip(world, lambda: to_blue(steward, kind), "after")
+    assert view_of(following).phase is Phase.STRANDED, "whoever was cut off goes back, and the way back is hung"
+    assert recovered(following) is Phase.PROMOTED
+    assert following.book.account.live is Colour.BLUE is world.switch.entry()[0] is world.map_file.read()[0]
+
+
+@pytest.mark.parametrize("kind", [Kind.PROMOTE, Kind.ROLLBACK])
+def test_it_does_not_go_on_to_what_does_not_answer_either(world: World, steward: Steward, kind: Kind) -> None:
+    hung(world)
+    following = in_the_flip(world, lambda: to_blue(steward, kind), "after")
+    world.services.hung.add("blue-web")
+    before = world.map_file.read()
+    assert recovered(following) is Phase.STRANDED
+    assert world.map_file.read() == before
+
+
+def test_a_rollback_whose_own_watch_saw_nothing_up_goes_on_once_it_is(world: World, steward: Steward) -> None:
+    hung(world)
+    down(world, steward)
+    assert view_of(steward).phase is Phase.STRANDED
+    assert recovered(steward) is Phase.PROMOTED
+    assert steward.book.account.live is Colour.BLUE is world.switch.entry()[0]
+
+
+def test_what_its_watch_refused_recover_does_not_go_on_to(world: World) -> None:
+    """The control: stranded after a watch, both fail."""
+    steward = world.live()
+
+    def both_bad() -> None:
+        world.switch.down.add("web_green")
+        world.services.hung.add("blue-web")
+
+    world.clock.on_sleep = both_bad
+    steward.promote()
+    world.clock.on_sleep = lambda: None
+    world.switch.down.clear()
+    assert recovered(steward) is Phase.STRANDED
+    assert world.switch.entry()[0] is Colour.GREEN
+
+
+def test_it_is_not_left_by_one_of_a_pair_alone(tmp_path: Path) -> None:
+    """The watch of what came could not count at both, and would go back to what hangs."""
+    world = World(tmp_path, replace(TOPOLOGY, second="switch-second"))
+    steward = world.live()
+    world.services.hung.add("blue-web")
+    other(world).gone = True
+    steward.promote()
+    assert Colour.GREEN not in world.switch.served
+    assert view_of(steward).phase is Phase.STRANDED
+    other(world).start()
+    assert recovered(steward) is Phase.ROLLED_BACK
+    steward.promote(name="p-2")
+    assert both(world) == (Colour.GREEN, Colour.GREEN)
+    world.close()

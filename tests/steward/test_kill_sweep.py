@@ -14,7 +14,7 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
-from otagate.core.promotion import Phase
+from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind
 from otagate.steward import account, journal
 from otagate.steward.account import Stage
@@ -212,6 +212,50 @@ def test_killed_again_while_it_recovers_it_still_recovers(sweep: Sweep, began: P
         world.close()
     assert wrong == []
     assert second > 10
+
+
+def from_what_hangs(world: World) -> None:
+    """One away from a live release that does not answer."""
+    world.services.hung.add(HOSTS["blue"])
+    one_promotion(world)
+
+
+def recovered(world: World) -> tuple[Steward, bool]:
+    """The next steward, and whether it was stranded: as `recover` goes on with what it left."""
+    steward = world.steward()
+    if steward.course.take_on():
+        steward.course.run()
+    view = steward.book.account.unfinished
+    stranded = view is not None and view.phase is Phase.STRANDED
+    if stranded:
+        steward.course.settle_stranded()
+        steward.course.run()
+    elif view is not None:
+        steward.book.advance(view.phase, Event.ABORT, "undone")
+        if steward.book.current().phase is Phase.DISCARDING:
+            steward.book.advance(Phase.DISCARDING, Event.OK, "removed")
+    return steward, stranded
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["switch lives", "switch restarts"])
+def test_killed_at_every_point_what_hangs_is_left_by_recover_or_by_the_next_one(
+    sweep: Sweep, began: Path, restart: bool
+) -> None:
+    points = points_of(sweep, world_of(began, "whole"), from_what_hangs)
+    wrong, halted = [], 0
+    for point in range(1, points + 1):
+        world = killed(sweep, world_of(began, str(point)), point, from_what_hangs, restart=restart)
+        steward, stranded = recovered(world)
+        halted += stranded
+        if steward.book.account.live is Colour.BLUE:
+            steward.promote(name="p-2")
+        file, run, account = world.map_file.read(), world.switch.entry(), steward.book.account
+        if account.unfinished or not file == run == (account.live, account.live_epoch) or run[0] is not Colour.GREEN:
+            wrong.append(f"point {point}: {account.promotion}, file {file}, run time {run}")
+        world.close()
+    assert wrong == []
+    assert halted > 0
+    assert sweep.unsafe == []
 
 
 class Reversed(Helm):
