@@ -56,14 +56,15 @@ class Hooks:
         return bool(self._hooks(DRAIN))
 
     def drain(self, colour: Colour, most: float = float("inf")) -> str:
-        """Ask a colour that is not live any more to close its sessions; answers what went wrong, "" if nothing did.
+        """Ask a colour that is not live any more to close its sessions, in at most `most` seconds for all its services;
+        answers what went wrong, "" if nothing did.
 
         Without the lock: whatever turns meanwhile, closing a session after its acknowledgement does no harm.
         """
-        wrong = []
-        for hook in self._hooks(DRAIN):
+        wrong, hooks = [], self._hooks(DRAIN)
+        for hook in hooks:
             try:
-                if not self._call(hook, colour, most):
+                if not self._call(hook, colour, most / len(hooks)):
                     wrong.append(f"{hook.service} of {colour} is not there")
             except Fault as fault:
                 wrong.append(fault.message)

@@ -131,7 +131,7 @@ def test_a_failed_colour_whose_hook_hangs_neither_outlasts_the_hold_nor_keeps_th
     at: dict[str, float] = {}
 
     def call(url: str, deadline: float) -> bool:
-        if url == "http://green-web:8080/hooks/passive":
+        if url in ("http://green-web:8080/hooks/passive", "http://green-web:8080/hooks/drain"):
             world.clock.time += deadline
             raise ProbeFault(f"{url} does not answer within {deadline:g} s")
         if url == "http://blue-web:8080/hooks/activate":
@@ -141,6 +141,7 @@ def test_a_failed_colour_whose_hook_hangs_neither_outlasts_the_hold_nor_keeps_th
     def fails() -> None:
         if world.switch.entry_now and world.switch.entry_now[0] is Colour.GREEN:
             world.switch.down.add("dicom_green")
+            world.switch.sessions.setdefault("dicom_green", 1)
 
     def before(name: str) -> None:
         if name == "flip":
