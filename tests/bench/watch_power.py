@@ -17,7 +17,7 @@ from statistics import NormalDist, median
 from otagate.core.answer_times import bucket, edge, kept_by, row_of
 from otagate.core.sight import at_least, seen_share
 from otagate.core.slow import KEPT, limit_of
-from otagate.core.watch import Back, Gauge, GoOn, Sample, Series, WatchPolicy, look_on
+from otagate.core.watch import SESSIONS, Back, Gauge, GoOn, Sample, Series, WatchPolicy, look_on
 from tests.bench.marks import write_figures
 
 PAGE = Path(__file__).parents[2] / "docs" / "watch.md"
@@ -25,6 +25,8 @@ SEED = 20261124
 POLICY = WatchPolicy()
 RATES = (5, 50, 500)
 ERRORS = (0.02, 0.03, 0.05, 0.10, 0.20, 0.50)
+SESSIONS_A_MINUTE = (3, 30, 300)
+LOST = (0.01, 0.03, 0.10, 0.50, 1.0)
 SLOWDOWNS = (1.2, 1.5, 1.8, 2.0, 2.5, 3.0)
 HEALTHY = 0.002  # errors of a healthy colour, a tenth of what is allowed
 SPREAD, MEDIAN, BEFORE = 0.5, 0.1, 2000
@@ -72,13 +74,20 @@ def watched(chance: random.Random, rate: float, colour: Colour) -> tuple[str, fl
     assert limit is not None
     over = edge(bucket(limit))
     slow_share = 1 - NormalDist().cdf(math.log(over / (MEDIAN * colour.slower)) / SPREAD)
-    series = Series(POLICY, Gauge(slow_over=over)).after(Sample(0.0, True, 0, 0))
+    return looked(chance, Gauge(slow_over=over), rate, colour.errors, slow_share)
+
+
+def looked(
+    chance: random.Random, gauge: Gauge, rate: float, wrong: float, slow_share: float = 0.0
+) -> tuple[str, float]:
+    """Look until the watch ends."""
+    series = Series(POLICY, gauge).after(Sample(0.0, True, 0, 0))
     answers, errors, slow, at = 0, 0, 0, 0.0
     while True:
         at += POLICY.every
         fresh = poisson(chance, rate * POLICY.every)
         answers += fresh
-        errors += some(chance, fresh, colour.errors)
+        errors += some(chance, fresh, wrong)
         slow += some(chance, fresh, slow_share)
         series = series.after(Sample(at, True, answers, errors, timed=answers, slow=slow))
         word = look_on(series, flipped_at=0.0, now=at)
@@ -87,11 +96,19 @@ def watched(chance: random.Random, rate: float, colour: Colour) -> tuple[str, fl
 
 
 def power(rate: float, colour: Colour, reason: str, count: int) -> str:
-    """A cell: how many watches of a hundred went back for that reason, and after what median time."""
     chance = random.Random(f"{SEED} {rate} {colour}")  # noqa: S311 - the same watches at each run
-    ends = [watched(chance, rate, colour) for _ in range(count)]
+    return cell([watched(chance, rate, colour) for _ in range(count)], reason)
+
+
+def cut(a_minute: float, lost: float, count: int) -> str:
+    chance = random.Random(f"{SEED} sessions {a_minute} {lost}")  # noqa: S311 - the same watches at each run
+    return cell([looked(chance, SESSIONS, a_minute / 60, lost) for _ in range(count)], "cut")
+
+
+def cell(ends: Sequence[tuple[str, float]], reason: str) -> str:
+    """How many watches of a hundred went back for that reason, and after what median time."""
     times = [at for why, at in ends if why == reason]
-    return f"{len(times) / count:.0%}" + (f", {median(times):.1f} s" if times else "")
+    return f"{len(times) / len(ends):.0%}" + (f", {median(times):.1f} s" if times else "")
 
 
 def most(alarms: int, count: int) -> float:
@@ -131,6 +148,12 @@ def page(power_of: int, healthy: Sequence[int]) -> list[str]:
     for slower in SLOWDOWNS:
         cells = "".join(f" {power(rate, Colour(slower=slower), 'slow', power_of)} |" for rate in RATES)
         rows.append(f"| ×{slower:.1f} |{cells}")
+    heads = "".join(f" {a_minute}/min |" for a_minute in SESSIONS_A_MINUTE)
+    rows += ["", "Share of a DICOM or TCP listener's sessions that are refused or broken off, the same way:", ""]
+    rows += [f"| lost |{heads}", "| --- |" + " --- |" * len(SESSIONS_A_MINUTE)]
+    for share in LOST:
+        cells = "".join(f" {cut(a_minute, share, power_of)} |" for a_minute in SESSIONS_A_MINUTE)
+        rows.append(f"| {share:.0%} |{cells}")
     rows += [
         "",
         f"Healthy watches ({HEALTHY:.1%} errors, as fast as before), and how many went back all the same:",
