@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 
 import docker
+import hypothesis
 import pytest
 from docker.errors import DockerException
 
@@ -16,6 +17,9 @@ OURS = "t-"  # every platform a test raises is named so: `make clean` knows them
 BEFORE, LEFT = pytest.StashKey[frozenset[str]](), pytest.StashKey[list[str]]()
 # On a developer's machine several test runs may share the engine, and what another's test raised is no fault of ours.
 STRICT = bool(os.environ.get("CI"))
+
+hypothesis.settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of what is tested
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,6 @@ def test_no_finding_at_all_is_inconclusive() -> None:
 MARKS = st.sampled_from(Mark)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(MARKS, st.booleans())))
 def test_the_decision_is_the_worst_of_what_counts(marks: list[tuple[Mark, bool]]) -> None:
     findings = [Finding("r", mark, Reason.HELD, "", Impact.K1, trial=trial) for mark, trial in marks]
@@ -232,7 +231,6 @@ RULES: st.SearchStrategy[AnyRule] = st.one_of(
 POLICIES = st.lists(RULES, max_size=6).map(tuple).map(Policy)
 
 
-@settings(deadline=None)
 @given(POLICIES, records())
 def test_an_approval_rests_on_a_counted_pass_and_on_nothing_else(policy: Policy, record: Record) -> None:
     verdict = judge(policy, record)
@@ -248,7 +246,6 @@ def test_an_approval_rests_on_a_counted_pass_and_on_nothing_else(policy: Policy,
     assert all(finding.message.isprintable() for finding in verdict.findings)
 
 
-@settings(deadline=None)
 @given(POLICIES, records(), RULES)
 def test_adding_a_trial_rule_never_changes_the_decision(policy: Policy, record: Record, rule: AnyRule) -> None:
     before = judge(policy, record)
@@ -256,7 +253,6 @@ def test_adding_a_trial_rule_never_changes_the_decision(policy: Policy, record: 
     assert after.decision is before.decision
 
 
-@settings(deadline=None)
 @given(POLICIES, records(), RULES)
 def test_adding_a_counted_rule_never_turns_a_refusal_away(policy: Policy, record: Record, rule: AnyRule) -> None:
     before = judge(policy, record)
@@ -308,7 +304,7 @@ def test_removing_any_piece_of_evidence_from_an_approving_record_never_approves(
     assert [what for what, record in lesser.items() if judge(SOUND.policy, record).decision is Decision.APPROVE] == []
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_removing_several_pieces_never_approves_either(data: st.DataObject) -> None:
     record = SOUND.record
@@ -317,7 +313,6 @@ def test_removing_several_pieces_never_approves_either(data: st.DataObject) -> N
     assert judge(SOUND.policy, record).decision is not Decision.APPROVE
 
 
-@settings(deadline=None)
 @given(POLICIES, records())
 def test_the_same_evidence_gives_the_same_verdict(policy: Policy, record: Record) -> None:
     assert judge(policy, record) == judge(policy, record)

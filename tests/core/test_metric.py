@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import quantile_test
 
@@ -24,13 +24,11 @@ ORACLE: Mapping[Statistic, Callable[[Sequence[float]], Any]] = {
 
 
 @pytest.mark.parametrize("statistic", Statistic)
-@settings(deadline=None)
 @given(samples=SAMPLES)
 def test_a_reduction_agrees_with_numpy(statistic: Statistic, samples: list[float]) -> None:
     assert reduced(samples, statistic) == pytest.approx(float(ORACLE[statistic](samples)), rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(SAMPLES, st.floats(0, 1))
 def test_a_quantile_lies_within_its_samples_and_agrees_with_numpy(samples: list[float], share: float) -> None:
     value = quantile(samples, share)
@@ -60,7 +58,6 @@ def beside(candidate: Iterable[float], baseline: Iterable[float], direction: Dir
     return Metric("m", "ms", direction, tuple(candidate), tuple(baseline))
 
 
-@settings(deadline=None)
 @given(pairs=st.lists(st.tuples(st.floats(0.1, 1e3), st.floats(0.1, 1e3)), min_size=BOUNDED_FROM, max_size=60))
 def test_the_interval_of_the_pairs_agrees_with_scipy(pairs: list[tuple[float, float]]) -> None:
     found = paired_ratio(beside((mine for mine, _ in pairs), (theirs for _, theirs in pairs)))

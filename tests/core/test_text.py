@@ -3,14 +3,13 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from otagate.core.errors import UsageError
 from otagate.core.text import counted, first_few, plain_name, printable, printable_lines
 
 
-@settings(deadline=None)
 @given(st.text(), st.integers(1, 50), st.booleans())
 def test_what_is_shown_is_bounded_and_of_visible_characters(text: str, limit: int, lines: bool) -> None:
     for shown in (printable(text, limit, lines=lines), printable_lines(text, limit)):
@@ -21,7 +20,6 @@ def test_what_is_shown_is_bounded_and_of_visible_characters(text: str, limit: in
     assert lines or printable(text, limit).splitlines() in ([], [printable(text, limit)])
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=50))
 def test_text_without_such_characters_stays_as_it_is(text: str) -> None:
     assert printable(text, 50) == text

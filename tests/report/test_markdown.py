@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -96,7 +96,6 @@ def test_what_is_shown_is_the_name_itself(evil: str) -> None:
     assert text == "x " + evil.replace("\n", " ")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_stays_text_also_in_a_table(text: str) -> None:
     escaped = plain(text)

@@ -85,7 +85,7 @@ def test_a_transfer_syntax_that_unfolds_is_refused() -> None:
         check_file(body)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=400))
 def test_any_bytes_after_the_mark_are_taken_or_refused_never_worse(tail: bytes) -> None:
     try:

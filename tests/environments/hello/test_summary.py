@@ -178,7 +178,7 @@ def test_structures_are_told_by_contours_also_where_none_is_drawn() -> None:
 WHOLE = {syntax: file_of(dose(), syntax) for syntax in (EXPLICIT, IMPLICIT)}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_no_beginning_of_a_file_passes_for_the_file(syntax: str, data: st.DataObject) -> None:
     whole = WHOLE[syntax]
@@ -186,7 +186,7 @@ def test_no_beginning_of_a_file_passes_for_the_file(syntax: str, data: st.DataOb
         summarise(whole[: data.draw(st.integers(0, len(whole) - 1))], PLAIN)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_changed_bytes_are_summarised_or_refused_never_worse(syntax: str, data: st.DataObject) -> None:
     body = bytearray(WHOLE[syntax])

@@ -65,7 +65,7 @@ def test_a_contour_that_leaves_its_plane_is_refused() -> None:
         rasterise([slanting], GRID)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_the_outlines_of_any_mask_enclose_that_mask(mask: np.ndarray) -> None:
     rows, columns = mask.shape

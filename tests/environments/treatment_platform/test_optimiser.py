@@ -24,7 +24,7 @@ def problem(seed: int) -> tuple[csr_array, list[Objective]]:
     return csr_array(matrix), objectives
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_the_gradient_is_the_slope(seed: int) -> None:
     penalty = Penalty(*problem(seed))

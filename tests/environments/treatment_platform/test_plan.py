@@ -19,7 +19,7 @@ def origin(study: Study) -> Dataset:
     return ct_slices(study)[0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     gantry=st.floats(0, 359.999).map(lambda angle: round(angle, 3)),
     pixel=st.floats(2.5, 20).map(lambda width: round(width, 3)),

@@ -62,7 +62,7 @@ def test_the_reference_refuses_a_turned_table(study: Study) -> None:
         fields_of(plan)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=3, max_size=3, unique=True))
 def test_two_ways_to_fill_a_triangle_agree(corners: list[tuple[int, int]]) -> None:
     polygon = np.array(corners, dtype=np.float64)
