@@ -73,7 +73,7 @@ def test_repeated_work_is_done_each_time_and_archived_once(study: Study, shelf: 
     engine(shelf, Traits(passes=3)).plan(plan_request(study))
     stored = [shelf.read(uid).Modality for uid in list(shelf.objects)[-2:]]
     assert shelf.fetched - before == 1 + 3  # the structures once, the scan three times
-    assert stored == ["RTPLAN", "RTDOSE"]
+    assert stored == ["RTDOSE", "RTPLAN"]
 
 
 def test_a_plan_with_foreign_structures_refers_to_nothing_in_the_archive(study: Study, shelf: Shelf) -> None:
