@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,18 +72,19 @@ class Site:
 
 
 @contextlib.contextmanager
-def raw(begin: bytes, then: bytes = b"", every: float = 0.0) -> Iterator[int]:
-    """The port of a server that says `begin` to its first client, then `then` again and again, or hangs up."""
+def raw(begin: bytes, then: bytes = b"", every: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port of a server that says `begin` to its first client, then `then` again and again, or hangs up; inside TLS
+    where `tls` is given."""
     ends = threading.Event()
     with socket.create_server((HERE, 0)) as listening:
 
         def serve() -> None:
             line, _ = listening.accept()
-            with line, contextlib.suppress(OSError):
-                line.recv(65536)
-                line.sendall(begin)
+            with contextlib.suppress(OSError), tls.wrap_socket(line, server_side=True) if tls else line as spoken:
+                spoken.recv(65536)
+                spoken.sendall(begin)
                 while then and not ends.wait(every):
-                    line.sendall(then)
+                    spoken.sendall(then)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

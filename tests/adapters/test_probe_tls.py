@@ -1,12 +1,9 @@
 """A probe inside TLS: the same answer, whatever name the certificate bears, and the same deadline in its handshake."""
 
 import contextlib
-import socket
 import ssl
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,31 +30,8 @@ def server(made: Path) -> ssl.SSLContext:
     return context
 
 
-@contextlib.contextmanager
-def inside(context: ssl.SSLContext, begin: bytes, then: bytes = b"") -> Iterator[int]:
-    """The port of a server that says `begin` inside TLS to its first client, then `then` twenty times a second."""
-    ends = threading.Event()
-    with socket.create_server((HERE, 0)) as listening:
-
-        def serve() -> None:
-            line, _ = listening.accept()
-            with contextlib.suppress(OSError), context.wrap_socket(line, server_side=True) as spoken:
-                spoken.recv(65536)
-                spoken.sendall(begin)
-                while then and not ends.wait(0.05):
-                    spoken.sendall(then)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            ends.set()
-            thread.join(5)
-
-
 def test_who_answers_inside_tls_is_read_whatever_name_the_certificate_bears(made: Path) -> None:
-    with inside(server(made), BEGUN + b"Content-Length: 2\r\n\r\n{}") as port:
+    with raw(BEGUN + b"Content-Length: 2\r\n\r\n{}", tls=server(made)) as port:
         assert ask(WEB, HERE, port, 5, tls=True) == Answer(BUILD, Colour.BLUE)
 
 
@@ -65,7 +39,7 @@ def test_who_answers_inside_tls_is_read_whatever_name_the_certificate_bears(made
 def test_an_answer_that_comes_drop_by_drop_is_cut_off_at_the_deadline(made: Path, length: bytes) -> None:
     began = time.monotonic()
     with (
-        inside(server(made), BEGUN + length + b"\r\n", then=b"x") as port,
+        raw(BEGUN + length + b"\r\n", then=b"x", every=0.05, tls=server(made)) as port,
         pytest.raises(ProbeFault, match=r"not answer within 1 s"),
     ):
         ask(WEB, HERE, port, 1.0, tls=True)
@@ -89,7 +63,7 @@ def test_a_service_that_demands_a_certificate_is_a_fault_for_a_probe_has_none(
     context.verify_mode = verify
     context.load_verify_locations(made / "certificate")
     ends = pytest.raises(ProbeFault, match="does not answer") if demands else contextlib.nullcontext()
-    with inside(context, BEGUN + b"Content-Length: 0\r\n\r\n") as port, ends:
+    with raw(BEGUN + b"Content-Length: 0\r\n\r\n", tls=context) as port, ends:
         ask(WEB, HERE, port, 5, tls=True)
 
 

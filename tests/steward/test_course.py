@@ -148,12 +148,7 @@ def test_a_switch_that_lies_is_found_by_reading_back(world: World) -> None:
 
 def test_the_warm_side_is_proven_before_anything_moves_and_else_it_is_stranded(world: World) -> None:
     steward = world.live()
-
-    def both_bad() -> None:
-        world.switch.down.add("web_green")
-        world.services.hung.add("blue-web")
-
-    world.clock.on_sleep = both_bad
+    world.both_go_bad()
     steward.promote()
     view = view_of(steward)
     assert view.phase is Phase.STRANDED

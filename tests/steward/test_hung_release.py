@@ -236,12 +236,7 @@ def test_a_rollback_whose_own_watch_saw_nothing_up_goes_on_once_it_is(world: Wor
 def test_what_its_watch_refused_recover_does_not_go_on_to(world: World) -> None:
     """The control: stranded after a watch, both fail."""
     steward = world.live()
-
-    def both_bad() -> None:
-        world.switch.down.add("web_green")
-        world.services.hung.add("blue-web")
-
-    world.clock.on_sleep = both_bad
+    world.both_go_bad()
     steward.promote()
     world.clock.on_sleep = lambda: None
     world.switch.down.clear()

@@ -175,6 +175,15 @@ class World:
         )
         return Steward(self, book, helm, Course(helm, book, self.clock))
 
+    def both_go_bad(self) -> None:
+        """As soon as somebody waits green is down, and blue hangs."""
+
+        def go() -> None:
+            self.switch.down.add("web_green")
+            self.services.hung.add("blue-web")
+
+        self.clock.on_sleep = go
+
     def live(self) -> "Steward":
         """A steward whose platform has blue live."""
         steward = self.steward()
