@@ -13,15 +13,11 @@ from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
-from pynetdicom.ae import ApplicationEntity
-from pynetdicom.association import Association
-
-from otagate.adapters.association import hold
+from otagate.adapters.verification import verify
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
 from otagate.core.shadow import MARK, Reply, Request
-from otagate.core.switch import CALLING_AE, VERIFICATION
 from otagate.core.topology import Door
 
 _BODY = 65536  # bytes
@@ -76,32 +72,18 @@ def _http(host: str, port: int, path: str, deadline: float, tls: ssl.SSLContext 
 
 def _dicom(host: str, port: int, called: str, deadline: float, tls: ssl.SSLContext | None) -> Answer:
     """A C-ECHO; the implementation version name of the association says who answered."""
-    where = f"dicom://{host}:{port}"
-    entity = ApplicationEntity(ae_title=CALLING_AE)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = entity.connection_timeout = deadline
-    entity.add_requested_context(VERIFICATION)
-    association = entity.associate(host, port, ae_title=called or "ANY-SCP", tls_args=(tls, host) if tls else None)
-    if not association.is_established:
-        state = "rejects the association" if association.is_rejected else "does not answer"
-        raise ProbeFault(f"{where} ({called}) {state}")
-    version = association.acceptor.implementation_version_name or ""
-    _echo(association, where)
+    where = f"dicom://{host}:{port} ({called})"
+    try:
+        with _line(host, port, deadline, tls) as line:
+            version = verify(line.sock, called)
+    except OSError as error:
+        raise _silent(where, error, deadline) from error
+    except ValueError as error:
+        raise ProbeFault(f"{where} {error}") from error
     initial, dash, build = version.partition("-")
     if initial not in _INITIALS or not dash or len(build) < 12:
         raise ProbeFault(f"{where} does not say its build and colour (implementation version name {version!r})")
     return Answer(build, _INITIALS[initial])
-
-
-def _echo(association: Association, where: str) -> None:
-    try:
-        hold(association)
-        outcome = association.send_c_echo()
-    except (RuntimeError, ValueError) as error:
-        raise ProbeFault(f"{where} broke off: {error}") from error
-    finally:
-        association.release()
-    if getattr(outcome, "Status", None) != 0x0000:
-        raise ProbeFault(f"{where} does not answer C-ECHO with success")
 
 
 def _tcp(host: str, port: int, deadline: float) -> Answer:

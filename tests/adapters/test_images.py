@@ -35,9 +35,9 @@ def test_it_holds_all_that_it_imports_and_no_adapter_but_its_three() -> None:
                 assert found, f"{name} imports {node.module}"
     assert {name for name in ours if name.startswith("otagate/adapters/")} == {
         "otagate/adapters/__init__.py",
-        "otagate/adapters/association.py",
         "otagate/adapters/haproxy.py",
         "otagate/adapters/probe.py",
+        "otagate/adapters/verification.py",
     }
 
 

@@ -10,17 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from pynetdicom.ae import ApplicationEntity
-from pynetdicom.association import Association
 
-from otagate.adapters import probe
-from otagate.adapters.association import hold
 from otagate.adapters.probe import Answer, ask, call, fetch, tell
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.platform import Protocol
 from otagate.core.shadow import MARK, Reply, Request
-from otagate.core.switch import VERIFICATION
 from otagate.core.topology import Door
 
 BUILD = "sha256:" + "0123456789ab" + "c" * 52
@@ -303,62 +298,6 @@ def answering(what: Callable[[socket.socket], None]) -> Iterator[int]:
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
     thread.join(5)
-
-
-@contextlib.contextmanager
-def dicom_service(version: str, *, title: str = "HELLO", peers: tuple[str, ...] = ("OTAGATE",)) -> Iterator[int]:
-    entity = ApplicationEntity(ae_title=title)
-    entity.implementation_version_name = version
-    entity.require_called_aet = True
-    entity.require_calling_aet = list(peers)
-    entity.add_supported_context(VERIFICATION)
-    server = entity.start_server((HERE, 0), block=False)
-    assert server is not None
-    assert server.socket is not None
-    try:
-        yield server.socket.getsockname()[1]
-    finally:
-        server.shutdown()
-
-
-class TestDicom:
-    def test_build_and_colour_are_read_from_the_association(self) -> None:
-        with dicom_service("g-0123456789ab") as port:
-            assert ask(DICOM, HERE, port, 2) == Answer("0123456789ab", Colour.GREEN)
-
-    def test_no_answer_is_lost_by_the_asker_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What holding does, and what is lost without it, stands in test_association."""
-        rests: list[bool] = []
-
-        def held(association: Association) -> None:
-            hold(association)
-            rests.append(not association._reactor_checkpoint.is_set())
-
-        monkeypatch.setattr(probe, "hold", held)
-        with dicom_service("g-0123456789ab") as port:
-            ask(DICOM, HERE, port, 2)
-        assert rests == [True]
-
-    @pytest.mark.parametrize("version", ["PYNETDICOM_304", "x-0123456789ab", "g-0123", "g0123456789abc"])
-    def test_a_service_that_does_not_say_who_it_is_is_a_fault(self, version: str) -> None:
-        with dicom_service(version) as port, pytest.raises(ProbeFault, match="does not say its build and colour"):
-            ask(DICOM, HERE, port, 2)
-
-    def test_one_that_does_not_know_us_is_a_fault_that_says_so(self) -> None:
-        with dicom_service("g-0123456789ab", peers=("OTHER",)) as port, pytest.raises(ProbeFault, match="rejects"):
-            ask(DICOM, HERE, port, 2)
-
-    # pynetdicom lets the socket of a refused connection go without closing it; the collector does, with a warning.
-    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-    def test_nobody_there_is_a_fault(self, free_port: int) -> None:
-        with pytest.raises(ProbeFault, match="does not answer"):
-            ask(DICOM, HERE, free_port, 1)
-
-    def test_an_open_port_that_says_nothing_is_a_fault_within_its_deadline(self) -> None:
-        began = time.monotonic()
-        with answering(lambda _: time.sleep(1.5)) as port, pytest.raises(ProbeFault, match="does not answer"):
-            ask(DICOM, HERE, port, 0.3)
-        assert time.monotonic() - began < 5
 
 
 class TestTcp:

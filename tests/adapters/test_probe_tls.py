@@ -11,7 +11,7 @@ import pytest
 from otagate.adapters.probe import Answer, ask
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
-from tests.adapters.test_probe import BEGUN, BUILD, HERE, WEB, raw
+from tests.adapters.test_probe import BEGUN, BUILD, DICOM, HERE, WEB, raw
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,25 @@ def test_an_answer_that_comes_drop_by_drop_is_cut_off_at_the_deadline(made: Path
         pytest.raises(ProbeFault, match=r"not answer within 1 s"),
     ):
         ask(WEB, HERE, port, 1.0, tls=True)
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.timeout(60)  # where it is held up it would be for as long as the other stays on the line
+@pytest.mark.parametrize(
+    ("begun", "every"),
+    [(b"", 60.0), (b"\2\0\0\0\0\xb0\0\1", 60.0), (b"\2\0\0\0\0\xb0\0\1", 0.05)],
+    ids=["the handshake", "half an answer", "an answer byte by byte"],
+)
+def test_a_dicom_service_that_gives_no_more_than_this_is_cut_off_at_the_deadline(
+    made: Path, begun: bytes, every: float
+) -> None:
+    """After the handshake of TLS 1.3 there is something to read, which is nothing of an answer."""
+    began = time.monotonic()
+    with (
+        raw(begun, then=b"\2", every=every, tls=server(made)) as port,
+        pytest.raises(ProbeFault, match=r"not answer within 1 s"),
+    ):
+        ask(DICOM, HERE, port, 1.0, tls=True)
     assert time.monotonic() - began < 4
 
 
