@@ -8,7 +8,7 @@ from otagate.core.errors import SwitchFault
 from otagate.core.traffic import Holder, Status, SwitchView
 from otagate.steward.account import Account
 from otagate.steward.helm import Helm
-from otagate.steward.pair import SILENT
+from otagate.steward.pair import SILENT, SPLIT
 
 Told = tuple[Colour, int] | SwitchFault | None
 
@@ -44,7 +44,7 @@ class Outlook:
         )
 
     def disagreements(self) -> tuple[str, ...]:
-        """Empty when all agree, and while a turn is being made."""
+        """What does not answer is told at any time; where two differ, only while no turn is being made."""
         return self._disagreements(self.helm.book.account, self._file(), _try(self.helm.switch.entry))
 
     def _file(self) -> Told:
@@ -60,19 +60,18 @@ class Outlook:
         return SwitchView(file_colour, file_epoch, run_colour, run_epoch, up)
 
     def _disagreements(self, account: Account, file: Told, run: Told) -> tuple[str, ...]:
-        if self.helm.turning.is_set():
-            return ()  # for the length of a turn they differ on purpose
         journal = (account.live, account.live_epoch) if account.live is not None else None
-        found = []
+        silent, differ = [], []
         if isinstance(file, SwitchFault):
-            found.append(file.message)
+            silent.append(file.message)
         elif file != journal:
-            found.append(f"the journal says {_words(journal)}, the map file says {_words(file)}")
+            differ.append(f"the journal says {_words(journal)}, the map file says {_words(file)}")
         if isinstance(run, SwitchFault) and (journal is not None or run.code not in SILENT):
-            found.append(run.message)
+            (differ if run.code == SPLIT else silent).append(run.message)
         elif isinstance(run, tuple) and run != (file if isinstance(file, tuple) else journal):
-            found.append(f"the map file says {_words(file)}, the switch itself says {_words(run)}")
-        return tuple(found)
+            differ.append(f"the map file says {_words(file)}, the switch itself says {_words(run)}")
+        # For the length of a turn they differ on purpose.
+        return tuple(silent if self.helm.turning.is_set() else silent + differ)
 
 
 def _try(read: Callable[[], tuple[Colour, int]]) -> Told:

@@ -3,6 +3,7 @@
 import pytest
 
 from otagate.core.cloud import Colour
+from otagate.core.errors import SwitchFault
 from otagate.core.traffic import Kind
 from otagate.steward.keeper import Keeper
 from otagate.steward.outlook import Outlook
@@ -134,6 +135,15 @@ class TestDisagreements:
         steward.to_flip()
         steward.course.run()
         assert seen == [()]
+
+    def test_a_switch_that_is_waited_for_is_one_that_does_not_answer(self, world: World, steward: Steward) -> None:
+        """While a steward waits for it to settle what it says."""
+        seen = set()
+        world.switch.away = True
+        world.clock.on_sleep = lambda: seen.add(outlook_of(steward).disagreements())
+        with pytest.raises(SwitchFault):
+            steward.helm.settle()
+        assert seen == {("the switch did not answer entry",)}
 
     def test_they_are_journalled_when_they_come_and_when_they_go(
         self, world: World, steward: Steward, keeper: Keeper

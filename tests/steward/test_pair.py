@@ -108,6 +108,23 @@ def test_two_that_do_not_tell_the_same_are_red_and_settled_by_the_file(world: Wo
     assert told(steward) == ()
 
 
+def test_two_of_which_one_is_turned_already_are_red_only_if_one_does_not_answer(world: World) -> None:
+    steward = world.live()
+    seen = []
+
+    def before(name: str) -> None:
+        if name == "flip":
+            seen.append(told(steward))
+            world.switch.away = True
+            seen.append(told(steward))
+            world.switch.away = False
+
+    other(world).before = before
+    steward.promote()
+    assert seen == [(), ("the first switch: the switch did not answer entry",)]
+    assert steward.book.current().phase is Phase.PROMOTED
+
+
 def test_an_unreadable_map_is_not_written_anew_over_two_that_do_not_agree(world: World) -> None:
     steward = world.live()
     other(world).entry_now = (Colour.GREEN, 9)
