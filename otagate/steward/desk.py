@@ -81,7 +81,7 @@ class Desk:
             "clear": self._clear,
             "recover": self._recover,
             "replace-switch": self._replace_switch,
-            "take-doors": lambda caller, _body: self._of_replacement(caller, self._exchange.take),
+            "take-doors": self._take_doors,
             "give-up": lambda caller, body: self._of_replacement(caller, self._exchange.give_up, str(body["reason"])),
             "tidied": lambda caller, _body: self._of_replacement(caller, self._exchange.tidied),
         }
@@ -299,9 +299,14 @@ class Desk:
         with self._book.locked():
             return self._exchange.begin(self._holder(caller), float(body["drain"]), second=bool(body["second"]))
 
-    def _of_replacement(self, caller: Caller, do: Callable[..., Replacement], *words: str) -> Any:
+    def _take_doors(self, caller: Caller, _body: Mapping[str, Any]) -> Any:
         self._holder(caller)
-        return do(*words)
+        return self._exchange.take(lambda: self._holder(caller))
+
+    def _of_replacement(self, caller: Caller, do: Callable[..., Replacement], *words: str) -> Any:
+        with self._book.locked():
+            self._holder(caller)
+            return do(*words)
 
     # --- incidents ---
 

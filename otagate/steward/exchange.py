@@ -58,13 +58,8 @@ class Exchange:
     def begin(self, holder: Holder, drain: float, *, second: bool = False) -> Replacement:
         """Give the new one its number. Refused while anything else is unfinished, nothing is live, or there is no
         `second`."""
+        self._no_promotion()
         account = self._book.account
-        if (view := account.unfinished) is not None:
-            raise Refused(
-                f"promotion {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}",
-                code="unfinished",
-                hint="otagate status shows it; otagate recover finishes or undoes it",
-            )
         if (now := account.replacement) is not None and not now.ended:
             raise Refused(
                 f"a replacement of the switch by {now.by} is unfinished: {now.reach}",
@@ -87,11 +82,15 @@ class Exchange:
         self._book.write("replacement", replacement=made)
         return made
 
-    def take(self) -> Replacement:
-        """Prove the new one, then let it take the doors; answers at once. Refused and Fault: nothing was moved."""
-        now = self._current(Reach.BESIDE)
-        self._prove(now)
-        taking = self._book.reach(Reach.TAKING)
+    def take(self, holds: Callable[[], object]) -> Replacement:
+        """Prove the new one, then let it take the doors; answers at once. `holds` raises where the lease is not held.
+        Refused and Fault: nothing was moved."""
+        self._prove(self._current(Reach.BESIDE))
+        with self._book.locked():  # proving takes its time, in which the lease may have become another's
+            holds()
+            self._no_promotion()
+            self._current(Reach.BESIDE)
+            taking = self._book.reach(Reach.TAKING)
         self._set_off()
         return taking
 
@@ -122,6 +121,14 @@ class Exchange:
                 self._serve(account.serves(second=second), second=second)
         if now.acts:
             self._set_off()
+
+    def _no_promotion(self) -> None:
+        if (view := self._book.account.unfinished) is not None:
+            raise Refused(
+                f"promotion {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}",
+                code="unfinished",
+                hint="otagate status shows it; otagate recover finishes or undoes it",
+            )
 
     def _current(self, *reaches: Reach) -> Replacement:
         now = self._book.account.replacement

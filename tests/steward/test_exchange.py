@@ -21,7 +21,10 @@ HOLDER = Holder(Claim(Scope.PLATFORM, "alice", "alice@here:1", "otagate switch r
 
 
 class InThisThread(Exchange):
-    """It works where it is told to, so that a test sees it die."""
+    """It works where it is told to, so that a test sees it die, and whoever asks holds the lease."""
+
+    def take(self, holds: Callable[[], object] = lambda: None) -> Replacement:
+        return super().take(holds)
 
     def _set_off(self) -> None:
         self.run()
@@ -307,6 +310,19 @@ def test_no_replacement_while_a_promotion_or_another_one_is_unfinished(scene: Sc
     scene.begin()
     with pytest.raises(Refused, match="is unfinished: beside"):
         scene.begin()
+
+
+def test_nothing_takes_the_doors_in_a_promotion_that_was_begun_while_it_was_proven(scene: Scene) -> None:
+    def begins(_name: str) -> None:
+        new.before = lambda _name: None
+        scene.steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+
+    new = scene.begun()
+    new.before = begins
+    with pytest.raises(Refused, match="p-1 of alice is unfinished"):
+        scene.exchange.take()
+    assert scene.now.reach is Reach.BESIDE
+    assert scene.at_doors() == {1}
 
 
 def test_no_replacement_where_journal_and_switch_disagree_or_nothing_is_live(scene: Scene) -> None:
