@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from otagate.config.base import Matches, Strict
 from otagate.config.tree import shown
-from otagate.config.units import Deadline, Duration, Positive, Share, between, flaw
+from otagate.config.units import Duration, Positive, Share, between, flaw
 
 _MOST = 1e15
 
@@ -18,6 +18,9 @@ def _number(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
+AnswerLimit = Annotated[
+    Duration, AfterValidator(between(0.1, 55.0, "from 100ms to 55s; answers above are not told apart"))
+]
 InvariantName = Annotated[
     str, Matches(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", "an invariant's name: a letter, then letters, digits, _, . and -")
 ]
@@ -29,8 +32,8 @@ class SlowEntry(Strict):
     share: Annotated[Share, AfterValidator(between(0.001, 0.95, "from 0.1% to 95%"))] = Field(
         default=0.25, description="evidence that more than this share of answers is slower means back, default `25%`"
     )
-    limit: Deadline | None = Field(
-        default=None, description="slower than this is slow; with `times` too, the less of both"
+    limit: AnswerLimit | None = Field(
+        default=None, description="slower than this, `100ms` to `55s`, is slow; with `times` too, the less of both"
     )
     times: Annotated[Number, AfterValidator(between(1, 100, "from 1 to 100"))] | None = Field(
         default=None,

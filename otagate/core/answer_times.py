@@ -31,9 +31,9 @@ def row_of(counted: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(counted.get(index, 0) for index in range(LAST + 1))
 
 
-def slower(times: Sequence[int], limit: float) -> int:
-    """Answers that certainly took longer than `limit` seconds: those of the bucket in which it lies do not count."""
-    return sum(times[bucket(limit) + 1 :])
+def slower(times: Sequence[int], index: int) -> int:
+    """Answers that took longer than all of a bucket: by its index, for its end in seconds lies in the next one."""
+    return sum(times[index + 1 :])
 
 
 def kept_by(times: Sequence[int], share: float) -> float:

@@ -9,7 +9,10 @@ stake is set aside for each look to begin at: a colour that turns slow late is f
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from otagate.core.answer_times import bucket, kept_by
 
 ALPHA = 0.001  # the chance that a healthy listener is called slow in one watch
 KEPT = 0.9  # the share of the old colour's answers that its time is taken from
@@ -37,6 +40,13 @@ def limit_of(policy: SlowPolicy, kept: float, answers: int) -> float | None:
     if times is None or answers < LEAST_BEFORE or not math.isfinite(kept):
         return policy.limit
     return min(max(NEVER_SLOW, kept * times), policy.limit or math.inf)
+
+
+def slow_over(policy: SlowPolicy, times: Sequence[int]) -> int | None:
+    """The bucket in which the limit lies, beyond which an answer is slow; `times` are the old colour's. None: there is
+    no limit. The last bucket: nothing can be told to be slower."""
+    limit = limit_of(policy, kept_by(times, KEPT), sum(times))
+    return None if limit is None else bucket(limit)
 
 
 def staked(stakes: tuple[float, ...], answers: int, slow: int, allowed: float) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from otagate.core.answer_times import edge
 from otagate.core.invariant import Invariant
 from otagate.core.slow import NO_STAKES, SlowPolicy, is_slow, staked
 
@@ -66,12 +67,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Gauge:
-    """What one series counts: `unit` "answers", or "sessions" where few of them, lost, are many; `slow_over` seconds an
-    answer is slow (None: not judged); `sightless` and `ill` say what a blind and an unhealthy look saw, `reason` what
-    the latter is called."""
+    """What one series counts: `unit` "answers", or "sessions" where few of them, lost, are many; `slow_over`: the
+    bucket beyond which an answer is slow (None: not judged); `sightless` and `ill` say what a blind and an unhealthy
+    look saw, `reason` what the latter is called."""
 
     unit: str = "answers"
-    slow_over: float | None = None
+    slow_over: int | None = None
     sightless: str = "the switch did not answer"
     ill: str = "down"
     reason: str = "unhealthy"
@@ -286,4 +287,4 @@ def _slow(series: Series, lately: Tally) -> Back | None:
         return None
     share = lately.slow / lately.timed if lately.timed else 1.0
     what = f"{lately.slow} of {lately.timed} answers of the last {policy.window:g} s"
-    return Back("slow", f"{what} took longer than {over:.3g} s, {allowed:.0%} may", share, allowed)
+    return Back("slow", f"{what} took longer than {edge(over):.3g} s, {allowed:.0%} may", share, allowed)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from otagate.core.answer_times import bucket, edge, kept_by, slower
+from otagate.core.answer_times import LAST, edge, slower
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.invariant import Invariant, holds
 from otagate.core.sight import seen_share
-from otagate.core.slow import KEPT, limit_of
+from otagate.core.slow import slow_over
 from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount, is_timed
 from otagate.core.topology import Door
@@ -48,11 +48,10 @@ class Lookout:
         if not is_timed(door):
             return Gauge(unit="sessions")
         was = self._before.get(door.name)
-        times = was.times if was else ()
-        limit = limit_of(self._policy.slow, kept_by(times, KEPT), sum(times))
-        if limit is None:
+        over = slow_over(self._policy.slow, was.times if was else ())
+        if over is None:
             return ANSWERS
-        return Gauge(slow_over=edge(bucket(limit)), sightless="the switch did not answer, or not with answer times,")
+        return Gauge(slow_over=over, sightless="the switch did not answer, or not with answer times,")
 
     def sight(self) -> str:
         """What this watch can see, in one line, as far as traffic goes on as it was before the flip."""
@@ -64,7 +63,7 @@ class Lookout:
         was, over = self._before.get(door), self._doors[door].gauge.slow_over
         if not is_timed(known):
             return f"{door}: {self._policy.cut} sessions refused or broken off"
-        times = "no limit to answer times" if over is None else f"answers over {over:.3g} s"
+        times = _times_judged(over)
         if count is not None and count.times is None:
             old = "the switch was made before it could tell answer times"
             times = f"{old}: not judged" if over is None else f"{old}, and a limit is declared: otagate switch replace"
@@ -126,6 +125,14 @@ class Lookout:
         message = f"{answers} answers, {errors} errors, {self._left:.0f} s left"
         doors = {door: {"answers": t.answers, "errors": t.errors} for door, t in seen.items()}
         return message, {"answers": answers, "errors": errors, "left": round(self._left, 1), "doors": doors}
+
+
+def _times_judged(over: int | None) -> str:
+    if over is None:
+        return "no limit to answer times"
+    if over == LAST:
+        return f"no answer times: none can be judged against a limit above {edge(LAST - 1):.0f} s"
+    return f"answers over {edge(over):.3g} s"
 
 
 def _gauge_of(invariant: Invariant) -> Gauge:

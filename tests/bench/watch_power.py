@@ -2,21 +2,22 @@
 
 Run: .venv/bin/python -m tests.bench.watch_power [--short]. Poisson traffic, looks every 0.2 s, a watch of 60 s with the
 defaults. Answers take a lognormal time (spread 0.5, median 100 ms); what is slow is told from 2,000 answers drawn
-before, as the steward does it. Everything is drawn from one recorded seed.
+before, and counted by buckets, by the functions that the steward calls. Everything is drawn from one recorded seed.
 """
 
 import math
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist, median
+from statistics import median
 
-from otagate.core.answer_times import bucket, edge, kept_by, row_of
+from otagate.core.answer_times import LAST, bucket, row_of, slower
 from otagate.core.sight import at_least, seen_share
-from otagate.core.slow import KEPT, limit_of
+from otagate.core.slow import slow_over
 from otagate.core.watch import SESSIONS, Back, Gauge, GoOn, Sample, Series, WatchPolicy, look_on
 from tests.bench.marks import write_figures
 
@@ -65,30 +66,23 @@ def took(chance: random.Random) -> float:
 
 def watched(chance: random.Random, rate: float, colour: Colour) -> tuple[str, float]:
     """One watch: why it went back ("" if it did not), and after how many seconds."""
-    counted: dict[int, int] = {}
-    for _ in range(BEFORE):
-        index = bucket(took(chance))
-        counted[index] = counted.get(index, 0) + 1
-    times = row_of(counted)
-    limit = limit_of(POLICY.slow, kept_by(times, KEPT), sum(times))
-    assert limit is not None
-    over = edge(bucket(limit))
-    slow_share = 1 - NormalDist().cdf(math.log(over / (MEDIAN * colour.slower)) / SPREAD)
-    return looked(chance, Gauge(slow_over=over), rate, colour.errors, slow_share)
+    before = row_of(Counter(bucket(took(chance)) for _ in range(BEFORE)))
+    return looked(chance, Gauge(slow_over=slow_over(POLICY.slow, before)), rate, colour)
 
 
-def looked(
-    chance: random.Random, gauge: Gauge, rate: float, wrong: float, slow_share: float = 0.0
-) -> tuple[str, float]:
+def looked(chance: random.Random, gauge: Gauge, rate: float, colour: Colour) -> tuple[str, float]:
     """Look until the watch ends."""
     series = Series(POLICY, gauge).after(Sample(0.0, True, 0, 0))
-    answers, errors, slow, at = 0, 0, 0, 0.0
+    answers, errors, slow, at, times = 0, 0, 0, 0.0, [0] * (LAST + 1)
     while True:
         at += POLICY.every
         fresh = poisson(chance, rate * POLICY.every)
         answers += fresh
-        errors += some(chance, fresh, wrong)
-        slow += some(chance, fresh, slow_share)
+        errors += some(chance, fresh, colour.errors)
+        if gauge.slow_over is not None:
+            for _ in range(fresh):
+                times[bucket(took(chance) * colour.slower)] += 1
+            slow = slower(times, gauge.slow_over)
         series = series.after(Sample(at, True, answers, errors, timed=answers, slow=slow))
         word = look_on(series, flipped_at=0.0, now=at)
         if not isinstance(word, GoOn):
@@ -102,7 +96,7 @@ def power(rate: float, colour: Colour, reason: str, count: int) -> str:
 
 def cut(a_minute: float, lost: float, count: int) -> str:
     chance = random.Random(f"{SEED} sessions {a_minute} {lost}")  # noqa: S311 - the same watches at each run
-    return cell([looked(chance, SESSIONS, a_minute / 60, lost) for _ in range(count)], "cut")
+    return cell([looked(chance, SESSIONS, a_minute / 60, Colour(errors=lost)) for _ in range(count)], "cut")
 
 
 def cell(ends: Sequence[tuple[str, float]], reason: str) -> str:
@@ -145,9 +139,9 @@ def page(power_of: int, healthy: Sequence[int]) -> list[str]:
         cells = "".join(f" {power(rate, Colour(errors=share), 'errors', power_of)} |" for rate in RATES)
         rows.append(f"| {share:.0%} |{cells}")
     rows += ["", "Slowdown of every answer, the same way:", "", f"| slower |{heads}", rule]
-    for slower in SLOWDOWNS:
-        cells = "".join(f" {power(rate, Colour(slower=slower), 'slow', power_of)} |" for rate in RATES)
-        rows.append(f"| ×{slower:.1f} |{cells}")
+    for factor in SLOWDOWNS:
+        cells = "".join(f" {power(rate, Colour(slower=factor), 'slow', power_of)} |" for rate in RATES)
+        rows.append(f"| ×{factor:.1f} |{cells}")
     heads = "".join(f" {a_minute}/min |" for a_minute in SESSIONS_A_MINUTE)
     rows += ["", "Share of a DICOM or TCP listener's sessions that are refused or broken off, the same way:", ""]
     rows += [f"| lost |{heads}", "| --- |" + " --- |" * len(SESSIONS_A_MINUTE)]

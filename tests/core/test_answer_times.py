@@ -18,7 +18,8 @@ def test_a_bucket_holds_its_time(took: float) -> None:
 
 def test_only_what_was_certainly_slower_counts() -> None:
     times = row_of({0: 5, bucket(0.3): 7, bucket(0.3) + 1: 2, LAST: 1})
-    assert slower(times, 0.3) == 3
+    assert slower(times, bucket(0.3)) == 3
+    assert slower(times, LAST) == 0
     assert kept_by(times, 0.8) == edge(bucket(0.3))
     assert math.isnan(kept_by((), 0.9))
     assert kept_by(row_of({LAST: 1}), 0.9) == math.inf

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otagate.core import slow as core
-from otagate.core.slow import ALPHA, LEAST_BEFORE, NEVER_SLOW, NO_STAKES, SlowPolicy, limit_of, staked
+from otagate.core.answer_times import LAST, bucket, edge, row_of
+from otagate.core.slow import ALPHA, LEAST_BEFORE, NEVER_SLOW, NO_STAKES, SlowPolicy, limit_of, slow_over, staked
 
 HORIZON = 316
 
@@ -92,6 +93,14 @@ def test_the_limit_comes_from_the_old_colour_or_from_the_platform() -> None:
     assert limit_of(SlowPolicy(limit=0.8), 0.2, 1000) == 0.8
     assert limit_of(SlowPolicy(limit=0.8, times=2), 0.2, 1000) == pytest.approx(0.4)
     assert limit_of(SlowPolicy(limit=0.8, times=2), 9.0, 1000) == 0.8
+
+
+def test_the_bucket_in_which_the_limit_lies_is_not_slow_and_the_next_one_is() -> None:
+    assert slow_over(SlowPolicy(limit=0.5), ()) == bucket(0.5)
+    assert slow_over(SlowPolicy(times=2), row_of({bucket(0.1): 1000})) == bucket(2 * edge(bucket(0.1)))
+    assert slow_over(SlowPolicy(), ()) is None
+    assert slow_over(SlowPolicy(limit=55), ()) == LAST - 1
+    assert slow_over(SlowPolicy(limit=56), ()) == LAST
 
 
 @pytest.mark.parametrize(("kept", "answers"), [(0.2, LEAST_BEFORE - 1), (math.nan, 0), (math.inf, 1000)])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otagate.core.answer_times import bucket
 from otagate.core.sight import at_least
 from otagate.core.watch import (
     ANSWERS,
@@ -337,7 +338,7 @@ def test_few_lost_of_very_many_sessions_are_within_the_share() -> None:
     assert isinstance(sessions(busy), Enough)
 
 
-def timed(count: int, slow: int, over: float | None = 0.3, start: int = 0) -> GoOn | Enough | Back:
+def timed(count: int, slow: int, over: int | None = bucket(0.3), start: int = 0) -> GoOn | Enough | Back:
     """Ten answers a look, so many of them slow from look `start` on."""
     samples = [
         Sample(FLIP + i * 0.5, True, i * 10, 0, timed=i * 10, slow=max(0, i - start) * slow) for i in range(count)
@@ -348,7 +349,7 @@ def timed(count: int, slow: int, over: float | None = 0.3, start: int = 0) -> Go
 def test_slow_answers_are_back_with_number_against_limit() -> None:
     verdict = timed(40, 10, start=10)
     assert isinstance(verdict, Back)
-    assert verdict == Back("slow", "60 of 60 answers of the last 3 s took longer than 0.3 s, 25% may", 1.0, 0.25)
+    assert verdict == Back("slow", "60 of 60 answers of the last 3 s took longer than 0.304 s, 25% may", 1.0, 0.25)
     assert isinstance(timed(15, 10, start=10), GoOn), "five looks are no evidence"
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 from pynetdicom.ae import ApplicationEntity
 
-from otagate.core.answer_times import LAST, row_of, slower
+from otagate.core.answer_times import LAST, bucket, row_of, slower
 from otagate.core.cloud import Colour
 from otagate.core.invariant import Invariant
 from otagate.core.promotion import Phase
@@ -100,7 +100,7 @@ def test_answers_are_timed_one_by_one(edge: LoadEdge) -> None:
     after = counts(edge)["web_blue"].times
     assert after is not None
     assert sum(after) - sum(before) == 8
-    assert slower(after, 0.15) - slower(before, 0.15) == 3
+    assert slower(after, bucket(0.15)) - slower(before, bucket(0.15)) == 3
     assert after[LAST] == 0
     assert counts(edge)["web_green"].times == row_of({})
 

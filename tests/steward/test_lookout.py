@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from otagate.core.answer_times import bucket
+from otagate.core.answer_times import bucket, edge
 from otagate.core.cloud import Colour
 from otagate.core.invariant import Invariant
 from otagate.core.promotion import Phase
@@ -70,6 +70,26 @@ def test_a_declared_limit_needs_no_answers_from_before(world: World) -> None:
     steward.promote(watch=replace(LONG, slow=SlowPolicy(limit=0.2)))
     assert view_of(steward).phase is Phase.ROLLED_BACK
     assert "took longer than 0.2" in view_of(steward).reason
+
+
+@pytest.mark.parametrize(("times", "ends"), [(1.01, Phase.ROLLED_BACK), (0.99, Phase.PROMOTED)])
+def test_what_is_slow_begins_where_the_watch_says_and_no_bucket_later(world: World, times: float, ends: Phase) -> None:
+    steward = world.live()
+    said = edge(bucket(0.5))
+    world.clock.on_sleep = lambda: busy(world, "web_green", said * times)
+    steward.promote(watch=replace(LONG, slow=SlowPolicy(limit=0.5)))
+    assert view_of(steward).phase is ends
+    assert any(f"answers over {said:.3g} s" in line for line in steward.told("p-1"))
+
+
+@pytest.mark.parametrize(("before", "policy"), [(50.0, SlowPolicy()), (0.1, SlowPolicy(limit=60.0))])
+def test_a_limit_beyond_what_the_switch_tells_apart_is_held_against_nothing_and_it_says_so(
+    world: World, before: float, policy: SlowPolicy
+) -> None:
+    steward = world.live()
+    promoted(steward, world, before, 70.0, replace(LONG, slow=policy))
+    assert view_of(steward).phase is Phase.PROMOTED
+    assert any("no answer times: none can be judged against a limit above 55 s" in line for line in steward.told("p-1"))
 
 
 def test_without_answers_from_before_and_without_a_limit_times_are_not_judged_and_it_says_so(world: World) -> None:
