@@ -93,7 +93,8 @@ class BackendCount:
     passed (a name just found is used before it was ever asked); `sessions` open now; `answers` HTTP answers or TCP
     sessions; `errors` of those failed, each once: 5xx or broken off, or not connected, reset or refused; `taken` HTTP
     requests or TCP sessions sent to it; `aborted` of those by one side or the other; `queued` wait for a server;
-    `times`: HTTP answers by bucket of `answer_times`, None where the switch does not tell."""
+    `times`: HTTP answers by bucket of `answer_times`, None where the switch does not tell; `each`: what each of a pair
+    counts, of which this is the sum."""
 
     up: bool
     proven: bool
@@ -104,6 +105,12 @@ class BackendCount:
     aborted: int
     queued: int = 0
     times: tuple[int, ...] | None = None
+    each: tuple["BackendCount", ...] = ()
+
+    @property
+    def by_switch(self) -> tuple["BackendCount", ...]:
+        """Of one that is started again all counters begin anew, of the other none: what rose is told by each alone."""
+        return self.each or (self,)
 
 
 def read_counts(text: str) -> dict[str, BackendCount]:

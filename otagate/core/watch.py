@@ -13,7 +13,7 @@ One series of looks is one listener or one invariant; `Gauge` says what its samp
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 
 from otagate.core.answer_times import edge
 from otagate.core.invariant import Invariant
@@ -48,7 +48,7 @@ class WatchPolicy:
 
 @dataclass(frozen=True)
 class Sample:
-    """One look. Counters are cumulative since the switch started; `at` is monotonic seconds. None marks a blind look.
+    """One look at one switch. Counters are cumulative since it started; `at` is monotonic seconds. None: a blind look.
     `waiting`: requests that are in progress or in a queue now; `timed` answers were timed, `slow` of them too slow."""
 
     at: float
@@ -135,7 +135,7 @@ class Series:
 
     policy: WatchPolicy
     gauge: Gauge = ANSWERS
-    last: Sample | None = None  # that could be read
+    last: tuple[Tally, ...] = ()  # what each switch had counted at the last look that could be read
     recent: tuple[Sample, ...] = ()  # such looks, from the last one before the window on, counted since the flip
     counted: Tally = NOTHING
     stakes: tuple[float, ...] = NO_STAKES
@@ -143,21 +143,26 @@ class Series:
     healthy: int = 0  # of those that could be read
     ill: int = 0
 
-    def after(self, sample: Sample) -> "Series":
-        """With one look more, which is not before the last."""
-        if sample.blind:
+    def after(self, sample: Sample, *others: Sample) -> "Series":
+        """With one look more, which is not before the last, at the switch or at each of a pair: what rose is taken from
+        each alone, lest one that is started again have all that the other ever counted taken for new."""
+        looks = (sample, *others)
+        if any(look.blind for look in looks):
             return replace(self, blind=self.blind + 1)
-        new = _between(self.last or sample, sample)
-        counted = self.counted + new
+        now = tuple(_tally(look) for look in looks)
+        before = self.last if len(self.last) == len(now) else now
+        new = sum((_between(*pair) for pair in zip(before, now, strict=True)), NOTHING)
+        counted, up = self.counted + new, all(look.up for look in looks)
+        seen = Sample(sample.at, up, waiting=sum(look.waiting for look in looks), **asdict(counted))
         return replace(
             self,
-            last=sample,
-            recent=(*_window(self, sample.at), replace(sample, **asdict(counted))),
+            last=now,
+            recent=(*_window(self, sample.at), seen),
             counted=counted,
             stakes=staked(self.stakes, new.timed, new.slow, self.policy.slow.share),
             blind=0,
-            healthy=self.healthy + 1 if sample.up else 0,
-            ill=0 if sample.up else self.ill + 1,
+            healthy=self.healthy + 1 if up else 0,
+            ill=0 if up else self.ill + 1,
         )
 
 
@@ -185,22 +190,22 @@ def look_on(series: Series, *, flipped_at: float, now: float) -> GoOn | Enough |
     return Back("nothing-seen", message, series.healthy, needed)
 
 
-def _between(before: Sample, after: Sample) -> Tally:
+def _between(before: Tally, after: Tally) -> Tally:
     """A counter that fell was begun anew by a restarted switch."""
-    was, now = _counters(before), _counters(after)
-    begun = was if all(n >= w for n, w in zip(now, was, strict=True)) else (0, 0, 0, 0)
+    was, now = astuple(before), astuple(after)
+    begun = was if all(n >= w for n, w in zip(now, was, strict=True)) else astuple(NOTHING)
     return Tally(*(n - b for n, b in zip(now, begun, strict=True)))
 
 
-def _counters(sample: Sample) -> tuple[int, int, int, int]:
-    return sample.answers or 0, sample.errors or 0, sample.timed, sample.slow
+def _tally(sample: Sample) -> Tally:
+    return Tally(sample.answers or 0, sample.errors or 0, sample.timed, sample.slow)
 
 
 def _traffic(series: Series, now: float) -> Back | None:
     if not series.recent:
         return None
     part = _window(series, now)
-    lately = _between(part[0], part[-1])
+    lately = _between(_tally(part[0]), _tally(part[-1]))
     return _errors(series, lately) or _queue(series.policy, part, lately, now) or _slow(series, lately)
 
 

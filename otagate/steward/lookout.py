@@ -80,7 +80,7 @@ class Lookout:
         for door in self._helm.doors:
             series = self._doors[door.name]
             count = self.counts.get(backend(door.name, self._colour)) if self.counts is not None else None
-            self._doors[door.name] = series.after(_sample(now, count, door, series.gauge))
+            self._doors[door.name] = series.after(*_samples(now, count, door, series.gauge))
         self._ask()
         return self._judged(self._clock.monotonic())
 
@@ -143,11 +143,18 @@ def _gauge_of(invariant: Invariant) -> Gauge:
     )
 
 
-def _sample(at: float, count: BackendCount | None, door: Door, gauge: Gauge) -> Sample:
+def _samples(at: float, count: BackendCount | None, door: Door, gauge: Gauge) -> tuple[Sample, ...]:
+    """One of each switch."""
+    if count is None:
+        return (Sample(at, None, None, None),)
+    return tuple(_sample(at, one, door, gauge) for one in count.by_switch)
+
+
+def _sample(at: float, count: BackendCount, door: Door, gauge: Gauge) -> Sample:
     """A switch made before it could tell answer times is blind only where there is a limit to hold them against: a
     limit that nothing is held against must not pass. Else health, errors and requests are judged. The sessions of a
     DICOM or TCP listener stay open for hours and wait for nothing."""
-    if count is None or (gauge.slow_over is not None and count.times is None):
+    if gauge.slow_over is not None and count.times is None:
         return Sample(at, None, None, None)
     if not is_timed(door):
         return Sample(at, count.up, count.answers, count.errors, count.queued)

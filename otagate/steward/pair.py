@@ -114,7 +114,7 @@ class Pair:
             switch.restore(colour, epoch)
 
     def counts(self) -> Mapping[str, BackendCount]:
-        """Added up; up is what both see up, and what one does not know is not counted."""
+        """Added up, and each beside it; up is what both see up, and what one does not know is not counted."""
         first, *others = [switch.counts() for switch in self.switches]
         for other in others:
             first = {name: _sum(count, other[name]) for name, count in first.items() if name in other}
@@ -165,4 +165,5 @@ def _sum(one: BackendCount, other: BackendCount) -> BackendCount:
         None
         if one.times is None or other.times is None
         else tuple(a + b for a, b in zip(one.times, other.times, strict=True)),
+        (*one.by_switch, *other.by_switch),
     )

@@ -215,6 +215,22 @@ def test_a_switch_that_restarted_counts_from_nothing_again() -> None:
     assert seen(row).counted == Tally(17, 2)
 
 
+def test_of_a_pair_only_the_one_that_restarted_counts_from_nothing_again() -> None:
+    first = [Sample(FLIP, True, 900, 0), Sample(FLIP + 1, True, 7, 2)]
+    second = [Sample(FLIP, True, 10_000, 500), Sample(FLIP + 1, True, 10_003, 500)]
+    assert reduce(
+        lambda series, both: series.after(*both), zip(first, second, strict=True), Series(POLICY)
+    ).counted == (Tally(10, 2))
+
+
+def test_of_a_pair_both_are_looked_at_or_nothing_is_concluded() -> None:
+    up, down = Sample(FLIP, True, 5, 0, waiting=2), Sample(FLIP, False, 5, 0, waiting=3)
+    series = Series(POLICY).after(up, down)
+    assert (series.healthy, series.ill, series.recent[-1].waiting) == (0, 1, 5)
+    assert Series(POLICY).after(up, up).healthy == 1
+    assert Series(POLICY).after(up, blind(FLIP)).blind == 1
+
+
 def test_the_counts_before_the_first_look_are_not_the_colours_doing() -> None:
     assert seen([Sample(FLIP, True, 1000, 500), Sample(FLIP + 1, True, 1001, 500)]).counted == Tally(1, 0)
 

@@ -21,7 +21,7 @@ from otagate.steward.outside import RealSwitches
 from otagate.steward.pair import SPLIT, Pair
 from tests.steward.pairs import both, other, told
 from tests.steward.switches import FakeSwitch
-from tests.steward.world import TOPOLOGY, Killed, World
+from tests.steward.world import TOPOLOGY, WATCH, Killed, World
 
 HOLDER = Holder(Claim(Scope.PLATFORM, "alice", "here", "otagate switch replace", "a test"), 0.0, 7)
 
@@ -172,6 +172,27 @@ def test_sessions_and_counts_of_both_are_one_account_and_each_cut_goes_to_its_ow
     for session in pair.open_sessions():
         assert pair.cut(session)
     assert (world.switch.sessions["dicom_blue"], other(world).sessions["dicom_blue"]) == (0, 0)
+
+
+def test_one_that_is_started_again_in_the_watch_does_not_have_the_others_history_booked_to_the_release(
+    world: World,
+) -> None:
+    steward = world.live()
+    first, second = world.switch, other(world)
+    first.answers["web_green"], second.answers["web_green"] = 600, 10_000
+    second.errors["web_green"] = 500  # of releases that green held before
+
+    def serving() -> None:
+        again = world.clock.monotonic() > looking + 1 and first.answers["web_green"] >= 600
+        first.answers["web_green"] = 0 if again else first.answers["web_green"] + 20
+        second.answers["web_green"] += 20
+
+    looking = world.clock.monotonic()
+    world.clock.on_sleep = serving
+    steward.promote(watch=replace(WATCH, lasts=5.0))
+    assert first.answers["web_green"] < 600, "it was started again"
+    assert steward.book.current().phase is Phase.PROMOTED, steward.book.current().reason
+    assert "watched: 380 answers, nothing against it" in steward.told("p-1")
 
 
 def test_a_hold_is_on_both_or_on_neither(world: World) -> None:
