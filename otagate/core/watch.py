@@ -130,12 +130,13 @@ NOTHING = Tally(0, 0)
 
 @dataclass(frozen=True)
 class Series:
-    """The looks at one listener or invariant since the flip. Only the last window's are kept; the others are in what
-    all of them come to, lest a watch of a day look ever more slowly."""
+    """The looks at one listener or invariant since the flip, of which only the last window's are kept; the others are
+    in what all of them come to, lest a watch of a day look ever more slowly. Begun without a `last`, it does not count
+    what was before the first look."""
 
     policy: WatchPolicy
     gauge: Gauge = ANSWERS
-    last: tuple[Tally, ...] = ()  # what each switch had counted at the last look that could be read
+    last: tuple[Tally, ...] = ()  # what each switch had counted before the flip, then at the last look that was read
     recent: tuple[Sample, ...] = ()  # such looks, from the last one before the window on, counted since the flip
     counted: Tally = NOTHING
     stakes: tuple[float, ...] = NO_STAKES

@@ -21,7 +21,7 @@ from otagate.steward.helm import Helm
 from otagate.steward.journal import JournalFull
 from otagate.steward.lookout import Lookout
 from otagate.steward.outside import Clock
-from otagate.steward.traffic import before_the_flip
+from otagate.steward.traffic import before_the_flip, before_the_turn
 
 log = logging.getLogger(__name__)
 
@@ -195,9 +195,9 @@ class Course:
             self._clock.sleep(view.intent.watch.every)
 
     def _lookout(self, view: PromotionView) -> Lookout:
-        events = (event for _, event in self._book.events(view.intent.promotion, 0))
-        before = before_the_flip(events, view.came)
-        lookout = Lookout(self._helm, self._clock, view.intent.to, view.intent.watch, before)
+        events = [event for _, event in self._book.events(view.intent.promotion, 0)]
+        to, before = view.intent.to, before_the_flip(events, view.came)
+        lookout = Lookout(self._helm, self._clock, to, view.intent.watch, before, before_the_turn(events, to))
         if view.intent.watch.lasts > 0:
             try:
                 self._book.tell(Happening.STEP, f"the watch sees {lookout.sight()}")

@@ -124,7 +124,7 @@ class Helm:
             if self.clock.monotonic() >= until:
                 raise Refused(f"the switch sees no server up: {' '.join(down)}")
             self.clock.sleep(self.patience.step)
-        note_traffic(self.book, self.doors, counts, times=True)
+        note_traffic(self.book, self.doors, counts, times=True, start_of=colour)
 
     def _down(self, counts: Mapping[str, BackendCount], colour: Colour) -> list[str]:
         names = [backend(door.name, colour) for door in self.doors]

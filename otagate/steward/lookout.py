@@ -3,8 +3,8 @@
 Each door is judged by itself, for a listener that fails among many busy ones would vanish in a common share.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from otagate.core.answer_times import LAST, edge, slower
@@ -16,33 +16,43 @@ from otagate.core.slow import slow_over
 from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount, is_timed
 from otagate.core.topology import Door
-from otagate.core.watch import ANSWERS, Back, Enough, Gauge, GoOn, Sample, Series, WatchPolicy, look_on
+from otagate.core.watch import ANSWERS, Back, Enough, Gauge, GoOn, Sample, Series, Tally, WatchPolicy, look_on
 from otagate.steward.helm import Helm
 from otagate.steward.outside import Clock
-from otagate.steward.traffic import Before
+from otagate.steward.traffic import Before, Start
 
 _LINE_EVERY = 1.0  # seconds between lines for those who follow
 _ASKED_AT_MOST = 0.5  # seconds for a hook's answer: who is slower is not readable, and the look must go on
 
 
 class Lookout:
-    """One watch over `colour`; `before` says what the old one's doors answered until the flip. Not thread-safe: its
-    course alone looks."""
+    """One watch over `colour`; `before` says what the old one's doors answered until the flip, `starts` from which
+    counts on the new one's answers are its own. Not thread-safe: its course alone looks."""
 
     def __init__(
-        self, helm: Helm, clock: Clock, colour: Colour, policy: WatchPolicy, before: Mapping[str, Before]
+        self,
+        helm: Helm,
+        clock: Clock,
+        colour: Colour,
+        policy: WatchPolicy,
+        before: Mapping[str, Before],
+        starts: Mapping[str, Sequence[Start]],
     ) -> None:
         self._helm = helm
         self._clock = clock
         self._colour = colour
         self._policy = policy
         self._before = before
-        self._doors = {door.name: Series(policy, self._gauge(door)) for door in helm.doors}
+        self._doors = {door.name: self._series(door, starts.get(door.name, ())) for door in helm.doors}
         self._invariants = {invariant: Series(policy, _gauge_of(invariant)) for invariant in policy.invariants}
         self._began = clock.monotonic()
         self._line_at = self._began
         self._left = policy.lasts
         self.counts: Mapping[str, BackendCount] | None = None
+
+    def _series(self, door: Door, starts: Sequence[Start]) -> Series:
+        gauge = self._gauge(door)
+        return Series(self._policy, gauge, last=tuple(_tally(start, gauge) for start in starts))
 
     def _gauge(self, door: Door) -> Gauge:
         if not is_timed(door):
@@ -156,9 +166,12 @@ def _sample(at: float, count: BackendCount, door: Door, gauge: Gauge) -> Sample:
     DICOM or TCP listener stay open for hours and wait for nothing."""
     if gauge.slow_over is not None and count.times is None:
         return Sample(at, None, None, None)
-    if not is_timed(door):
-        return Sample(at, count.up, count.answers, count.errors, count.queued)
-    waiting = count.queued + count.sessions  # the switch hands everything through: what waits, waits in the service
+    # The switch hands everything through: what waits, waits in the service.
+    waiting = count.queued + (count.sessions if is_timed(door) else 0)
+    return Sample(at, count.up, waiting=waiting, **asdict(_tally(count, gauge)))
+
+
+def _tally(count: BackendCount | Start, gauge: Gauge) -> Tally:
     times = count.times or ()
     slow = 0 if gauge.slow_over is None else slower(times, gauge.slow_over)
-    return Sample(at, count.up, count.answers, count.errors, waiting, sum(times), slow)
+    return Tally(count.answers, count.errors, sum(times), slow)

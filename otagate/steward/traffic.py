@@ -1,6 +1,6 @@
-"""What the switch counts of both colours around a flip, kept in the journal for the promotion's report.
+"""What the switch counts of both colours around a flip, kept in the journal for the promotion's report and its watch.
 
-Nothing depends on it: where it cannot be counted or kept the flip goes on without.
+No flip depends on it: where it cannot be counted or kept the flip goes on without.
 """
 
 import logging
@@ -15,6 +15,7 @@ from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount, is_timed
 from otagate.core.topology import Door
 from otagate.core.traffic import Happening, StewardEvent
+from otagate.core.wire import typed
 from otagate.steward.book import Book
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,16 @@ _DENSE = 0.5  # seconds between two samples at first
 _THINNING = 20.0  # then a twentieth of the age: a day of it adds about two hundred
 
 
-def note_traffic(book: Book, doors: Sequence[Door], counts: Mapping[str, BackendCount], *, times: bool = False) -> None:
+def note_traffic(
+    book: Book,
+    doors: Sequence[Door],
+    counts: Mapping[str, BackendCount],
+    *,
+    times: bool = False,
+    start_of: Colour | None = None,
+) -> None:
     """One sample under the unfinished promotion, if there is one: the coloured doors' counters added up, and with
-    `times` how long each door's answers took."""
+    `times` how long each door's answers took. `start_of` is turned to next: its watch counts from here."""
     if book.account.unfinished is None:
         return
     seen: dict[str, Any] = {
@@ -33,6 +41,8 @@ def note_traffic(book: Book, doors: Sequence[Door], counts: Mapping[str, Backend
     }
     if times:
         seen["times"] = {colour.value: _times(doors, counts, colour) for colour in Colour}
+    if start_of is not None:
+        seen["start"] = {start_of.value: _starts(doors, counts, start_of)}
     try:
         book.tell(Happening.TRAFFIC, "", **seen)
     except Fault as fault:
@@ -53,6 +63,33 @@ def _sum(counts: Sequence[BackendCount | None]) -> dict[str, int] | None:
 def _times(doors: Sequence[Door], counts: Mapping[str, BackendCount], colour: Colour) -> dict[str, list[int]]:
     told = {door.name: counts.get(backend(door.name, colour)) for door in doors if is_timed(door)}
     return {name: list(count.times) for name, count in told.items() if count is not None and count.times is not None}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one switch had counted of a door when it was about to be turned."""
+
+    answers: int
+    errors: int
+    times: tuple[int, ...] | None
+
+
+def _starts(doors: Sequence[Door], counts: Mapping[str, BackendCount], colour: Colour) -> dict[str, list[Start]]:
+    told = {door.name: counts.get(backend(door.name, colour)) for door in doors}
+    return {
+        name: [Start(one.answers, one.errors, one.times) for one in count.by_switch]
+        for name, count in told.items()
+        if count is not None
+    }
+
+
+def before_the_turn(events: Iterable[StewardEvent], colour: Colour) -> dict[str, tuple[Start, ...]]:
+    """Door → what each switch had counted of `colour` when it was last proven, to be turned to: nothing is missed then,
+    whatever keeps the watch from its first look, or ends the steward. Empty where the journal does not hold it, as
+    none did that was written before this."""
+    starts = (event.data["start"] for event in events if event.happening is Happening.TRAFFIC and "start" in event.data)
+    told = [start[colour.value] for start in starts if colour.value in start]
+    return typed(dict[str, tuple[Start, ...]], told[-1]) if told else {}
 
 
 @dataclass(frozen=True)
