@@ -22,8 +22,9 @@ from otagate.core.switch import STANDING, backend
 from otagate.core.topology import Door
 from otagate.core.traffic import Holder
 from otagate.steward.book import Book
-from otagate.steward.helm import PROBE_DEADLINE, Helm
+from otagate.steward.helm import Helm
 from otagate.steward.journal import JournalFull
+from otagate.steward.listeners import PROBE_DEADLINE
 from otagate.steward.map_file import write_durably
 from otagate.steward.outside import Switch
 from otagate.steward.pair import GONE, SPLIT

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, Refused, SwitchFault
-from otagate.core.platform import Protocol, Tls
 from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount
 from otagate.core.topology import Door, Topology
@@ -22,12 +21,11 @@ from otagate.steward.account import Stage
 from otagate.steward.book import Book
 from otagate.steward.hold import LOOK, Hold
 from otagate.steward.hooks import MOST, Hooks
+from otagate.steward.listeners import Listeners
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
 from otagate.steward.pair import PLACES, SILENT, SPLIT, Pair
 from otagate.steward.traffic import note_traffic
-
-PROBE_DEADLINE = 5.0
 
 
 @dataclass(frozen=True)
@@ -95,20 +93,14 @@ class Helm:
 
     # --- look ---
 
-    def answers_as(self, colour: Colour, builds: Mapping[str, str]) -> None:
-        """Each coloured listener of `colour` itself, asked without the switch, answers with its build of `builds`
-        (service → digest). Raises ProbeFault, and Refused if it answers for another colour or with another build."""
-        for door in self.doors:
-            build = self._told(door, door.backs[colour.value], door.port, colour, tls=door.tls is Tls.PASS)
-            self._judged(door, build, builds, f"{door.name} of {colour}")
+    @property
+    def _listeners(self) -> Listeners:
+        return Listeners(self.doors, self.services)
 
-    def _told(self, door: Door, host: str, port: int, colour: Colour, *, tls: bool) -> str:
-        answer = self.services.ask(door, host, port, PROBE_DEADLINE, tls=tls)
-        if door.protocol is Protocol.TCP:
-            return ""
-        if answer.colour is not colour or not answer.build:
-            raise Refused(f"{door.name} at {host}:{port} answers as {answer.colour or 'nobody'}, not as {colour}")
-        return answer.build
+    def answers_as(self, colour: Colour, builds: Mapping[str, str]) -> None:
+        """Each coloured listener of `colour` itself answers with its build of `builds` (service → digest). Raises
+        ProbeFault, and Refused if it answers for another colour or with another build."""
+        self._listeners.answer_as(colour, builds)
 
     def prove(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Every listener of `colour` answers with a build of `builds`, and the switch sees each of them up. Raises
@@ -133,20 +125,7 @@ class Helm:
     def through_front(self, colour: Colour, builds: Mapping[str, str], host: str = "") -> None:
         """Every listener answers through the front door (or a switch at `host`) with the colour and a build of
         `builds`."""
-        for door in self.doors:
-            for at in (host,) if host else self._fronts:
-                build = self._told(door, at, door.front, colour, tls=door.tls is not Tls.NONE)
-                self._judged(door, build, builds, f"listener {door.name}")
-
-    def _judged(self, door: Door, build: str, builds: Mapping[str, str], who: str) -> None:
-        """Raises Refused unless it is the build of the door's own service, whole or by its first twelve hex digits
-        (DICOM has no room for more). Bare TCP cannot say."""
-        if door.protocol is Protocol.TCP:
-            return
-        wanted = [builds.get(door.service, "")] if door.service else list(builds.values())
-        short = build.removeprefix("sha256:")
-        if len(short) < 12 or not any(digest.removeprefix("sha256:").startswith(short) for digest in wanted):
-            raise Refused(f"{who} answers with build {build}, which was not judged", code="other-build")
+        self._listeners.answer_in_front(colour, builds, (host,) if host else self._fronts)
 
     def agrees(self, colour: Colour, epoch: int) -> bool:
         """Map file and run time both say so; raises SwitchFault if one cannot be read."""
