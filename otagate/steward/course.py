@@ -23,6 +23,7 @@ from otagate.steward.lookout import Lookout
 from otagate.steward.outside import Clock
 from otagate.steward.traffic import before_the_flip, before_the_turn
 
+TOLD_BACK = "told to go back"
 log = logging.getLogger(__name__)
 
 
@@ -143,13 +144,18 @@ class Course:
         until: float | None = None
         while True:
             try:
-                return self._helm.turn(view.came, view.intent.to, view.intent.builds)
+                return self._helm.turn(view.came, view.intent.to, view.intent.builds, lambda: self._wanted(view))
             except (Refused, Fault) as broke:
                 until = until or self._clock.monotonic() + self._helm.patience.up
                 if view.came is not None or not self._helm.is_awake() or self._clock.monotonic() >= until:
                     raise
                 log.warning("the first flip is made again: %s", broke.message)
             self._clock.sleep(self._helm.patience.step)
+
+    def _wanted(self, view: PromotionView) -> None:
+        """Raises Refused once somebody told it to go back, where there is anything to go back to."""
+        if view.came is not None and self._told_back():
+            raise Refused(TOLD_BACK)
 
     def _hangs(self, colour: Colour) -> bool:
         """Whether a listener of it does not answer."""
@@ -180,10 +186,11 @@ class Course:
     def _watch(self, view: PromotionView) -> tuple[Event, str]:
         lookout = self._lookout(view)
         drain, until = Drain(self._helm, self._book, view.came), self._deadline(view)
-        self._let_go(view)
+        if not self._told_back():  # nobody is asked to drain what will be live again
+            self._let_go(view)
         while True:
             if self._told_back():
-                return Event.ABORT, "told to go back"
+                return Event.ABORT, TOLD_BACK
             seen = lookout.look()
             left = self._tell(lookout, drain)
             if isinstance(seen, Back):

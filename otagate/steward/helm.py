@@ -8,7 +8,7 @@ both may not even answer at once new work is held meanwhile, and `passive` comes
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -144,13 +144,18 @@ class Helm:
                 if outermost:
                     self.turning.clear()
 
-    def turn(self, came: Colour | None, to: Colour, builds: Mapping[str, str]) -> None:
-        """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`."""
+    def turn(
+        self, came: Colour | None, to: Colour, builds: Mapping[str, str], may: Callable[[], None] = lambda: None
+    ) -> None:
+        """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`.
+        `may` raises Refused to have nothing turned: asked once the new colour is proven, and after a hold's wait."""
         with self._turn():
             self.prove(to, builds)
             if came is not None and not self.agrees(came, self.book.account.live_epoch):
                 raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
+            may()
             with self.hold.on(came, self.book.account.live_epoch, self.hooks.drain, cut=False):
+                may()
                 if self.topology.hold:
                     self.hooks.stand_down(came)
                 self._set(came, to, held=bool(self.topology.hold and came))
