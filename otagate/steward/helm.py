@@ -24,7 +24,7 @@ from otagate.steward.hooks import MOST, Hooks
 from otagate.steward.listeners import Listeners
 from otagate.steward.map_file import MapFile
 from otagate.steward.outside import Clock, Services, Switch, Switches
-from otagate.steward.pair import PLACES, SILENT, SPLIT, Pair
+from otagate.steward.pair import PLACES, SET_BACK, SILENT, SPLIT, Pair
 from otagate.steward.traffic import note_traffic
 
 
@@ -289,7 +289,12 @@ class Helm:
             self.book.turn(came, to, epoch, Stage.INTENT)
         self.map_file.write(to, epoch)
         self.book.turn(came, to, epoch, Stage.WRITTEN)
-        no = self._run_time(came, to, epoch, held=held)
+        try:
+            no = self._run_time(came, to, epoch, held=held)
+        except SwitchFault as fault:
+            if fault.code == SET_BACK and before is not None:
+                self.map_file.write(*before)  # as one of a pair says again; the turn is not void, for it has served
+            raise
         if no and before is not None:
             self.map_file.write(*before)
             self.book.turn(came, to, epoch, Stage.VOID)

@@ -15,6 +15,7 @@ AWAY, GONE = "switch-away", "switch-gone"  # what a switch raises that does not 
 SILENT = frozenset({AWAY, GONE})
 SPLIT = "switches-disagree"
 HALF = "switch-half-away"
+SET_BACK = "switch-set-back"
 PLACES = ("first", "second")
 
 
@@ -58,7 +59,8 @@ class Pair:
         return place if code == GONE and not others else ""
 
     def flip(self, came: Colour, to: Colour, epoch: int, *, held: bool) -> str:
-        """All or none: where one would not, those already turned are set back."""
+        """All or none: where one would not, those already turned are set back. Code "switch-set-back" where there were
+        any: that is no plain no, for what they were turned to has served."""
         before = self.entry()
         turned: list[Switch] = []
         for place, switch in zip(PLACES, self.switches, strict=True):
@@ -69,6 +71,9 @@ class Pair:
                 raise
             if no:
                 self._set_back(turned, before)
+                if turned:
+                    why = f"the {place} switch would not follow the other, which was set back: {no}"
+                    raise SwitchFault(why, code=SET_BACK)
                 return f"the {place} switch: {no}"
             turned.append(switch)
         return ""

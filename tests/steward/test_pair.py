@@ -10,6 +10,7 @@ import pytest
 from otagate.adapters.probe import Answer
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused, SwitchFault
+from otagate.core.flips import flips
 from otagate.core.promotion import Phase
 from otagate.core.replacement import Reach
 from otagate.core.topology import Door
@@ -72,6 +73,53 @@ def test_where_one_would_not_turn_the_other_is_set_back(
     assert both(world) == (Colour.BLUE, Colour.BLUE)
     assert world.map_file.read()[0] is Colour.BLUE is steward.book.account.live
     assert told(steward) == ()
+
+
+def test_what_the_first_served_until_the_second_would_not_is_left_as_one_that_served(world: World) -> None:
+    steward = world.live()
+    refuses(other(world))
+    steward.promote()
+    account = steward.book.account
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert Colour.GREEN in world.switch.served
+    (incident,) = account.incidents
+    assert (incident.colour, incident.promotion) == (Colour.GREEN, "p-1")
+    assert [written.count for written in incident.written] == [0], "it was asked"
+    assert "quarantine green-web" in [name for name, _ in world.services.told]
+    (flip,) = flips([event for _, event in steward.book.events("p-1", 0)])
+    assert (flip.came, flip.to, flip.turned) == ("blue", "green", None)
+    assert "would not follow the other, which was set back: no server up" in steward.book.current().reason
+    assert told(steward) == ()
+
+
+def test_a_way_back_that_the_second_would_not_follow_leaves_one_tale_to_recover_from(world: World) -> None:
+    steward = world.live()
+
+    def bad() -> None:
+        world.switch.down.add("web_green")
+        refuses(other(world))
+
+    world.clock.on_sleep = bad
+    steward.promote()
+    assert steward.book.current().phase is Phase.STRANDED
+    assert both(world) == (Colour.GREEN, Colour.GREEN)
+    assert told(steward) == (), "a switch that is started again reads what the others say"
+    other(world).refuses = ""
+    world.clock.on_sleep = lambda: None
+    steward.course.settle_stranded()
+    steward.course.run()
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+
+
+def test_control_what_the_first_of_them_refused_never_served(world: World) -> None:
+    steward = world.live()
+    refuses(world.switch)
+    steward.promote()
+    assert steward.book.current().phase is Phase.ROLLED_BACK
+    assert Colour.GREEN not in world.switch.served | other(world).served
+    assert steward.book.account.incidents == ()
+    assert "the switch refused: the map file says blue again" in steward.told("p-1")
 
 
 def test_a_colour_that_one_of_them_does_not_see_is_not_turned_to(world: World) -> None:
@@ -160,6 +208,34 @@ def test_killed_at_any_call_to_either_both_come_to_the_same(world: World, at: in
     assert again.book.current().phase in (Phase.PROMOTED, Phase.ROLLED_BACK)
     assert len(set(both(world))) == 1
     assert both(world)[0] is again.book.account.live is world.map_file.read()[0]
+
+
+@pytest.mark.parametrize("at", range(1, 19))
+def test_killed_where_the_second_would_not_follow_what_served_is_known_and_nobody_is_left_turned(
+    world: World, at: int
+) -> None:
+    steward = world.live()
+    refuses(other(world))
+    seen = [0]
+
+    def before(_name: str) -> None:
+        seen[0] += 1
+        if seen[0] == at:
+            raise Killed
+
+    world.switch.before = before
+    with contextlib.suppress(Killed):
+        steward.promote()
+    assert seen[0] >= min(at, 12), "there are so many calls at least"
+    world.switch.before = lambda _name: None
+    world.close()
+    again = world.steward()
+    if again.course.take_on():
+        again.course.run()
+    assert again.book.current().phase is Phase.ROLLED_BACK
+    assert both(world) == (Colour.BLUE, Colour.BLUE)
+    assert told(again) == ()
+    assert Colour.GREEN not in world.switch.served or again.book.account.incidents
 
 
 def test_sessions_and_counts_of_both_are_one_account_and_each_cut_goes_to_its_own(world: World) -> None:
