@@ -27,7 +27,7 @@ class Flip:
     """One turn of the switch from `came` to `to`. Times in seconds since the epoch, None for what never came.
 
     `old` and `new` are the counts of the two colours, from the promotion's beginning to the next turn or its end.
-    `cut`: sessions ended at the drain's deadline.
+    `cut`: sessions that were ended, at the drain's deadline or in the hold before the turn.
     """
 
     came: str
@@ -76,25 +76,60 @@ class _Open:
 
 def flips(events: Sequence[StewardEvent]) -> tuple[Flip, ...]:
     """In their order; a turn that the switch refused, and a first release's, which came from nothing, are none."""
-    seen: dict[str, list[Count]] = {}
-    found: list[_Open] = []
+    read = _Read()
     for event in events:
+        read.turn(event)
+        if event.happening is Happening.TRAFFIC:
+            read.traffic(event)
+        read.cuts(event)
+    return read.closed()
+
+
+@dataclass
+class _Read:
+    """What was read so far. `cut`, by colour, is of no flip yet: a hold comes before the turn, which the switch may
+    refuse and which is made again then."""
+
+    found: list[_Open] = field(default_factory=list)
+    seen: dict[str, list[Count]] = field(default_factory=dict)
+    cut: dict[str, int] = field(default_factory=dict)
+
+    def turn(self, event: StewardEvent) -> None:
         match event.data.get("stage"), event.data.get("came"), event.data.get("to"):
             case "intent", str(came), str(to):
-                before = {colour: list(counts) for colour, counts in seen.items()}
-                found.append(_Open(Flip(came, to, event.at), counts=before))
-            case "void", _, _ if found:
-                found[-1].void = True
-            case str(stage), _, _ if found:
-                found[-1].times[stage] = event.at
-        if event.happening is Happening.TRAFFIC:
-            for colour, count in _counts(event):
-                seen.setdefault(colour, []).append(count)
-                if found:
-                    found[-1].counts.setdefault(colour, []).append(count)
-        if found and isinstance(cut := event.data.get("cut"), (list, tuple)):
-            found[-1].cut += len(cut)
-    return tuple(one.closed() for one in found if not one.void)
+                before = {colour: list(counts) for colour, counts in self.seen.items()}
+                self.found.append(_Open(Flip(came, to, event.at), counts=before, cut=self.cut.pop(came, 0)))
+            case "void", str(came), _ if self.found:
+                self.found[-1].void = True
+                self._wait(came, self.found[-1].cut)
+            case str(stage), _, _ if self.found:
+                self.found[-1].times[stage] = event.at
+
+    def traffic(self, event: StewardEvent) -> None:
+        for colour, count in _counts(event):
+            self.seen.setdefault(colour, []).append(count)
+            if self.found:
+                self.found[-1].counts.setdefault(colour, []).append(count)
+
+    def cuts(self, event: StewardEvent) -> None:
+        """What names no colour was told by a steward that cut after the turn alone."""
+        named, colour = event.data.get("cut"), event.data.get("colour")
+        if not isinstance(named, (list, tuple)):
+            return
+        if self.found and not self.found[-1].void and colour in (None, self.found[-1].flip.came):
+            self.found[-1].cut += len(named)
+        elif isinstance(colour, str):
+            self._wait(colour, len(named))
+
+    def _wait(self, colour: str, cut: int) -> None:
+        self.cut[colour] = self.cut.get(colour, 0) + cut
+
+    def closed(self) -> tuple[Flip, ...]:
+        """What no flip followed was cut after the last one, which was undone without another."""
+        kept = [one for one in self.found if not one.void]
+        if kept:
+            kept[-1].cut += sum(self.cut.values())
+        return tuple(one.closed() for one in kept)
 
 
 def rise(counts: Sequence[Count], name: str) -> int | None:

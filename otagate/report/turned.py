@@ -29,7 +29,7 @@ def flip_report(flip: Flip) -> Mapping[str, Any]:
         "figures": {
             "failed": _number(_sum(rise(old, "errors"), rise(new, "errors"))),
             "sent to the old colour after the turn": _number(flip.stale),
-            "cut at the drain’s deadline": str(flip.cut),
+            "sessions cut": str(flip.cut),
         },
         "sides": [(flip.to, "new", _side(new)), (flip.came, "old", _side(old))],
         "picture": flip_picture(flip),

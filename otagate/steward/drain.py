@@ -4,16 +4,17 @@ from collections.abc import Mapping
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
-from otagate.core.switch import OpenSession, backend
+from otagate.core.switch import backend
 from otagate.core.switch_counts import BackendCount
+from otagate.core.text import counted
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
+from otagate.steward.cuts import cut_open
 from otagate.steward.helm import Helm
 from otagate.steward.outside import Switch
 from otagate.steward.traffic import Tape, note_traffic
 
 _LINE_EVERY = 1.0
-_NAMED = 20  # sessions named one by one in the debt; all are counted, and all stand in the event
 
 
 class Drain:
@@ -44,33 +45,17 @@ class Drain:
         due = total == 0 or now - self._told_at >= _LINE_EVERY
         if left != self._told and due:
             self._told, self._told_at = left, now
-            message = f"{_sessions(total)} left on {self._old}{_by_door(left)}" if total else f"{self._old} is drained"
-            self._book.tell(Happening.DRAIN, message, left=left)
+            still = f"{counted(total, 'session')} left on {self._old}{_by_door(left)}"
+            self._book.tell(Happening.DRAIN, still if total else f"{self._old} is drained", left=left)
         return left
 
     def cut(self, switch: Switch) -> int:
-        """End what is still open at `switch`, each named to those who follow and as a debt; answers how many. Raises
-        SwitchFault if one of them would not end."""
-        doors = {name: door for door, name in self._names.items()}
-        late = [session for session in switch.open_sessions() if session.backend in doors]
-        ended = [session for session in late if switch.cut(session)]
-        if ended:
-            named = [f"{doors[session.backend]} {session.client} open {session.age}" for session in ended]
-            message = f"{_sessions(len(ended))} of {self._old} cut at the drain's deadline"
-            self._book.tell(Happening.DRAIN, message, cut=[_plain(session, doors) for session in ended])
-            more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-            self._book.owe(f"{message}: {'; '.join(named[:_NAMED])}{more}")
-        return len(ended)
-
-
-def _sessions(count: int) -> str:
-    return "1 session" if count == 1 else f"{count} sessions"
+        """End what is still open at `switch`; answers how many. Raises SwitchFault if one of them would not end."""
+        if self._old is None:
+            return 0
+        return cut_open(switch, self._book, self._helm.doors, self._old, "at the drain's deadline")
 
 
 def _by_door(left: Mapping[str, int]) -> str:
     open_ = [f"{count} {door}" for door, count in left.items() if count]
     return f": {', '.join(open_)}" if open_ else ""
-
-
-def _plain(session: OpenSession, doors: Mapping[str, str]) -> dict[str, str]:
-    return {"listener": doors[session.backend], "client": session.client, "age": session.age}

@@ -15,6 +15,7 @@ from otagate.core.text import counted
 from otagate.core.topology import Door
 from otagate.core.traffic import Happening
 from otagate.steward.book import Book
+from otagate.steward.cuts import cut_open
 from otagate.steward.outside import Clock, Switch
 
 SHARE = 0.75  # of the bound, for the old colour to end its work
@@ -87,7 +88,7 @@ class Hold:
             if self.clock.monotonic() >= until:
                 if not cut:
                     raise Refused(f"{counted(left, 'session')} of {colour} did not end while new work was held")
-                self._cut(colour)
+                cut_open(self.switch, self.book, self.doors, colour, "while new work was held")
                 return
             self.clock.sleep(LOOK)
 
@@ -97,9 +98,3 @@ class Hold:
         if lost := [name for name in names if name not in counts]:
             raise SwitchFault(f"the switch does not count {', '.join(lost)}")
         return sum(counts[name].sessions for name in names)
-
-    def _cut(self, colour: Colour) -> None:
-        names = {backend(door.name, colour) for door in self.doors}
-        ended = [s for s in self.switch.open_sessions() if s.backend in names and self.switch.cut(s)]
-        if ended:
-            self.book.owe(f"{counted(len(ended), 'session')} of {colour} cut while new work was held: it had to go")

@@ -63,6 +63,36 @@ def test_a_way_back_is_a_flip_of_its_own_and_ends_the_first() -> None:
     assert (first.stale, second.stale) == (0, 0)
 
 
+def cut(at: float, colour: str, sessions: int) -> StewardEvent:
+    return StewardEvent(at, Happening.DRAIN, Phase.ROLLING_BACK, "cut", {"cut": [{}] * sessions, "colour": colour})
+
+
+def turn(at: float, came: str, to: str, *stages: str) -> list[StewardEvent]:
+    return [step(at, stage, came, to) for stage in stages]
+
+
+DONE = ("intent", "written", "turned", "done")
+VOID = ("intent", "written", "void")
+
+
+def test_what_a_hold_cuts_is_of_the_turn_that_it_comes_before() -> None:
+    late, held = cut(15.0, "blue", 1), cut(19.0, "green", 2)
+    first, second = flips([*FORWARD, late, held, *turn(20.0, "green", "blue", *DONE)])
+    assert (first.cut, second.cut) == (1, 2)
+    (rollback,) = flips([cut(1.0, "blue", 3), *FORWARD])
+    assert rollback.cut == 3
+
+
+def test_what_a_hold_cut_before_a_turn_that_was_refused_is_of_the_one_that_was_made() -> None:
+    refused = turn(20.0, "green", "blue", *VOID)
+    events = [*FORWARD, cut(19.0, "green", 2), *refused, cut(21.0, "green", 1)]
+    first, second = flips([*events, *turn(22.0, "green", "blue", *DONE)])
+    assert (first.cut, second.cut) == (0, 3)
+    (only,) = flips(events)
+    assert only.cut == 3, "of a flip that was undone without another"
+    assert flips([cut(1.0, "blue", 3)]) == ()
+
+
 def test_what_was_refused_or_came_from_nothing_is_no_flip() -> None:
     assert flips([step(1.0, "intent"), step(1.1, "written"), step(1.2, "void")]) == ()
     assert flips([step(1.0, stage, None) for stage in ("intent", "written", "turned", "done")]) == ()

@@ -75,7 +75,7 @@ def test_a_rolled_back_promotion_leads_and_its_flips_are_told() -> None:
     lines = [line for line in summary(stored(), PromotionRecord(promotion(), tuple(FORWARD))).splitlines() if line]
     assert lines[0] == "## ❌ Rolled back: hello"
     assert lines[2].startswith("Verdict before it: ❌ Refused, dose: 1 of 2 cases failed")
-    assert "- failed: 0, sent to the old colour after the turn: 0, cut at the drain’s deadline: 0" in lines
+    assert "- failed: 0, sent to the old colour after the turn: 0, sessions cut: 0" in lines
     assert any(line.startswith("- flip from blue to green: intent ") for line in lines)
 
 

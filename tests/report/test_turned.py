@@ -34,7 +34,7 @@ def test_a_flip_is_told_from_the_last_count_before_it_on() -> None:
     assert told["figures"] == {
         "failed": "2",
         "sent to the old colour after the turn": "0",
-        "cut at the drain’s deadline": "1",
+        "sessions cut": "1",
     }
     assert told["times"] == [
         ("intent", "15:59:59 UTC"),

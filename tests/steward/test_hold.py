@@ -8,6 +8,7 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
+from otagate.core.flips import flips
 from otagate.core.promotion import Phase
 from otagate.core.topology import HookCall
 from otagate.steward.hooks import MOST
@@ -101,7 +102,11 @@ def test_on_the_way_back_the_failed_colours_sessions_are_cut_at_the_end_of_their
     steward.promote()
     view = view_of(steward)
     assert view.phase is Phase.ROLLED_BACK
-    assert view.debts == ("1 session of green cut while new work was held: it had to go",)
+    assert view.debts == ("1 session of green cut while new work was held: web 10.0.0.1:104 open 1s",)
+    forth, back = flips([event for _, event in steward.book.events("p-1", 0)])
+    assert (forth.cut, back.cut) == (0, 1)
+    (told,) = [event.data["cut"] for _, event in steward.book.events("p-1", 0) if "cut" in event.data]
+    assert told == [{"listener": "web", "client": "10.0.0.1:104", "age": "1s"}]
     serves(world, steward, Colour.BLUE)
 
 
@@ -113,7 +118,9 @@ def test_what_hangs_is_left_by_the_mended_build_though_its_sessions_do_not_end(w
     steward.promote()
     view = view_of(steward)
     assert view.phase is Phase.PROMOTED
-    assert "1 session of blue cut while new work was held: it had to go" in view.debts
+    assert "1 session of blue cut while new work was held: dicom 10.0.0.1:104 open 1s" in view.debts
+    (flip,) = flips([event for _, event in steward.book.events("p-1", 0)])
+    assert flip.cut == 1
     assert world.switch.entry()[0] is Colour.GREEN is steward.book.account.live
     assert not world.switch.holds()
 
