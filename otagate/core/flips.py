@@ -27,7 +27,8 @@ class Flip:
     """One turn of the switch from `came` to `to`. Times in seconds since the epoch, None for what never came.
 
     `old` and `new` are the counts of the two colours, from the promotion's beginning to the next turn or its end.
-    `cut`: sessions that were ended, at the drain's deadline or in the hold before the turn.
+    `cut`: sessions that were ended, at the drain's deadline or in the hold before the turn. `left`: when how many were
+    open on the colour that it left, all doors together, as they were told.
     """
 
     came: str
@@ -39,6 +40,7 @@ class Flip:
     old: tuple[Count, ...] = ()
     new: tuple[Count, ...] = ()
     cut: int = 0
+    left: tuple[tuple[float, int], ...] = ()
 
     @property
     def stale(self) -> int | None:
@@ -60,6 +62,7 @@ class _Open:
     times: dict[str, float] = field(default_factory=dict)
     counts: dict[str, list[Count]] = field(default_factory=dict)
     cut: int = 0
+    left: list[tuple[float, int]] = field(default_factory=list)
     void: bool = False
 
     def closed(self) -> Flip:
@@ -71,7 +74,12 @@ class _Open:
             old=tuple(self.counts.get(self.flip.came, ())),
             new=tuple(self.counts.get(self.flip.to, ())),
             cut=self.cut,
+            left=tuple(self.left),
         )
+
+    def drains(self, event: StewardEvent) -> bool:
+        """Whether it tells of the colour that this left. What names no colour is older than what tells of another."""
+        return not self.void and event.data.get("colour") in (None, self.flip.came)
 
 
 def flips(events: Sequence[StewardEvent]) -> tuple[Flip, ...]:
@@ -81,7 +89,8 @@ def flips(events: Sequence[StewardEvent]) -> tuple[Flip, ...]:
         read.turn(event)
         if event.happening is Happening.TRAFFIC:
             read.traffic(event)
-        read.cuts(event)
+        if event.happening is Happening.DRAIN:
+            read.drain(event)
     return read.closed()
 
 
@@ -111,15 +120,18 @@ class _Read:
             if self.found:
                 self.found[-1].counts.setdefault(colour, []).append(count)
 
-    def cuts(self, event: StewardEvent) -> None:
-        """What names no colour was told by a steward that cut after the turn alone."""
-        named, colour = event.data.get("cut"), event.data.get("colour")
-        if not isinstance(named, (list, tuple)):
-            return
-        if self.found and not self.found[-1].void and colour in (None, self.found[-1].flip.came):
-            self.found[-1].cut += len(named)
-        elif isinstance(colour, str):
-            self._wait(colour, len(named))
+    def drain(self, event: StewardEvent) -> None:
+        last = self.found[-1] if self.found and self.found[-1].drains(event) else None
+        left, named = event.data.get("left"), event.data.get("cut")
+        if last is not None and isinstance(left, Mapping) and all(map(_is_count, left.values())):
+            last.left.append((event.at, sum(left.values())))
+        if isinstance(named, (list, tuple)):
+            colour = event.data.get("colour")
+            if last is not None:
+                last.cut += len(named)
+                last.left += [(event.at, still) for _, still in last.left[-1:]]
+            elif isinstance(colour, str):
+                self._wait(colour, len(named))
 
     def _wait(self, colour: str, cut: int) -> None:
         self.cut[colour] = self.cut.get(colour, 0) + cut

@@ -25,7 +25,7 @@ from otagate.report.measured import bounds_of, metric_picture
 from otagate.report.pairs import pairs_picture
 from otagate.report.shadows import shadows
 from otagate.report.timeline import suites_picture
-from otagate.report.turned import drain_picture, flip_report
+from otagate.report.turned import flip_report
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_ROWS = 500
@@ -168,7 +168,6 @@ def promoted(promotion: PromotionRecord) -> Mapping[str, Any]:
         "events": [event for event in promotion.events if event.happening is not Happening.TRAFFIC][:_MOST_ROWS],
         "figures": {name: _figure(value) for name, value in promotion.figures.items()},
         "flips": [flip_report(flip) for flip in flips(promotion.events)],
-        "drain": drain_picture(promotion.events),
         "shadows": shadows(promotion.events),
     }
 

@@ -1,14 +1,12 @@
 """The report of a promotion's flips: when what turned, what both colours were given and answered around it, and how the
 old colour drained; as figures and pictures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from otagate.core.flips import Count, Flip, rise
-from otagate.core.traffic import Happening, StewardEvent
 from otagate.report.svg import Scale, axis, curve, picture, stretched, tag, ticks
 from otagate.report.words import known, moment, size, span
 
@@ -33,6 +31,7 @@ def flip_report(flip: Flip) -> Mapping[str, Any]:
         },
         "sides": [(flip.to, "new", _side(new)), (flip.came, "old", _side(old))],
         "picture": flip_picture(flip),
+        "drain": drain_picture(flip),
     }
 
 
@@ -55,14 +54,14 @@ def flip_picture(flip: Flip) -> Markup:
     return picture(f"Both colours around the flip to {flip.to}", bottom + 24, parts)
 
 
-def drain_picture(events: Sequence[StewardEvent]) -> Markup:
-    """Sessions left on the old colour, all doors together, to the end of the drain; empty if there never was one."""
-    lines = [event for event in events if event.happening is Happening.DRAIN and known(event.at)]
-    points = [(event.at, _total(event.data["left"])) for event in lines if "left" in event.data]
-    most = max((value for _, value in points), default=0.0)
+def drain_picture(flip: Flip) -> Markup:
+    """Sessions left on the colour that it left, all doors together, to the end of the drain; empty if there never was
+    one."""
+    points = [(at, float(left)) for at, left in flip.left if known(at)]
+    most = max((left for _, left in points), default=0.0)
     if not most:
         return Markup("")
-    start, end = points[0][0], max(at for at, _ in points)
+    start, end = points[0][0], points[-1][0]
     scale, bottom = Scale(0.0, max(end - start, 1.0)), _TOP + _HEIGHT
     shares = [(scale.share(at - start), value / most) for at, value in points]
     if len(shares) == 1:
@@ -70,12 +69,7 @@ def drain_picture(events: Sequence[StewardEvent]) -> Markup:
     parts = axis(scale, _TOP, bottom, [(value, span(value) if value else "0 s") for value in ticks(scale)])
     parts.append(tag("text", f"at most {size(most, '')}", class_="tick", x=0, y=_TOP - 8))
     parts.append(stretched([curve(shares, "drain", stepped=True, filled=True)], _TOP, _HEIGHT))
-    return picture("Sessions left on the old colour", bottom + 24, parts)
-
-
-def _total(left: object) -> float:
-    values = list(left.values()) if isinstance(left, Mapping) else [left]
-    return sum(float(v) for v in values if isinstance(v, (int, float)) and math.isfinite(v))
+    return picture(f"Sessions left on {flip.came}", bottom + 24, parts)
 
 
 def _strip(title: str, lines: Mapping[str, Points], scale: Scale, top: float) -> list[Markup]:

@@ -46,7 +46,7 @@ class Drain:
         if left != self._told and due:
             self._told, self._told_at = left, now
             still = f"{counted(total, 'session')} left on {self._old}{_by_door(left)}"
-            self._book.tell(Happening.DRAIN, still if total else f"{self._old} is drained", left=left)
+            self._book.tell(Happening.DRAIN, still if total else f"{self._old} is drained", left=left, colour=self._old)
         return left
 
     def cut(self, switch: Switch) -> int:

@@ -93,6 +93,34 @@ def test_what_a_hold_cut_before_a_turn_that_was_refused_is_of_the_one_that_was_m
     assert flips([cut(1.0, "blue", 3)]) == ()
 
 
+def left(at: float, sessions: Any, **more: Any) -> StewardEvent:
+    return StewardEvent(at, Happening.DRAIN, Phase.WATCHING, "left", {"left": {"web": 0, "dicom": sessions}, **more})
+
+
+def test_each_flip_has_the_sessions_of_the_colour_that_it_left_until_they_were_cut() -> None:
+    blue, green = {"colour": "blue"}, {"colour": "green"}
+    back = [*turn(20.0, "green", "blue", *DONE), left(21.0, 9, **green), left(22.0, 7, **green), cut(25.0, "green", 7)]
+    first, second = flips([*FORWARD, left(11.0, 3, **blue), left(12.0, 1, **blue), *back])
+    assert first.left == ((11.0, 3), (12.0, 1))
+    assert second.left == ((21.0, 9), (22.0, 7), (25.0, 7))
+
+
+def test_what_drains_where_nothing_was_turned_back_is_no_drain_of_the_other_colour() -> None:
+    (flip,) = flips([*FORWARD, left(11.0, 3, colour="blue"), left(21.0, 9, colour="green")])
+    assert flip.left == ((11.0, 3),)
+
+
+def test_of_an_older_record_what_names_no_colour_is_the_last_flips() -> None:
+    first, second = flips([*FORWARD, left(11.0, 3), *turn(20.0, "green", "blue", *DONE), left(21.0, 9)])
+    assert (first.left, second.left) == (((11.0, 3),), ((21.0, 9),))
+
+
+@pytest.mark.parametrize("odd", [None, -1, "3", True, float("nan")])
+def test_sessions_left_that_are_no_count_are_left_out(odd: Any) -> None:
+    (flip,) = flips([*FORWARD, left(11.0, odd), cut(12.0, "blue", 1)])
+    assert (flip.left, flip.cut) == ((), 1)
+
+
 def test_what_was_refused_or_came_from_nothing_is_no_flip() -> None:
     assert flips([step(1.0, "intent"), step(1.1, "written"), step(1.2, "void")]) == ()
     assert flips([step(1.0, stage, None) for stage in ("intent", "written", "turned", "done")]) == ()

@@ -58,7 +58,11 @@ class Reading(HTMLParser):
 
 
 def told(phase: Phase = Phase.ROLLED_BACK) -> PromotionRecord:
-    events = [StewardEvent(START + 600, Happening.PHASE, Phase.WATCHING, "green is live", {})]
+    turn = {"stage": "intent", "came": "blue", "to": "green", "epoch": 2}
+    events = [
+        StewardEvent(START + 599, Happening.STEP, Phase.FLIPPING, "about to turn", turn),
+        StewardEvent(START + 600, Happening.PHASE, Phase.WATCHING, "green is live", {}),
+    ]
     for second in range(1, 11):
         data = {"answers": second * 150, "errors": max(0, second - 7) * 30, "left": 60 - second}
         events.append(StewardEvent(START + 600 + second, Happening.WATCH, Phase.WATCHING, "watched", data))
@@ -140,7 +144,7 @@ def test_a_promotion_shows_its_end_its_reason_its_figures_and_its_curves() -> No
     read = Reading(page(stored(), told()))
     for part in ("Rolled back", "errors above the limit", "20,480", "requests lost"):
         assert part in read.text
-    assert "Sessions left on the old colour" in read.text
+    assert "Sessions left on blue while it drained" in read.text
     assert "otagate status" in read.text
 
 

@@ -55,7 +55,7 @@ def test_a_promotion_is_told_with_its_end_and_its_drawings() -> None:
     content = story_page(story(chapter(promotion=told(Phase.ROLLED_BACK))))
     text = Reading(content).text
     assert "rolled-back" in text
-    assert "Sessions left on the old colour while it drained" in text
+    assert "Sessions left on blue while it drained" in text
 
 
 def test_metrics_are_drawn_pair_by_pair() -> None:

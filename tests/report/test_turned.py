@@ -5,8 +5,6 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.flips import Count, Flip
-from otagate.core.promotion import Phase
-from otagate.core.traffic import Happening, StewardEvent
 from otagate.report.turned import drain_picture, flip_picture, flip_report
 from tests.samples import START
 
@@ -82,14 +80,13 @@ def test_without_counts_or_a_time_there_is_no_picture(flip: Flip) -> None:
     assert flip_picture(flip) == ""
 
 
-def drained(at: float, **data: object) -> StewardEvent:
-    return StewardEvent(START + at, Happening.DRAIN, Phase.WATCHING, "", data)
-
-
 def test_a_drain_is_drawn_as_it_falls_and_a_cut_is_no_fall() -> None:
-    drawn = str(
-        drain_picture([drained(0, left={"dicom": 2, "web": 1}), drained(4, left={"dicom": 1}), drained(9, cut=[{}])])
-    )
+    drawn = str(drain_picture(replace(FLIP, left=((START, 3), (START + 4, 1), (START + 9, 1)))))
+    assert "Sessions left on blue" in drawn
     assert "at most 3" in drawn
-    assert drain_picture([drained(0, left={"dicom": 0})]) == ""
-    assert drain_picture([drained(0, cut=[{}])]) == ""
+    assert ">8 s<" in drawn, "until the cut"
+
+
+@pytest.mark.parametrize("left", [(), ((START, 0),), ((float("nan"), 2),)])
+def test_a_drain_of_nothing_is_no_picture(left: tuple[tuple[float, int], ...]) -> None:
+    assert drain_picture(replace(FLIP, left=left)) == ""

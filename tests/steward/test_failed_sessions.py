@@ -7,9 +7,10 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
+from otagate.core.flips import flips
 from otagate.core.promotion import Phase
 from otagate.core.switch_counts import BackendCount
-from otagate.core.traffic import Kind
+from otagate.core.traffic import Happening, Kind
 from otagate.core.watch import WatchPolicy
 from otagate.steward.desk import Caller
 from otagate.steward.journal import JournalFull
@@ -61,6 +62,21 @@ def test_they_are_given_until_the_deadline_and_cut_with_traffic_turned_long_sinc
     assert steward.told("p-1")[-1].endswith(
         "blue is live again on every listener; 3 sessions of green cut at the drain's deadline"
     )
+
+
+def test_each_colours_sessions_are_told_as_its_own(world: World) -> None:
+    steward = world.live()
+    reached(world)
+    world.switch.sessions["dicom_blue"] = 1
+    steward.promote()
+    events = [event for _, event in steward.book.events("p-1", 0)]
+    drained = [event.data for event in events if event.happening is Happening.DRAIN and "left" in event.data]
+    told = [(data["colour"], data["left"]["dicom"]) for data in drained]
+    assert told == [("blue", 1), ("green", 3)]
+    forth, back = flips(events)
+    assert {left for _, left in forth.left} == {1}
+    assert {left for _, left in back.left} == {3}
+    assert (forth.cut, back.cut) == (0, 3)
 
 
 def test_what_it_wrote_is_asked_once_nobody_can_write_to_it_any_more(world: World) -> None:
