@@ -77,6 +77,11 @@ class _Open:
             left=tuple(self.left),
         )
 
+    def leads(self, came: Any, to: Any) -> bool:
+        """Whether a step is its own. Who goes back looks first, and where nothing was turned says only that all answer
+        from there."""
+        return (self.flip.came, self.flip.to) == (came, to)
+
     def drains(self, event: StewardEvent) -> bool:
         """Whether it tells of the colour that this left. What names no colour is older than what tells of another."""
         return not self.void and event.data.get("colour") in (None, self.flip.came)
@@ -111,7 +116,7 @@ class _Read:
             case "void", str(came), _ if self.found:
                 self.found[-1].void = True
                 self._wait(came, self.found[-1].cut)
-            case str(stage), _, _ if self.found:
+            case str(stage), came, to if self.found and self.found[-1].leads(came, to):
                 self.found[-1].times[stage] = event.at
 
     def traffic(self, event: StewardEvent) -> None:

@@ -133,6 +133,11 @@ def test_a_flip_that_was_cut_off_says_how_far_it_came() -> None:
     assert flip == Flip("blue", "green", 1.0, 1.1)
 
 
+def test_who_finds_nothing_turned_and_says_that_all_answer_gives_the_flip_no_answer() -> None:
+    (flip,) = flips([step(1.0, "intent"), *turn(3.1, "green", "blue", "done")])
+    assert flip == Flip("blue", "green", 1.0)
+
+
 @pytest.mark.parametrize(
     ("taken", "rose"), [([], None), ([5], None), ([5, 5], 0), ([5, 7, 9], 4), ([5, 9, 2], None), ([5, 0, 9], None)]
 )

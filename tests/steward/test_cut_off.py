@@ -6,8 +6,10 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
+from otagate.core.flips import flips
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind
+from otagate.steward.account import Stage
 from otagate.steward.map_file import MapFile
 from tests.steward.world import WATCH, World, serves, view_of
 
@@ -141,3 +143,18 @@ def test_a_way_back_whose_map_could_not_be_written_is_gone_on_with_by_recover(
     steward.course.run()
     assert view_of(steward).phase is Phase.ROLLED_BACK
     serves(world, steward, Colour.BLUE)
+
+
+def test_a_flip_that_was_cut_off_before_the_map_file_is_told_as_one_that_nobody_answered_from(world: World) -> None:
+    steward = world.live()
+    steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1")
+    steward.to_flip()
+    steward.book.turn(Colour.BLUE, Colour.GREEN, steward.book.new_epoch(), Stage.INTENT)
+    world.close()
+    again = world.steward()
+    assert again.course.take_on()
+    again.course.run()
+    serves(world, again, Colour.BLUE)
+    assert "every listener answers from blue" in again.told("p-1")
+    (flip,) = flips([event for _, event in again.book.events("p-1", 0)])
+    assert (flip.written, flip.turned, flip.answered) == (None, None, None)

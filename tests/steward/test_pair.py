@@ -87,7 +87,7 @@ def test_what_the_first_served_until_the_second_would_not_is_left_as_one_that_se
     assert [written.count for written in incident.written] == [0], "it was asked"
     assert "quarantine green-web" in [name for name, _ in world.services.told]
     (flip,) = flips([event for _, event in steward.book.events("p-1", 0)])
-    assert (flip.came, flip.to, flip.turned) == ("blue", "green", None)
+    assert (flip.came, flip.to, flip.turned, flip.answered) == ("blue", "green", None, None)
     assert "would not follow the other, which was set back: no server up" in steward.book.current().reason
     assert told(steward) == ()
 
