@@ -18,7 +18,7 @@ from otagate.core.replacement import Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.suite import Crash, SuiteReport
-from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
+from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status, StewardEvent
 
 
 @dataclass(frozen=True)
@@ -303,8 +303,9 @@ class Store(Protocol):
     def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         """Again with more of the same promotion replaces what was kept."""
 
-    def promotion_of(self, platform: str, run: str) -> PromotionRecord | None:
-        """The newest promotion of a run's release; None if it was never promoted."""
+    def promotion_of(self, platform: str, run: str, kind: Kind = Kind.PROMOTE) -> PromotionRecord | None:
+        """The newest promotion of a run's release, or of another kind the newest that names the run; None if there is
+        none."""
 
 
 class Vault(Protocol):

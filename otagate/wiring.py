@@ -20,7 +20,7 @@ from otagate.core.diagnosis import Check
 from otagate.core.errors import ConfigError, OtagateError, StoreFault, UsageError
 from otagate.core.picture import Picture
 from otagate.core.platform import Platform, SecretKind, SecretSource
-from otagate.core.traffic import Claim, Scope
+from otagate.core.traffic import Claim, Kind, Scope
 from otagate.ports import Ports, StoredRun, Tell, Vault
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> 
         raise UsageError(f"there is no format {form!r}", hint=f"one of: {', '.join(FORMATS)}")
     promotion = ports.store.promotion_of(stored.header.platform, stored.header.run)
     pictures = _pictures(ports.vault, stored)
-    content, name = FORMATS[form](stored, promotion, pictures)
+    rollback = ports.store.promotion_of(stored.header.platform, stored.header.run, Kind.ROLLBACK)
+    content, name = FORMATS[form](stored, promotion, pictures, rollback)
     unshown = tuple(picture for picture in _recorded(stored) if picture.digest not in pictures)
     if to is None:
         return WrittenReport(ports.vault.write(stored.header.run, name, content), unshown)

@@ -13,9 +13,9 @@ from otagate.core.mirror import Comparison, Difference, Explanation
 from otagate.core.picture import Picture
 from otagate.core.policy import CasesRule, CrashRule, Direction, DriftRule, MetricRule, Policy, Statistic
 from otagate.core.promotion import Phase
-from otagate.core.record import Record, RunHeader
+from otagate.core.record import PromotionRecord, Record, RunHeader
 from otagate.core.suite import Case, Crash, Outcome, SuiteReport
-from otagate.core.traffic import Intent, Kind, PromotionView
+from otagate.core.traffic import Happening, Intent, Kind, PromotionView, StewardEvent
 from otagate.core.watch import WatchPolicy
 from otagate.ports import StoredRun
 from tests.pngs import png
@@ -120,6 +120,15 @@ def stored(run: str = "20251124-160000-ab12", platform: str = "hello", content: 
         "sha256:" + "f" * 64,
     )
     return StoredRun(header, content, judge(POLICY, content), START + 60, START + 86_460)
+
+
+def rolled_back(phase: Phase = Phase.PROMOTED) -> PromotionRecord:
+    """A rollback by bob from what `promotion` made live, and its flip."""
+    made = promotion(phase)
+    intent = replace(made.intent, promotion="r-1", kind=Kind.ROLLBACK, to=Colour.BLUE, by="bob", override="dose is off")
+    turn = {"stage": "intent", "came": "green", "to": "blue", "epoch": 3}
+    view = replace(made, intent=intent, came=Colour.GREEN, reason="")
+    return PromotionRecord(view, (StewardEvent(START + 900, Happening.STEP, Phase.FLIPPING, "about to turn", turn),))
 
 
 def promotion(phase: Phase = Phase.ROLLED_BACK, run: str = "20251124-160000-ab12") -> PromotionView:

@@ -21,6 +21,7 @@ from otagate.core.errors import Fault, StoreFault, UsageError
 from otagate.core.judge import Decision
 from otagate.core.record import PromotionRecord
 from otagate.core.text import printable
+from otagate.core.traffic import Kind
 from otagate.ports import StoredRun
 
 # SQLAlchemy, Alembic and pydantic cost most of a second: they are imported where first needed, so that a command
@@ -115,11 +116,12 @@ class SqlStore:
             if not connection.execute(promotions.update().filter_by(**key).values(values)).rowcount:
                 connection.execute(promotions.insert().values(key | values))
 
-    def promotion_of(self, platform: str, run: str) -> PromotionRecord | None:
-        """The newest promotion of a run's release."""
+    def promotion_of(self, platform: str, run: str, kind: Kind = Kind.PROMOTE) -> PromotionRecord | None:
+        """The newest promotion of a run's release, or the newest of another kind that names the run."""
         from otagate.adapters.migrations.tables import promotions as table
 
-        newest = table.select().where(table.c.platform == column(platform), table.c.run == column(run))
+        of_run = table.select().where(table.c.platform == column(platform), table.c.run == column(run))
+        newest = of_run.where(table.c.kind == kind.value)
         with self._connection(writes=False) as connection:
             body = connection.scalar(newest.order_by(table.c.seq.desc()).limit(1).with_only_columns(table.c.body))
         return None if body is None else loaded(PromotionRecord, f"the promotion of run {run}", body)

@@ -169,7 +169,7 @@ def report(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Write a run's report as HTML, JUnit or Markdown, with the end of its promotion as far as it can be known.
+    """Write a run's report as HTML, JUnit or Markdown, with what became of its release as far as it can be known.
 
     Exit: 0 written, 2 no such run or format, 4 it cannot be written, 8 written without evidence that is gone.
     """

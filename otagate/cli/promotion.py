@@ -57,7 +57,7 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
         lost = (*before, *kept(lambda: ports.store.save_promotion(platform.name, back.record)))
         view = back.record.view
         came = view.phase is Phase.ROLLED_BACK and view.intent.kind is Kind.PROMOTE  # gone back from while watched
-        lines = [f"{'BACK' if came else _end(view).upper()}  {view.intent.kind} {view.intent.promotion}"]
+        lines = [f"{'BACK' if came else view.end.upper()}  {view.intent.kind} {view.intent.promotion}"]
         lines.extend(_reasons(view))
         lines.extend(_serving(back.status, back.addresses))
         lines.extend(lines_of(back.incident) if back.incident else ())
@@ -119,7 +119,7 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
         view = after.view
         text = (
             f"found {done.before.intent.kind} {done.before.intent.promotion} cut off while {done.before.phase}; "
-            f"now {_end(view)}"
+            f"now {view.end}"
         )
         left = [done.incident] if done.incident else []
         lines = [*switch, text, *_reasons(view), *(line for incident in left for line in lines_of(incident))]
@@ -204,12 +204,6 @@ def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
     return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=[*errors, *lost])
 
 
-def _end(view: PromotionView) -> str:
-    """A phase as a person reads it: what a rollback ends with is no promotion to them."""
-    turned_back = view.intent.kind is Kind.ROLLBACK and view.phase is Phase.PROMOTED
-    return "back" if turned_back else view.phase.value
-
-
 def _reasons(view: PromotionView) -> list[str]:
     intent = view.intent
     override = [f"  override by {intent.by}, unsigned: {intent.override}"] if intent.override else []
@@ -277,7 +271,7 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
     if status.promotion:
         p = status.promotion
         reason = f": {p.reason}" if p.reason else ""
-        lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {_end(p)}{reason}")
+        lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {p.end}{reason}")
         if p.intent.override:
             lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
     if status.last_flip:

@@ -40,6 +40,9 @@ class Holder:
     epoch: int
 
 
+BACK = "back"
+
+
 class Kind(StrEnum):
     GENESIS = "genesis"
     PROMOTE = "promote"
@@ -48,9 +51,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Intent:
-    """What a promotion means to do. `builds` maps service to digest; `run` is the judged run ("" for genesis and
-    rollback); `drain` in seconds; `override`: the reason for which `by` goes back all the same, unsigned;
-    `impact`: the worst class of the services that it changes ("" unknown); `schemas` by service."""
+    """What a promotion means to do. `builds` maps service to digest; `run` is the judged run ("" for genesis; of a
+    rollback the one whose release it leaves, as far as that is known); `drain` in seconds; `override`: the reason for
+    which `by` goes back all the same, unsigned; `impact`: the worst class of the services that it changes ("" unknown);
+    `schemas` by service."""
 
     promotion: str
     kind: Kind
@@ -78,6 +82,11 @@ class PromotionView:
     changed: float
     reason: str = ""
     debts: tuple[str, ...] = ()
+
+    @property
+    def end(self) -> str:
+        """The phase as a person reads it: what a rollback ends with is no promotion to them."""
+        return BACK if self.intent.kind is Kind.ROLLBACK and self.phase is Phase.PROMOTED else self.phase.value
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,6 @@ def keep(platform: Platform, view: PromotionView | None, ports: Ports) -> None:
     if view is None or not (view.phase.ended or view.phase is Phase.STRANDED):
         return
     promotion = view.intent.promotion
-    known = ports.store.promotion_of(platform.name, view.intent.run)
+    known = ports.store.promotion_of(platform.name, view.intent.run, view.intent.kind)
     if known is None or (known.view.intent.promotion, known.view.phase) != (promotion, view.phase):
         ports.store.save_promotion(platform.name, PromotionRecord(view, tuple(ports.steward.follow(promotion))))

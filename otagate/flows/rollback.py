@@ -30,7 +30,7 @@ _LETTING_GO = 15.0  # seconds for the command line whose promotion was gone back
 @dataclass(frozen=True)
 class Way:
     """Where a rollback leads. `lifted`: objections that an override lifts; without one there are none; `left`: the
-    builds that are left."""
+    builds that are left; `run`: the one whose release that is, "" unknown."""
 
     came: Colour
     to: Colour
@@ -38,6 +38,7 @@ class Way:
     builds: Mapping[str, str]
     left: Mapping[str, str]
     schemas: Mapping[str, Schema]
+    run: str
     lifted: tuple[Objection, ...] = ()
 
 
@@ -130,14 +131,22 @@ def _way(status: Status, override: str) -> Way:
         worst = against[0]
         raise Refused(worst.message, code=worst.code, hint=worst.hint)
     live = status.colours.get(came.value)
-    return Way(came, to, there.release, there.builds, live.builds if live else {}, there.schemas, against)
+    left = live.builds if live else {}
+    return Way(came, to, there.release, there.builds, left, there.schemas, _run_left(status), against)
+
+
+def _run_left(status: Status) -> str:
+    """As the last promotion tells: what it put live, or what a rollback that ended where it began did not leave."""
+    view = status.promotion
+    told = view is not None and (view.intent.kind is Kind.PROMOTE) == (view.phase is Phase.PROMOTED)
+    return view.intent.run if view is not None and told else ""
 
 
 def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: str) -> Intent:
     return Intent(
         promotion=ports.clock.new_id("r-"),
         kind=Kind.ROLLBACK,
-        run="",
+        run=way.run,
         release=way.release,
         builds=way.builds,
         to=way.to,

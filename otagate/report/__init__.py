@@ -9,30 +9,45 @@ from otagate.ports import StoredRun
 
 class Render(Protocol):
     """A form of the report: its content and the name of its file. `pictures`: what the suites' pictures hold, by
-    digest; one whose file is lost or changed is not in it."""
+    digest; one whose file is lost or changed is not in it. `rollback` left the release that `promotion` put live."""
 
     def __call__(
-        self, run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]
+        self,
+        run: StoredRun,
+        promotion: PromotionRecord | None,
+        pictures: Mapping[str, bytes],
+        rollback: PromotionRecord | None = None,
+        /,
     ) -> tuple[bytes, str]: ...
 
 
 # Each form is imported when it is asked for: templates and XML are of no use to the other commands.
-def _html(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]) -> tuple[bytes, str]:
+def _html(
+    run: StoredRun,
+    promotion: PromotionRecord | None,
+    pictures: Mapping[str, bytes],
+    rollback: PromotionRecord | None = None,
+) -> tuple[bytes, str]:
     from otagate.report.html import page
 
-    return page(run, promotion, pictures).encode(), "report.html"
+    return page(run, promotion, pictures, rollback).encode(), "report.html"
 
 
-def _junit(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]) -> tuple[bytes, str]:  # noqa: ARG001 - alike
+def _junit(run: StoredRun, *_others: object) -> tuple[bytes, str]:
     from otagate.report.junit import document
 
     return document(run).encode(), "junit.xml"
 
 
-def _markdown(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]) -> tuple[bytes, str]:  # noqa: ARG001
+def _markdown(
+    run: StoredRun,
+    promotion: PromotionRecord | None,
+    pictures: Mapping[str, bytes],  # noqa: ARG001 - alike
+    rollback: PromotionRecord | None = None,
+) -> tuple[bytes, str]:
     from otagate.report.markdown import summary
 
-    return summary(run, promotion).encode(), "summary.md"
+    return summary(run, promotion, rollback).encode(), "summary.md"
 
 
 FORMATS: Mapping[str, Render] = {"html": _html, "junit": _junit, "markdown": _markdown}

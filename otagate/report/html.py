@@ -35,10 +35,14 @@ SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
 
 
 def page(
-    run: StoredRun, promotion: PromotionRecord | None = None, pictures: Mapping[str, bytes] = MappingProxyType({})
+    run: StoredRun,
+    promotion: PromotionRecord | None = None,
+    pictures: Mapping[str, bytes] = MappingProxyType({}),
+    rollback: PromotionRecord | None = None,
 ) -> str:
     """The whole page as text; `pictures`: what the suites' pictures hold, by digest."""
-    return rendered("page.html.j2", _view(run, promotion, pictures))
+    told = {"promotions": [promoted(record) for record in (promotion, rollback) if record]}
+    return rendered("page.html.j2", _view(run, words.last(promotion, rollback), pictures) | told)
 
 
 def rendered(template: str, view: Mapping[str, Any]) -> str:
@@ -67,18 +71,18 @@ def _cleaned(value: Any) -> Any:
     return printable_lines(value, 8_000) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[str, bytes]) -> Mapping[str, Any]:
+def _view(run: StoredRun, last: PromotionRecord | None, pictures: Mapping[str, bytes]) -> dict[str, Any]:
     record, verdict = run.record, run.verdict
     return {
         "run": run,
         "header": run.header,
-        "lead": words.lead(run, promotion),
+        "lead": words.lead(run, last),
         "word": words.VERDICTS[verdict.decision],
         "mark_of": words.VERDICT_MARKS[verdict.decision].value,
         "signs": {mark.value: sign for mark, sign in SIGNS.items()},
         "because": words.because(run),
         "headline": words.headline(run),
-        "next_step": words.next_step(run, promotion),
+        "next_step": words.next_step(run, last),
         "tested": words.tested(run),
         "called": words.called,
         "findings": [(finding, words.limit(finding, run)) for finding in words.decisive_first(verdict.findings)],
@@ -94,7 +98,6 @@ def _view(run: StoredRun, promotion: PromotionRecord | None, pictures: Mapping[s
         "comparison": record.comparison,
         "differences": _differences(record.comparison),
         "galleries": gallery(run, pictures),
-        "promotion": promoted(promotion) if promotion else None,
     }
 
 
@@ -164,7 +167,9 @@ def promoted(promotion: PromotionRecord) -> Mapping[str, Any]:
     """A promotion as a page shows it, its pictures drawn."""
     return {
         "view": promotion.view,
+        "title": f"{words.KINDS[promotion.view.intent.kind]} to {promotion.view.intent.to}",
         "mark": words.ended(promotion.view.phase).value,
+        "end": promotion.view.end,
         "events": [event for event in promotion.events if event.happening is not Happening.TRAFFIC][:_MOST_ROWS],
         "figures": {name: _figure(value) for name, value in promotion.figures.items()},
         "flips": [flip_report(flip) for flip in flips(promotion.events)],

@@ -14,6 +14,7 @@ from otagate.ports import StoredRun
 from otagate.report.shadows import shadows
 from otagate.report.turned import flip_report
 from otagate.report.words import (
+    KINDS,
     OUTCOME_MARKS,
     VERDICT_MARKS,
     VERDICTS,
@@ -21,6 +22,7 @@ from otagate.report.words import (
     called,
     decisive_first,
     headline,
+    last,
     lead,
     limit,
     moment,
@@ -40,11 +42,10 @@ _LIVE = re.compile(r"[\\`*_{}\[\]<>|~&$]")
 _LINKED = re.compile(r"@|:(?=//)|www\.", re.IGNORECASE)
 
 
-def summary(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
+def summary(run: StoredRun, promotion: PromotionRecord | None = None, rollback: PromotionRecord | None = None) -> str:
     """The summary in at most 64 KiB of UTF-8; what does not fit is counted."""
-    blocks = [_verdict(run, promotion), _rules(run)]
-    if promotion:
-        blocks.append(_promotion(promotion))
+    blocks = [_verdict(run, last(promotion, rollback)), _rules(run)]
+    blocks += [_promotion(record) for record in (promotion, rollback) if record]
     cases = [case for report in run.record.suites.values() for case in report.cases]
     blocks.append(_listed("Cases that did not pass", [_case(c) for c in cases if c.outcome is not Outcome.PASSED], 25))
     drift = run.record.comparison.drift if run.record.comparison else ()
@@ -89,7 +90,7 @@ def _rules(run: StoredRun) -> str:
 
 def _promotion(promotion: PromotionRecord) -> str:
     view = promotion.view
-    lines = [f"### Promotion to {view.intent.to}: {view.phase}", ""]
+    lines = [f"### {KINDS[view.intent.kind]} to {view.intent.to}: {view.end}", ""]
     lines += [f"- reason: {plain(view.reason, 300)}"] if view.reason else []
     lines += [f"- {plain(name, 60)}: {plain(_figure(value), 60)}" for name, value in promotion.figures.items()]
     lines += [line for flip in flips(promotion.events) for line in _flip(flip_report(flip))]

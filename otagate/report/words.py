@@ -12,6 +12,7 @@ from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.suite import Outcome
 from otagate.core.text import counted, printable
+from otagate.core.traffic import BACK, Kind
 from otagate.ports import StoredRun
 
 VERDICTS = {Decision.APPROVE: "Approved", Decision.REFUSE: "Refused", Decision.INCONCLUSIVE: "Inconclusive"}
@@ -19,6 +20,8 @@ _WEIGHT = {Mark.FAIL: 0, Mark.UNKNOWN: 1, Mark.PASS: 2}
 
 VERDICT_MARKS = {Decision.APPROVE: Mark.PASS, Decision.REFUSE: Mark.FAIL, Decision.INCONCLUSIVE: Mark.UNKNOWN}
 _ENDS = {Phase.PROMOTED: Mark.PASS, Phase.ROLLED_BACK: Mark.FAIL, Phase.ABANDONED: Mark.FAIL, Phase.STRANDED: Mark.FAIL}
+
+KINDS = {Kind.GENESIS: "First release", Kind.PROMOTE: "Promotion", Kind.ROLLBACK: "Rollback"}
 
 _ONE = {"cases": "case", "samples": "sample", "crashes": "crash", "differences": "difference"}
 
@@ -66,13 +69,23 @@ class Lead:
     because: str
 
 
+def last(promotion: PromotionRecord | None, rollback: PromotionRecord | None) -> PromotionRecord | None:
+    """Which of the two says what became of a release: the rollback that left it, unless that ended where it began."""
+    stays = rollback is None or rollback.view.phase in (Phase.ABANDONED, Phase.ROLLED_BACK)
+    return promotion if stays else rollback
+
+
 def lead(run: StoredRun, promotion: PromotionRecord | None) -> Lead:
-    """The end of the promotion if there was one, for a verdict may have been overtaken by it; else the verdict."""
+    """The end of what came last of promotion and rollback, for a verdict may have been overtaken by it; else the
+    verdict."""
     if promotion is None:
         return Lead(VERDICT_MARKS[run.verdict.decision], VERDICTS[run.verdict.decision], because(run))
     view = promotion.view
     if not (view.phase.ended or view.phase is Phase.STRANDED):
-        return Lead(Mark.UNKNOWN, "Promotion unfinished", f"it stands in phase {view.phase}")
+        return Lead(Mark.UNKNOWN, f"{KINDS[view.intent.kind]} unfinished", f"it stands in phase {view.phase}")
+    if view.end == BACK:
+        why = f": {view.intent.override}" if view.intent.override else ""
+        return Lead(Mark.FAIL, "Rolled back", printable(f"{view.intent.by} went back to {view.intent.to}{why}", 400))
     word = view.phase.value.replace("-", " ").capitalize()
     told = f"{view.intent.to} was made live on every listener" if view.phase is Phase.PROMOTED else "no reason was told"
     return Lead(ended(view.phase), word, printable(view.reason, 400) or told)

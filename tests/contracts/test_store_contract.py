@@ -12,6 +12,7 @@ from otagate.core.errors import StoreFault, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
+from otagate.core.traffic import Kind
 from otagate.ports import Store
 from tests.fakes.store import FakeStore
 from tests.samples import promotion, stored
@@ -95,6 +96,16 @@ def test_a_run_that_was_never_promoted_has_no_promotion(store: Store) -> None:
     store.save_promotion("hello", PromotionRecord(promotion(run="one")))
     assert store.promotion_of("hello", "two") is None
     assert store.promotion_of("clinic", "one") is None
+
+
+def test_a_rollback_that_left_a_runs_release_is_not_its_promotion(store: Store) -> None:
+    made = promotion(Phase.PROMOTED, run="one")
+    back = replace(made, intent=replace(made.intent, promotion="r-1", kind=Kind.ROLLBACK))
+    assert store.promotion_of("hello", "one", Kind.ROLLBACK) is None
+    for view in (made, back):
+        store.save_promotion("hello", PromotionRecord(view))
+    assert store.promotion_of("hello", "one") == PromotionRecord(made)
+    assert store.promotion_of("hello", "one", Kind.ROLLBACK) == PromotionRecord(back)
 
 
 def test_the_newest_conclusive_run_of_a_release_is_told(store: Store) -> None:

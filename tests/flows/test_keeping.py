@@ -6,7 +6,8 @@ import pytest
 
 from otagate.core.promotion import Event, Phase
 from otagate.core.record import PromotionRecord
-from otagate.flows import keeping
+from otagate.core.traffic import Kind
+from otagate.flows import keeping, rollback
 from tests.flows.scene import CLAIM, Scene
 from tests.flows.test_promote import go, proven
 
@@ -58,6 +59,21 @@ def test_a_stranded_one_that_ended_since_takes_the_place_of_what_was_kept() -> N
     record = kept(scene, run)
     assert record is not None
     assert record.view.phase is Phase.ROLLED_BACK
+
+
+def test_a_rollback_is_kept_beside_the_promotion_that_it_left_and_once() -> None:
+    scene, run = proven()
+    made = go(scene, run).record
+    scene.store.save_promotion("p", made)
+    rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert kept(scene, run) == made
+    back = scene.store.promotion_of("p", run, Kind.ROLLBACK)
+    assert back is not None
+    assert back.view.phase is Phase.PROMOTED
+    figured = replace(back, figures={"requests": 3})
+    scene.store.save_promotion("p", figured)
+    keeping.keep_last(scene.platform, scene.ports)
+    assert scene.store.promotion_of("p", run, Kind.ROLLBACK) == figured
 
 
 def test_one_that_is_under_way_is_left_to_who_follows_it() -> None:

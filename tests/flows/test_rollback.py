@@ -53,6 +53,31 @@ def test_one_that_ended_where_it_began_is_asked_for_again() -> None:
     assert live(scene) is Colour.BLUE
 
 
+def test_it_names_the_run_whose_release_it_leaves_also_when_it_is_asked_for_again() -> None:
+    scene, run = proven()
+    go(scene, run)
+    scene.steward.outcomes[Phase.WATCHING] = (Event.REFUSED, "web: down")
+    assert back(scene).record.view.intent.run == run
+    scene.steward.outcomes.clear()
+    assert back(scene).record.view.intent.run == run
+
+
+def test_what_no_promotion_of_a_run_made_live_is_left_without_a_name() -> None:
+    scene, run = proven()
+    go(scene, run)
+    status = scene.steward.status()
+    assert status.promotion is not None
+    for kind, phase, named in [
+        (Kind.PROMOTE, Phase.PROMOTED, run),
+        (Kind.PROMOTE, Phase.ABANDONED, ""),
+        (Kind.PROMOTE, Phase.ROLLED_BACK, ""),
+        (Kind.ROLLBACK, Phase.PROMOTED, ""),
+        (Kind.ROLLBACK, Phase.ROLLED_BACK, run),
+    ]:
+        view = replace(status.promotion, intent=replace(status.promotion.intent, kind=kind), phase=phase)
+        assert rollback._run_left(replace(status, promotion=view)) == named
+
+
 def test_there_is_no_rollback_without_a_warm_colour() -> None:
     with pytest.raises(Refused, match="green holds no release"):
         rollback.rollback(raised().platform, raised().ports, CLAIM, wait=0.0)
