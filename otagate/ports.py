@@ -204,7 +204,7 @@ class Hold(Protocol):
         """Journal that a state is about to be moved. Refused (code "out-of-order") outside deploying."""
 
     def migrated(self, move: Move) -> None:
-        """Journal that a state was read and has the schema that it was to be moved to."""
+        """Journal that a state was read and has the schema `move.to`, whether it was moved or only looked at."""
 
     def prove(self, colour: str, builds: Mapping[str, str]) -> None:
         """Ask each coloured listener of the colour itself, without the switch and only by reading. Refused with what

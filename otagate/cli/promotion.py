@@ -16,6 +16,7 @@ from otagate.core.errors import Exit, UsageError
 from otagate.core.mirror import Difference, ObservedContainer
 from otagate.core.places import SWITCH
 from otagate.core.promotion import STEWARDS_OWN, Phase
+from otagate.core.schema import either
 from otagate.core.traffic import ColourView, Holder, Kind, PromotionView, Scope, Status
 
 if TYPE_CHECKING:
@@ -278,6 +279,11 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
         lines.append(f"  last flip  {_moment(status.last_flip)}")
     if status.replacement and not status.replacement.ended:
         lines.append(f"  switch     replacement by {status.replacement.by} is unfinished: {status.replacement.reach}")
+    lines.extend(
+        f"  schema     of {service} may be {either(labels)}: its move was cut off"
+        for service, labels in sorted(status.schemas.items())
+        if len(labels) > 1
+    )
     for incident in status.incidents:
         lines.append(f"  incident   {incident.incident} is open: {impact_of(incident)}")
     for holder in status.holders:

@@ -1,7 +1,7 @@
 """Can one release read what another wrote? Asked before a flip in both directions, and before a way back."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 INCOMPATIBLE = "incompatible-schema"
@@ -29,9 +29,23 @@ def unreadable(wrote: Mapping[str, Schema], reader: Mapping[str, Schema], who: s
     )
 
 
-def beyond(at: Mapping[str, str], reader: Mapping[str, Schema], who: str) -> tuple[str, ...]:
-    """What `who` cannot read of the states themselves, each at the label that was read of it last."""
-    return unreadable({service: Schema(label, (label,)) for service, label in at.items()}, reader, who)
+def beyond(at: Mapping[str, Sequence[str]], reader: Mapping[str, Schema], who: str) -> tuple[str, ...]:
+    """What `who` cannot read of the states themselves, each at one of the labels that `at` has for it: it must read
+    them all, for nobody knows which it is."""
+    return tuple(
+        f"{who} reads {service} {' and '.join(reader[service].reads)}, {_where(labels)}"
+        for service, labels in sorted(at.items())
+        if service in reader and not set(labels) <= set(reader[service].reads)
+    )
+
+
+def _where(labels: Sequence[str]) -> str:
+    return f"not {labels[0]}" if len(labels) == 1 else f"and its state may be {either(labels)}: its move was cut off"
+
+
+def either(labels: Sequence[str]) -> str:
+    """Labels of which one is so, in words; "" is where nobody knew what was there before a move."""
+    return " or ".join(label or "as it was" for label in labels)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ class Status:
     last_flip: float | None
     now: float
     incidents: tuple[Incident, ...] = ()
-    schemas: Mapping[str, str] = field(default_factory=dict)  # service -> what its state was last moved to
+    # service -> the label of its state as it was last read; both ends of a move that was cut off
+    schemas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     serving: int = 1
     replacement: Replacement | None = None
     paired: bool = False

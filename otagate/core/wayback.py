@@ -1,6 +1,6 @@
 """May traffic return to what the other colour holds? Asked by the command before it begins and by the steward again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from otagate.core.cloud import Colour
 from otagate.core.preflight import Objection
@@ -11,10 +11,10 @@ _OTHERWISE = "or, for a reason of your own: otagate rollback --override REASON -
 
 
 def against_return(
-    to: Colour, there: ColourView | None, live: ColourView | None, at: Mapping[str, str]
+    to: Colour, there: ColourView | None, live: ColourView | None, at: Mapping[str, Sequence[str]]
 ) -> tuple[Objection, ...]:
-    """Why not, worst first; empty means go. `there` is what `to` holds, `live` what serves, `at` each state's schema as
-    it was last read. `no-release` cannot be overridden, the others can (see `Intent.override`)."""
+    """Why not, worst first; empty means go. `there` is what `to` holds, `live` what serves, `at` what each state's
+    schema is, or may be. `no-release` cannot be overridden, the others can (see `Intent.override`)."""
     if there is None:
         return (Objection(NO_RELEASE, f"{to} holds no release", _test_again("an earlier build")),)
     found = []

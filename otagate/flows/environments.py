@@ -187,7 +187,7 @@ def _genesis(
     def deploy() -> None:
         place = Place(platform.name, Binding.PRODUCTION, GENESIS_COLOUR)
         folder = ports.vault.folder(f"up-{platform.name}")
-        migrate_production(platform, {}, seen.release, place, ports, hold, folder)
+        migrate_production(platform, ports.steward.status(), seen.release, place, ports, hold, folder)
         apply(colour)
 
     steps = {

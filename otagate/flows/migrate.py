@@ -4,6 +4,7 @@ The program says itself where the state is, before and after: what it did is rea
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from otagate.core.build import Build
 from otagate.core.container import Stage
@@ -12,7 +13,7 @@ from otagate.core.one_off import Mode, migrate_name, migrate_stage
 from otagate.core.places import Place
 from otagate.core.platform import Platform
 from otagate.core.release import Release
-from otagate.core.schema import Move, Schema, moves, said
+from otagate.core.schema import INCOMPATIBLE, Move, beyond, moves, said
 from otagate.core.traffic import Status
 from otagate.ports import Hold, Ports, Progress
 
@@ -22,12 +23,13 @@ _LINES = 50  # of a program's log; what it says last is its schema
 def moves_of(platform: Platform, status: Status, release: Release) -> tuple[Move, ...]:
     """What putting `release` in the place of the live one would migrate."""
     held = status.colours.get(status.live.value) if status.live is not None else None
-    return _moves(platform, held.schemas if held else {}, release)
-
-
-def _moves(platform: Platform, live: Mapping[str, Schema], release: Release) -> tuple[Move, ...]:
     able = {s.name: release.builds[s.name].digest for s in platform.migrating}
-    return moves(live, platform.schemas, able)
+    return moves(held.schemas if held else {}, platform.schemas, able)
+
+
+def unproven_of(platform: Platform, status: Status) -> tuple[str, ...]:
+    """The services of which nobody knows where their state is, for a move was cut off, and whose program can tell."""
+    return tuple(s.name for s in platform.migrating if len(status.schemas.get(s.name, ())) > 1)
 
 
 def stage_of(
@@ -84,25 +86,33 @@ def apply_and_read(
 
 
 def migrate_production(
-    platform: Platform,
-    live: Mapping[str, Schema],
-    release: Release,
-    place: Place,
-    ports: Ports,
-    hold: Hold,
-    folder: str,
+    platform: Platform, status: Status, release: Release, place: Place, ports: Ports, hold: Hold, folder: str
 ) -> None:
     """Look, journal what is meant, do it, read it back, journal that it is so. What is there already is only told.
 
-    ProvisionFault (code `schema-other`) for a state that nobody said it would be.
+    ProvisionFault (code `schema-other`) for a state that nobody said it would be, and (code `incompatible-schema`) for
+    one whose move was cut off and that `release` cannot read.
     """
-    wanted = _moves(platform, live, release)
-    if not wanted:
+    wanted, unproven = moves_of(platform, status, release), unproven_of(platform, status)
+    services = sorted({*unproven, *(move.service for move in wanted)})
+    if not services:
         return
-    services = [move.service for move in wanted]
     look = stage_of(platform, Mode.LOOK, place, release.builds, services, ports)
     hold.held()  # a one-off takes the place of what another may just be running under that name
     there = run(platform, [look], {place: services}, ports, folder)[place]
+    for service in unproven:
+        hold.migrated(Move(service, there[service], there[service], release.builds[service].digest))
+    _expected(platform, wanted, there)
+    left = [replace(move, came=there[move.service]) for move in wanted if there[move.service] != move.to]
+    for move in left:
+        hold.migrating(move)
+    if left:
+        apply_and_read(platform, left, place, release.builds, ports, folder)
+    for move in wanted:
+        hold.migrated(move)
+
+
+def _expected(platform: Platform, wanted: Sequence[Move], there: Mapping[str, str]) -> None:
     for move in wanted:
         label = there[move.service]
         if label not in (move.to, move.came or label):
@@ -111,13 +121,13 @@ def migrate_production(
                 code="schema-other",
                 hint="somebody else changed it; find out who, then test a build that knows it",
             )
-    left = [move for move in wanted if there[move.service] != move.to]
-    for move in left:
-        hold.migrating(move)
-    if left:
-        apply_and_read(platform, left, place, release.builds, ports, folder)
-    for move in wanted:
-        hold.migrated(move)
+    moving = {move.service for move in wanted}
+    staying = {service: (label,) for service, label in there.items() if service not in moving}
+    if lost := beyond(staying, platform.schemas, "the new release"):
+        raise ProvisionFault(
+            f"asked after a move that was cut off: {'; '.join(lost)}; otagate test a build that reads it",
+            code=INCOMPATIBLE,
+        )
 
 
 def guilty(fault: Fault, places: Sequence[Place], platform: Platform) -> bool:

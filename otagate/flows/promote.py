@@ -21,7 +21,7 @@ from otagate.core.preflight import Judged, Now, Objection, objections
 from otagate.core.promotion import Phase
 from otagate.core.record import PromotionRecord
 from otagate.core.release import Release, release_of
-from otagate.core.schema import Move, beyond, unreadable
+from otagate.core.schema import Move, beyond, either, unreadable
 from otagate.core.shadow import ShadowSeen, Told, judged
 from otagate.core.stages import colour_stage
 from otagate.core.traffic import Claim, Intent, Kind
@@ -29,7 +29,7 @@ from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, read_back, what_discard_removes
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
-from otagate.flows.migrate import migrate_production, moves_of
+from otagate.flows.migrate import migrate_production, moves_of, unproven_of
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
 
@@ -84,6 +84,7 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
                 Step(Action.REMOVE, c.name, "a colour is made afresh")
                 for c in what_discard_removes(candidate.to, clouds)
             ),
+            *_looks(platform, candidate.production),
             *(Step(Action.RUN, f"migrate {m}", "as it was on the mirror") for m in _moves(platform, candidate)),
             *steps_of([stage], ()),
             Step(Action.RUN, "smoke", f"each listener of {candidate.to} must answer with the judged digests"),
@@ -95,6 +96,14 @@ def plan_promotion(platform: Platform, candidate: Candidate, ports: Ports) -> Pl
             Step(Action.RUN, "watch", _watched(watch)),
             Step(Action.KEEP, str(candidate.production.live), "stays warm as the way back"),
         ),
+    )
+
+
+def _looks(platform: Platform, production: Production) -> tuple[Step, ...]:
+    at = production.status.schemas
+    return tuple(
+        Step(Action.RUN, f"look at the schema of {name}", f"it may be {either(at[name])}: its move was cut off")
+        for name in unproven_of(platform, production.status)
     )
 
 
@@ -160,10 +169,16 @@ def _brought_back(candidate: Candidate, ports: Ports) -> str:
 
 
 def _unreadable(platform: Platform, production: Production) -> tuple[str, ...]:
-    """The new release must read what is there, and the old one, as the way back, what the new one writes."""
+    """The new release must read what is there, and the old one, as the way back, what the new one writes. A state that
+    may be at either label the new release's own program is asked for later; where it brings none, it must read both."""
     live = production.status.colours[production.live.value].schemas
     new = platform.schemas
-    left = {name: at for name, at in production.status.schemas.items() if name not in live or at != live[name].writes}
+    asked = unproven_of(platform, production.status)
+    left = {
+        name: at
+        for name, at in production.status.schemas.items()
+        if name not in asked and (name not in live or at != (live[name].writes,))
+    }
     return (
         *unreadable(live, new, "the new release"),
         *beyond(left, new, "the new release"),
@@ -232,9 +247,8 @@ def _deploy(platform: Platform, candidate: Candidate, ports: Ports, hold: Hold) 
     # Also where the very same release stood there before: what it kept in its own folders must not live on.
     discard(platform, candidate.to, ports, hold)
     folder, status = ports.vault.folder(candidate.stored.header.run), candidate.production.status
-    live = status.colours[candidate.production.live.value].schemas
     place = Place(platform.name, Binding.PRODUCTION, candidate.to)
-    migrate_production(platform, live, candidate.release, place, ports, hold, folder)
+    migrate_production(platform, status, candidate.release, place, ports, hold, folder)
     hold.held()
     ports.provisioner.apply(platform.name, [_stage(platform, candidate, ports)], folder, ports.tell)
     read_back(platform, candidate.to, candidate.release.digests, ports)

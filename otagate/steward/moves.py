@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from otagate.core.promotion import Phase
-from otagate.core.schema import Move
+from otagate.core.schema import Move, either
 
 BEGUN, PROVEN = "begun", "proven"
 WORDS = {BEGUN: "about to move the schema: {move}", PROVEN: "read back: the schema of {move.service} is {move.to}"}
@@ -13,12 +13,12 @@ WORDS = {BEGUN: "about to move the schema: {move}", PROVEN: "read back: the sche
 
 @dataclass(frozen=True)
 class Schemas:
-    """`begun` by the current promotion, and of those the services whose new label was `proven`; `at` holds, by service,
-    the label that was read last, and nothing for one whose move was cut off."""
+    """`begun` by the current promotion, and the services whose label was `proven` since; `at` holds, by service, the
+    label that was read last, and both ends of a move from when it is begun until it is proven."""
 
     begun: tuple[Move, ...] = ()
     proven: frozenset[str] = frozenset()
-    at: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    at: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def afresh(self) -> "Schemas":
         """As another promotion begins."""
@@ -26,12 +26,12 @@ class Schemas:
 
     def add(self, move: Move, stage: str) -> "Schemas":
         """Raises ValueError for a stage that there is not."""
-        others = {service: label for service, label in self.at.items() if service != move.service}
         if stage == BEGUN:
-            return replace(self, begun=(*self.begun, move), at=MappingProxyType(others))
+            at = MappingProxyType({**self.at, move.service: (move.came, move.to)})
+            return replace(self, begun=(*self.begun, move), proven=self.proven - {move.service}, at=at)
         if stage != PROVEN:
             raise ValueError(f"no stage of a move: {stage!r}")
-        at = MappingProxyType({**others, move.service: move.to})
+        at = MappingProxyType({**self.at, move.service: (move.to,)})
         return replace(self, proven=self.proven | {move.service}, at=at)
 
     def debts(self, phase: Phase) -> tuple[str, ...]:
@@ -41,6 +41,6 @@ class Schemas:
         return tuple(
             f"the schema of {move.service} stays {move.to}, on which the live release was tested"
             if move.service in self.proven
-            else f"the schema of {move.service} may be {move.came or 'as it was'} or {move.to}: its move was cut off"
+            else f"the schema of {move.service} may be {either((move.came, move.to))}: its move was cut off"
             for move in self.begun
         )

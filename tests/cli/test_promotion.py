@@ -81,6 +81,12 @@ def test_whoever_has_the_lease_is_named_with_what_why_from_where_and_since_when(
     assert f"platform: ada from ada@host:1, otagate promote R (promote run R), since {since}" in seen.text
 
 
+def test_a_schema_whose_move_was_cut_off_is_told_with_both_its_labels(scene: Scene) -> None:
+    now: Status = scene.steward.status()
+    told = promotion._status_lines("p", replace(now, schemas={"web": ("1", "2"), "api": ("3",)}))
+    assert [line for line in told if "schema" in line] == ["  schema     of web may be 1 or 2: its move was cut off"]
+
+
 def test_a_recover_that_is_stranded_again_says_more_than_to_look_and_recover(monkeypatch: pytest.MonkeyPatch) -> None:
     scene, run = proven()
     dead = (Event.FAULT, "web of blue does not answer")

@@ -339,9 +339,9 @@ def test_a_schema_is_moved_in_deploying_alone_and_what_is_left_of_it_is_owed(ben
         assert no.value.code == "out-of-order"
         hold.report(Event.OK, "checked")
         hold.migrating(move)
-        assert bench.steward.status().schemas == {}
+        assert bench.steward.status().schemas == {"web": ("1", "2")}
         hold.migrated(move)
-        assert bench.steward.status().schemas == {"web": "2"}
+        assert bench.steward.status().schemas == {"web": ("2",)}
         hold.report(Event.FAULT, "it does not stand")
         hold.report(Event.OK, "removed")
     view = bench.steward.status().promotion

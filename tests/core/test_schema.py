@@ -44,5 +44,14 @@ def test_a_program_says_one_label_or_none(log: str, label: str) -> None:
 
 def test_a_state_beyond_what_a_release_reads_is_named() -> None:
     reader = {"a": Schema("1", ("1",))}
-    assert beyond({"a": "2", "b": "9"}, reader, "it") == ("it reads a 1, not 2",)
-    assert beyond({"a": "1"}, reader, "it") == ()
+    assert beyond({"a": ("2",), "b": ("9",)}, reader, "it") == ("it reads a 1, not 2",)
+    assert beyond({"a": ("1",)}, reader, "it") == ()
+
+
+def test_of_a_state_that_may_be_at_either_label_both_must_be_read() -> None:
+    reader = {"a": BOTH, "b": ONE, "c": ONE}
+    assert beyond({"a": ("1", "2")}, reader, "it") == ()
+    assert beyond({"b": ("1", "2"), "c": ("", "1")}, reader, "it") == (
+        "it reads b 1, and its state may be 1 or 2: its move was cut off",
+        "it reads c 1, and its state may be as it was or 1: its move was cut off",
+    )

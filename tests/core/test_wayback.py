@@ -41,5 +41,6 @@ def test_a_schema_that_moved_on_is_no_way_back() -> None:
 def test_a_state_that_was_moved_beyond_what_the_warm_release_reads_is_no_way_back() -> None:
     old = replace(OLD, schemas={"web": Schema("1", ("1", "2"))})
     new = replace(NEW, schemas={"web": Schema("2", ("1", "2"))})
-    assert [o.code for o in against_return(Colour.BLUE, old, new, {"web": "3"})] == ["incompatible-schema"]
-    assert against_return(Colour.BLUE, old, new, {"web": "2"}) == ()
+    assert [o.code for o in against_return(Colour.BLUE, old, new, {"web": ("3",)})] == ["incompatible-schema"]
+    assert [o.code for o in against_return(Colour.BLUE, old, new, {"web": ("2", "3")})] == ["incompatible-schema"]
+    assert against_return(Colour.BLUE, old, new, {"web": ("1", "2")}) == ()
