@@ -209,7 +209,7 @@ def rollback(
 ) -> None:
     """Turn traffic back to the warm colour, all listeners at once; what is being watched is gone back from.
 
-    Exit: 0 turned back, 1 refused, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
+    Exit: 0 turned back, 1 refused, 2 usage, 4 fault or not back, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
     """
     from otagate.cli.promotion import rollback as body
 

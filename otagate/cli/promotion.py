@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 UNAPPLIED = "take the change back, or make the platform anew (otagate down --destroy-state NAME, then otagate up)"
 ADDED = "otagate up adds what is missing"
 
+# After a rollback that did not go back.
+AGAIN = "see to what the reason names, then otagate rollback; or otagate test an earlier build, then otagate promote it"
+
 # The steward's word for a flip that the switch acknowledged and that was read back.
 TURNED = "turned"
 
@@ -58,7 +61,8 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
         lost = (*before, *kept(lambda: ports.store.save_promotion(platform.name, back.record)))
         view = back.record.view
         came = view.phase is Phase.ROLLED_BACK and view.intent.kind is Kind.PROMOTE  # gone back from while watched
-        lines = [f"{'BACK' if came else view.end.upper()}  {view.intent.kind} {view.intent.promotion}"]
+        still = f": {view.came} still serves, because" if view.not_back else ""
+        lines = [f"{'BACK' if came else view.end.upper()}  {view.intent.kind} {view.intent.promotion}{still}"]
         lines.extend(_reasons(view))
         lines.extend(_serving(back.status, back.addresses))
         lines.extend(lines_of(back.incident) if back.incident else ())
@@ -70,7 +74,8 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
             "listeners": listed(back.addresses),
         }
         code = Exit.DONE if came else ending(view)
-        return Result(code, data, "\n".join(lines), errors=lost, next="otagate status")
+        after_it = AGAIN if view.not_back else "otagate status"
+        return Result(code, data, "\n".join(lines), errors=lost, next=after_it)
 
 
 def _reason(override: str | None, by: str | None) -> str:
@@ -176,6 +181,8 @@ def listed(addresses: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
 
 def ending(view: PromotionView) -> Exit:
     """A promotion's exit status: abandoned here means after preflight, since preflight's objections end otherwise."""
+    if view.not_back:
+        return Exit.FAULT  # undone safely it is only to who wanted what serves now, and a rollback's caller did not
     match view.phase:
         case Phase.PROMOTED:
             return Exit.DONE
@@ -324,4 +331,6 @@ def _next(status: Status | None, *, missing: bool) -> str:
         return "otagate up"
     if status.disagreements:
         return "otagate recover"
+    if view is not None and view.not_back:
+        return AGAIN
     return "otagate up" if status.live is None else "otagate test SERVICE=IMAGE"

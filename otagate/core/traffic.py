@@ -40,7 +40,7 @@ class Holder:
     epoch: int
 
 
-BACK = "back"
+BACK, NOT_BACK = "back", "not back"
 
 
 class Kind(StrEnum):
@@ -86,7 +86,13 @@ class PromotionView:
     @property
     def end(self) -> str:
         """The phase as a person reads it: what a rollback ends with is no promotion to them."""
-        return BACK if self.intent.kind is Kind.ROLLBACK and self.phase is Phase.PROMOTED else self.phase.value
+        turned_back = self.intent.kind is Kind.ROLLBACK and self.phase is Phase.PROMOTED
+        return BACK if turned_back else NOT_BACK if self.not_back else self.phase.value
+
+    @property
+    def not_back(self) -> bool:
+        """A rollback after which what was to be left still serves."""
+        return self.intent.kind is Kind.ROLLBACK and self.phase in (Phase.ABANDONED, Phase.ROLLED_BACK)
 
 
 @dataclass(frozen=True)

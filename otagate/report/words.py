@@ -86,7 +86,7 @@ def lead(run: StoredRun, promotion: PromotionRecord | None) -> Lead:
     if view.end == BACK:
         why = f": {view.intent.override}" if view.intent.override else ""
         return Lead(Mark.FAIL, "Rolled back", printable(f"{view.intent.by} went back to {view.intent.to}{why}", 400))
-    word = view.phase.value.replace("-", " ").capitalize()
+    word = view.end.replace("-", " ").capitalize()
     told = f"{view.intent.to} was made live on every listener" if view.phase is Phase.PROMOTED else "no reason was told"
     return Lead(ended(view.phase), word, printable(view.reason, 400) or told)
 

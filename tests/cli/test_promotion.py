@@ -13,10 +13,10 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Exit
 from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Status
+from otagate.core.traffic import Kind, Status
 from otagate.ports import Ports
 from tests.flows.scene import CLAIM, Scene, raised
-from tests.flows.test_promote import go, judged, proven
+from tests.flows.test_promote import WEB_1, go, judged, proven
 
 
 @pytest.fixture
@@ -61,6 +61,41 @@ def test_a_rollback_says_back_and_never_promoted(scene: Scene) -> None:
     assert done.data["promotion"]["phase"] == "promoted", "programs are told the phase as it is spelled"
     assert "promoted" not in promotion.status("p").text
     assert scene.steward.status().live is Colour.BLUE
+
+
+def test_a_rollback_that_did_not_go_back_says_what_still_serves_and_is_no_safe_end(scene: Scene) -> None:
+    scene.world.containers[WEB_1].running = False
+    done = promotion.rollback("p", by="ada", override=None, dry_run=False, wait="0s")
+    assert done.exit is Exit.FAULT, "5 says that the old release serves"
+    head, reason, *_ = done.text.splitlines()
+    assert head.startswith("NOT BACK  rollback r-")
+    assert head.endswith(": green still serves, because")
+    assert reason == f"  {WEB_1} does not run"
+    assert done.data["promotion"]["phase"] == "abandoned", "programs are told the phase as it is spelled"
+    assert done.next == promotion.AGAIN
+    assert f"not back: {WEB_1} does not run" in promotion.status("p").text
+
+
+def test_a_rollback_that_was_turned_and_came_back_is_no_safe_end_either(scene: Scene) -> None:
+    scene.steward.outcomes = {Phase.WATCHING: (Event.REFUSED, "web: down")}
+    done = promotion.rollback("p", by="ada", override=None, dry_run=False, wait="0s")
+    assert (done.exit, done.next) == (Exit.FAULT, promotion.AGAIN)
+    assert done.text.startswith("NOT BACK")
+    assert promotion.status("p").next == promotion.AGAIN
+    scene.steward.outcomes = {}
+    assert promotion.rollback("p", by="ada", override=None, dry_run=False, wait="0s").exit is Exit.DONE
+    assert promotion.status("p").next == "otagate test SERVICE=IMAGE"
+
+
+def test_a_recover_that_undoes_a_rollback_is_no_safe_end_either(scene: Scene) -> None:
+    with scene.steward.lease(CLAIM, 0.0) as hold:
+        intent = scene.steward.current().intent
+        held = scene.steward.status().colours["blue"]
+        back = replace(intent, promotion="r-1", kind=Kind.ROLLBACK, to=Colour.BLUE, release=held.release)
+        hold.begin(replace(back, builds=held.builds))
+    done = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    assert done.exit is Exit.FAULT
+    assert "found rollback r-1 cut off while preflight; now not back" in done.text
 
 
 def test_whoever_has_the_lease_is_named_with_what_why_from_where_and_since_when(scene: Scene) -> None:

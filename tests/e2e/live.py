@@ -66,3 +66,9 @@ def clear(live: Live) -> None:
     for incident in live.otagate("incident", "list")["data"]["incidents"]:
         live.otagate("incident", "clear", incident["incident"], "--by", "tests", "--reason", "nothing was written")
     assert status(live)["incidents"] == []
+
+
+def undone(envelope: Mapping[str, Any]) -> int:
+    """What a `recover` ends with that undid what it tells: a rollback that did not go back is no safe end."""
+    promotion = envelope.get("data", {}).get("promotion") or {}
+    return 4 if promotion.get("kind") == "rollback" else 5
