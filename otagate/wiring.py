@@ -20,7 +20,8 @@ from otagate.core.diagnosis import Check
 from otagate.core.errors import ConfigError, OtagateError, StoreFault, UsageError
 from otagate.core.picture import Picture
 from otagate.core.platform import Platform, SecretKind, SecretSource
-from otagate.core.traffic import Claim, Kind, Scope
+from otagate.core.record import PromotionRecord
+from otagate.core.traffic import Claim, Kind, PromotionView, Scope
 from otagate.ports import Ports, StoredRun, Tell, Vault
 
 if TYPE_CHECKING:
@@ -158,15 +159,23 @@ class WrittenReport:
     unshown: tuple[Picture, ...]
 
 
-def write_report(ports: Ports, stored: StoredRun, form: str, to: str | None) -> WrittenReport:
-    """Render a run's report; answers where it was written and what it could not show."""
+def write_report(
+    ports: Ports, stored: StoredRun, form: str, to: str | None, going: PromotionView | None = None
+) -> WrittenReport:
+    """Render a run's report; answers where it was written and what it could not show. `going`: its promotion, or
+    the rollback that leaves it, that has no end yet."""
     from otagate.report import FORMATS
 
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"one of: {', '.join(FORMATS)}")
-    promotion = ports.store.promotion_of(stored.header.platform, stored.header.run)
+
+    def known(kind: Kind) -> PromotionRecord | None:
+        if going is not None and going.intent.kind is kind:
+            return PromotionRecord(going)
+        return ports.store.promotion_of(stored.header.platform, stored.header.run, kind)
+
+    promotion, rollback = known(Kind.PROMOTE), known(Kind.ROLLBACK)
     pictures = _pictures(ports.vault, stored)
-    rollback = ports.store.promotion_of(stored.header.platform, stored.header.run, Kind.ROLLBACK)
     content, name = FORMATS[form](stored, promotion, pictures, rollback)
     unshown = tuple(picture for picture in _recorded(stored) if picture.digest not in pictures)
     if to is None:

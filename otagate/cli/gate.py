@@ -9,7 +9,7 @@ from otagate.core.canonical import plain
 from otagate.core.errors import Exit, UsageError
 from otagate.core.judge import Decision, Finding, Mark
 from otagate.core.mirror import Comparison, Explanation
-from otagate.core.traffic import Scope
+from otagate.core.traffic import PromotionView, Scope
 from otagate.ports import StoredRun
 
 EXITS = {Decision.APPROVE: Exit.DONE, Decision.REFUSE: Exit.REFUSED, Decision.INCONCLUSIVE: Exit.INCONCLUSIVE}
@@ -44,8 +44,11 @@ def report(run: str, where: str | None, *, form: str, to: str | None) -> Result:
         stored = ports.store.run(platform.name, run)
         # The steward may have ended what this run began. Where it cannot be asked, the report tells what the store has.
         approved = stored.verdict.decision is Decision.APPROVE
-        unasked = kept(lambda: keep_last(platform, ports), "known what became of it since") if approved else ()
-        written = wiring.write_report(ports, stored, form, to)
+        last: list[PromotionView | None] = []
+        word = "known what became of it since"
+        unasked = kept(lambda: last.append(keep_last(platform, ports)), word) if approved else ()
+        going = next((view for view in last if view is not None and view.intent.run == stored.header.run), None)
+        written = wiring.write_report(ports, stored, form, to, going)
         unshown = _unshown(stored, written)
         data = {"run": stored.header.run, "path": written.path, "format": form}
         return Result(Exit.ALARM if unshown else Exit.DONE, data, written.path, errors=[*unasked, *unshown])

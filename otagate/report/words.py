@@ -71,8 +71,7 @@ class Lead:
 
 def last(promotion: PromotionRecord | None, rollback: PromotionRecord | None) -> PromotionRecord | None:
     """Which of the two says what became of a release: the rollback that left it, unless that ended where it began."""
-    stays = rollback is None or rollback.view.phase in (Phase.ABANDONED, Phase.ROLLED_BACK)
-    return promotion if stays else rollback
+    return promotion if rollback is None or rollback.view.not_back else rollback
 
 
 def lead(run: StoredRun, promotion: PromotionRecord | None) -> Lead:
@@ -99,7 +98,7 @@ def ended(phase: Phase) -> Mark:
 def next_step(run: StoredRun, promotion: PromotionRecord | None = None) -> str:
     """What to type next."""
     if promotion is not None:
-        return "otagate status" if promotion.view.phase.ended else "otagate recover"
+        return "otagate recover" if promotion.view.phase is Phase.STRANDED else "otagate status"
     if run.verdict.decision is Decision.APPROVE:
         return f"otagate promote {run.header.run}"
     return f"otagate verdict {run.header.run}"

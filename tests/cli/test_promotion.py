@@ -187,6 +187,23 @@ def test_a_report_tells_a_promotion_whose_command_line_died_while_it_was_watched
     assert "otagate promote" not in page
 
 
+def test_a_report_of_a_promotion_that_still_runs_asks_to_look_not_to_promote(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, run = proven()
+    scene.steward.rests = Phase.WATCHING
+    go(scene, run)
+
+    @contextmanager
+    def opened(_: str | None) -> Iterator[tuple[Platform, Ports]]:
+        yield scene.platform, scene.ports
+
+    monkeypatch.setattr(gate, "opened", opened)
+    done, page = reported(scene)
+    assert (done.exit, done.errors, scene.store.promotions) == (Exit.DONE, [], {})
+    assert "Next: `otagate status`" in page
+    assert "Promotion unfinished" in page
+    assert "otagate promote" not in page
+
+
 def test_a_report_without_the_steward_tells_what_the_store_has_and_says_so(scene: Scene) -> None:
     scene.steward.lost = True
     done, page = reported(scene)

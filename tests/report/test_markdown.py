@@ -68,7 +68,8 @@ def test_a_promotion_is_told_with_its_figures() -> None:
     assert "### Promotion to green: rolled-back" in text
     assert "- requests: 20,480" in text
     assert "Next: `otagate status`" in text
-    assert "otagate recover" in summary(stored(), PromotionRecord(promotion(Phase.WATCHING)))
+    assert "Next: `otagate status`" in summary(stored(), PromotionRecord(promotion(Phase.WATCHING))), "it goes on"
+    assert "Next: `otagate recover`" in summary(stored(), PromotionRecord(promotion(Phase.STRANDED)))
 
 
 def test_a_rolled_back_promotion_leads_and_its_flips_are_told() -> None:
