@@ -29,7 +29,7 @@ bench: images ## figures that are reported, not tested
 bench-watch: ## what the watch sees and how often it cries wolf, simulated; writes docs/watch.md's figures
 	$(PY) -m tests.bench.watch_power $(BENCH)
 
-bench-switch: images ## the switch under load beside other ways to turn traffic; writes docs/switch.md's figures
+bench-switch: images ## the switch under load, judged, beside other ways to turn traffic; writes docs/switch.md's figures
 	$(PY) -m tests.bench.switch_flips $(BENCH)
 
 bench-clinic: images ## the clinic's builds, arithmetic, chain and services; writes its docs/figures.md; half an hour

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -22,6 +22,7 @@ from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
+from tests.bench.targets import some
 from tests.e2e.edge import claim_of
 from tests.e2e.load_edge import SERVICE, LoadEdge, topology_of
 from tests.e2e.open_loop import Ask, OpenLoop
@@ -39,6 +40,9 @@ class Trial:
     reached: int
     harmed: int
     late: int  # answered by the faulty colour though sent after the way back was in force
+
+
+Trials = Mapping[tuple[float, bool], Sequence[Trial]]  # by rate, and whether the command line died
 
 
 def trial(edge: LoadEdge, name: str, rate: float, *, dies: bool) -> Trial:
@@ -77,23 +81,45 @@ def _account(edge: LoadEdge, name: str, asks: Sequence[Ask]) -> Trial:
     )
 
 
-def rows(edge: LoadEdge, trials: int, rates: Sequence[float]) -> list[str]:
-    """The table: each rate with the command line alive and killed."""
-    found = [
+def trials(edge: LoadEdge, count: int, rates: Sequence[float]) -> Trials:
+    """At each rate so many with the command line alive, and so many with it killed."""
+    return {
+        (rate, dies): [trial(edge, f"p-fault-{rate:.0f}-{int(dies)}-{n}", rate, dies=dies) for n in range(count)]
+        for rate in rates
+        for dies in (False, True)
+    }
+
+
+def table(found: Trials) -> list[str]:
+    """A row for each rate and each fate of the command line."""
+    rows = [
         "| requests/s | the command line | trials | flip to way back, median / most | reached the faulty colour "
         "| harmed, median / most | sent after the way back, answered by it |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for rate in rates:
-        for dies in (False, True):
-            seen = [trial(edge, f"p-fault-{rate:.0f}-{int(dies)}-{n}", rate, dies=dies) for n in range(trials)]
-            back, harmed = sorted(t.back for t in seen), sorted(t.harmed for t in seen)
-            found.append(
-                f"| {rate:.0f} | {'killed after the flip' if dies else 'follows'} | {trials} "
-                f"| {median(back):.2f} s / {back[-1]:.2f} s | {median([t.reached for t in seen]):.0f} "
-                f"| {median(harmed):.0f} / {harmed[-1]} | {sum(t.late for t in seen)} |"
-            )
-    return found
+    for (rate, dies), seen in found.items():
+        back, harmed = sorted(t.back for t in seen), sorted(t.harmed for t in seen)
+        rows.append(
+            f"| {rate:.0f} | {_fate(dies)} | {len(seen)} "
+            f"| {median(back):.2f} s / {back[-1]:.2f} s | {median([t.reached for t in seen]):.0f} "
+            f"| {median(harmed):.0f} / {harmed[-1]} | {sum(t.late for t in seen)} |"
+        )
+    return rows
+
+
+def wrong(found: Trials) -> list[str]:
+    """How soon it goes back is shown and not judged; a fault that harmed nobody was not met, and shows nothing."""
+    words = []
+    for (rate, dies), seen in found.items():
+        unmet = sum(not t.harmed for t in seen)
+        late = sum(t.late for t in seen)
+        told = [*some(unmet, "trials met no fault"), *some(late, "answers of the faulty colour after the way back")]
+        words += [f"{rate:.0f}/s, {_fate(dies)}: {what}" for what in told]
+    return words
+
+
+def _fate(dies: bool) -> str:
+    return "killed after the flip" if dies else "follows"
 
 
 def promote(platform: str, name: str, *, dies: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from otagate.core.shadow import Body, ShadowRule, ShadowSeen
+from tests.bench.targets import some
 from tests.e2e.load_edge import LoadEdge
 from tests.e2e.open_loop import Ask, OpenLoop
 
@@ -18,8 +19,8 @@ Windows = dict[str, list[Window]]
 Found = dict[str, list[ShadowSeen]]
 
 
-def rows(edge: LoadEdge, turns: int, rate: float, lasts: float) -> list[str]:
-    """The table, of so many turns of the three ways, each `lasts` seconds at `rate` requests/s."""
+def measured(edge: LoadEdge, turns: int, rate: float, lasts: float) -> tuple[Sequence[Ask], Windows, Found]:
+    """So many turns of the three ways, each `lasts` seconds at `rate` requests/s."""
     rule = ShadowRule(lasts, round(MOST * lasts), 1, None, ("content-type",), Body.EXACT)
     windows: Windows = {OFF: [], ON: [], HUNG: []}
     seen: Found = {OFF: [], ON: [], HUNG: []}
@@ -31,7 +32,7 @@ def rows(edge: LoadEdge, turns: int, rate: float, lasts: float) -> list[str]:
                 seen[way] += turn(edge, way, f"p-{number}-{place}", rule)
                 windows[way].append((began, time.monotonic()))
                 time.sleep(1.5)
-    return table(load.asks, windows, seen)
+    return load.asks, windows, seen
 
 
 def turn(edge: LoadEdge, way: str, name: str, rule: ShadowRule) -> list[ShadowSeen]:
@@ -56,9 +57,8 @@ def table(asks: Sequence[Ask], windows: Windows, seen: Found) -> list[str]:
         "| ms p99: the same | worst ms | compared | answered differently | not copied |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    gets = [ask for ask in asks if ask.stream in ("kept", "fresh")]
     for way, spans in windows.items():
-        mine = [[ask for ask in gets if began <= ask.due <= ended] for began, ended in spans]
+        mine = [within(asks, span) for span in spans]
         times = [sorted((ask.done - ask.due) * 1000 for ask in one) for one in mine]
         halves, most = [one[len(one) // 2] for one in times], [one[len(one) * 99 // 100] for one in times]
         found = seen[way]
@@ -69,6 +69,27 @@ def table(asks: Sequence[Ask], windows: Windows, seen: Found) -> list[str]:
             f"| {sum(s.dropped for s in found):,} |"
         )
     return lines
+
+
+def within(asks: Sequence[Ask], span: Window) -> list[Ask]:
+    """The GETs that were due in it."""
+    return [ask for ask in asks if ask.stream in ("kept", "fresh") and span[0] <= ask.due <= span[1]]
+
+
+def wrong(asks: Sequence[Ask], windows: Windows, seen: Found, seconds: float) -> list[str]:
+    """Of shadows that lasted so many seconds each way. How long production's answers took is shown and not judged."""
+    words = []
+    for way, spans in windows.items():
+        failed = sum(not ask.colour for span in spans for ask in within(asks, span))
+        copied = sum(s.compared + s.moving + s.unpaired for s in seen[way])
+        words += [f"{way}: {what}" for what in some(failed, "requests failed")]
+        words += [f"{way}: {copied:,} copies in {seconds:.0f} s"] if copied > MOST * seconds else []
+    if not sum(s.compared for s in seen[ON]):
+        words.append(f"{ON}: nothing was compared")
+    words += [f"{ON}: {what}" for what in some(sum(s.differing for s in seen[ON]), "answers of one build differ")]
+    if not sum(s.differing for s in seen[HUNG]):
+        words.append(f"{HUNG}: not one answer is told as different")
+    return words
 
 
 def spread(values: Sequence[float], digits: int) -> str:
