@@ -31,26 +31,49 @@ from tests.sweep.stories import STORIES, Grounds, Scene, Story, Told, await_stew
 
 PROMOTE = next(story for story in STORIES if story.name == "promote")
 SIZE = 16 << 20  # bytes of the image
+ENOUGH = 48  # points make a series; one told to take fewer must reach all of those
 _STEP = 0.0005
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut before the `at`-th call, 0: once the command has said done. `hit`: the call was reached, else the cut
+    came when the command had ended; `said`: it had said that it is done."""
+
+    at: int
+    hit: bool
+    said: bool
+    after: After
 
 
 @dataclass
 class Cuts:
-    """What a series of cuts came to. `at_end`: those after the command had said that it is done."""
+    """What a series of cuts came to. `missed`: those whose call was not reached; they are no points. `at_end`: those
+    after the command had said that it is done."""
 
-    made: int = 0
+    points: int = 0
+    missed: int = 0
     at_end: int = 0
     slowest: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
-    def add(self, name: str, after: After) -> None:
-        self.made += 1
-        self.slowest = max(self.slowest, after.recovered_in)
-        self.wrong.extend(f"{name}: {what}" for what in after.wrong)
+    def add(self, name: str, cut: Cut) -> None:
+        self.points += cut.hit
+        self.missed += bool(cut.at) and not cut.hit
+        self.at_end += cut.said
+        self.slowest = max(self.slowest, cut.after.recovered_in)
+        self.wrong.extend(f"{name}: {what}" for what in cut.after.wrong)
 
-    def text(self, way: str) -> str:
-        head = f"power cut, {way}: {self.made} cuts ({self.at_end} after the end was told), "
-        return "\n".join([f"{head}{len(self.wrong)} broken, slowest recovery {self.slowest:.2f} s", *self.wrong[:20]])
+    def lacking(self, due: int) -> list[str]:
+        """What was not shown, where so many points were asked for."""
+        least = min(due, ENOUGH)
+        found = [f"only {self.points} of {least} points were reached"] if self.points < least else []
+        return found if self.at_end else [*found, "no cut came after the end was told"]
+
+    def text(self, way: str, due: int) -> str:
+        head = f"power cut, {way}: {self.points} points (not reached: {self.missed}; after the end was told: "
+        head += f"{self.at_end}), {len(self.wrong)} broken, slowest recovery {self.slowest:.2f} s"
+        return "\n".join([head, *self.lacking(due), *self.wrong[:20]])
 
 
 def after_the_cut(scene: Scene, told: Told, acknowledged: int) -> After:
@@ -97,8 +120,8 @@ def strict_points(grounds: Grounds, story: Story = PROMOTE) -> list[str]:
     return faults.names
 
 
-def strict_cut(grounds: Grounds, at: int, variant: Variant | None = None) -> tuple[After, bool]:
-    """Cut before the steward's `at`-th call, 0: once the command has said done. Answers also whether it was said."""
+def strict_cut(grounds: Grounds, at: int, variant: Variant | None = None) -> Cut:
+    """Of the steward's calls."""
     scene = Scene(grounds.copy(PROMOTE.ground), variant)
     ground, left = scene.ground, scene.ground.root / "left"
     durable = Durable(ground.volume)
@@ -112,27 +135,25 @@ def strict_cut(grounds: Grounds, at: int, variant: Variant | None = None) -> tup
         time.sleep(_STEP)
     said = process.ended()
     process.kill()
-    if not left.exists():
+    if not faults.hit:
         steward.signal(signal.SIGUSR1)  # it lays down what is left, and ends
-        while not steward.ended():
-            time.sleep(_STEP)
+    while not steward.ended():
+        time.sleep(_STEP)
     told = heard(PROMOTE.words, process.status, output)
     shutil.rmtree(ground.volume)
     left.rename(ground.volume)
-    after = after_the_cut(scene, told, faults.acknowledged)
+    cut = Cut(at, faults.hit, said, after_the_cut(scene, told, faults.acknowledged))
     scene.close()
     faults.release()
-    return after, said
+    return cut
 
 
 def strict(grounds: Grounds, points: int) -> Cuts:
     """So many cuts, evenly over all calls, and one after the end."""
     names, cuts = strict_points(grounds), Cuts()
-    step = max(1, len(names) // points) if points else 1
+    step = max(1, len(names) // points)
     for at in [*range(1, len(names) + 1, step), 0]:
-        after, said = strict_cut(grounds, at)
-        cuts.at_end += said
-        cuts.add(f"call {at} ({names[at - 1] if at else 'the end'})", after)
+        cuts.add(f"call {at} ({names[at - 1] if at else 'the end'})", strict_cut(grounds, at))
     return cuts
 
 
@@ -161,8 +182,8 @@ def formatted(image: Path) -> Path:
     return image
 
 
-def loop_cut(grounds: Grounds, at: int, variant: Variant | None = None) -> tuple[After, bool, int]:
-    """Cut before the `at`-th call of steward and command line together; 0: once the command has said done."""
+def loop_cut(grounds: Grounds, at: int, variant: Variant | None = None) -> tuple[Cut, int]:
+    """Of the calls of steward and command line together; answers also how many there were."""
     root = grounds.copy(PROMOTE.ground)
     image, copy = formatted(root / "image"), root / "copy"
     with disk(root, image) as mounted:
@@ -186,10 +207,10 @@ def loop_cut(grounds: Grounds, at: int, variant: Variant | None = None) -> tuple
             after = after_the_cut(scene, told, acknowledged)
         finally:
             scene.close()
-    passed = faults.passed
+    cut, passed = Cut(at, faults.hit, said, after), faults.passed
     faults.release()
     shutil.rmtree(root)
-    return after, said, passed
+    return cut, passed
 
 
 def stop(faults: Faults, *processes: Process) -> None:
@@ -202,14 +223,12 @@ def stop(faults: Faults, *processes: Process) -> None:
 
 def loop(grounds: Grounds, points: int) -> Cuts:
     """So many cuts, evenly over all calls, and one after the end."""
-    after, said, passed = loop_cut(grounds, 0)
-    cuts = Cuts(at_end=int(said))
-    cuts.add("the end", after)
+    cuts = Cuts()
+    cut, passed = loop_cut(grounds, 0)
+    cuts.add("the end", cut)
     step = max(1, passed // points)
     for at in range(1, passed + 1, step):
-        after, said, _ = loop_cut(grounds, at)
-        cuts.at_end += said
-        cuts.add(f"call {at} of {passed}", after)
+        cuts.add(f"call {at} of {passed}", loop_cut(grounds, at)[0])
     return cuts
 
 
@@ -243,14 +262,15 @@ def main() -> int:
         grounds.warm()
         if asked.way == "strict":
             cuts = strict(grounds, asked.points)
-            found = {name: strict_cut(grounds, 0, control.variant)[0] for name, control in CONTROLS.items()}
+            found = {name: strict_cut(grounds, 0, control.variant).after for name, control in CONTROLS.items()}
         else:
-            cuts, found = loop(grounds, asked.points), {NO_SYNC: loop_cut(grounds, 0, CONTROLS[NO_SYNC].variant)[0]}
-    print(cuts.text(asked.way))
+            cuts = loop(grounds, asked.points)
+            found = {NO_SYNC: loop_cut(grounds, 0, CONTROLS[NO_SYNC].variant)[0].after}
+    print(cuts.text(asked.way, asked.points))
     caught = {name: CONTROLS[name].caught(after) for name, after in found.items()}
     for name, seen in caught.items():
         print(f"control, {name}: {'caught' if seen else 'NOT CAUGHT'}: {found[name].wrong}")
-    return 1 if cuts.wrong or not all(caught.values()) else 0
+    return 1 if cuts.wrong or cuts.lacking(asked.points) or not all(caught.values()) else 0
 
 
 if __name__ == "__main__":
