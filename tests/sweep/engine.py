@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +33,7 @@ from otagate.core.topology import Topology
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import Edge, claim_of
-from tests.sweep.front import TOLD, Asker, accounts, ask_dicom, ask_web
+from tests.sweep.front import TOLD, Accounts, Asker, accounts, ask_dicom, ask_web
 from tests.sweep.invariants import ENDED
 
 Said = TypeVar("Said")
@@ -151,6 +151,15 @@ def restart(edge: InnerEdge, outer: Container, way: str) -> None:
     awake(edge.client.ping, outer)
 
 
+def engine_of(outer: Container) -> str:
+    """Its process and when that began: another one after every restart."""
+    code, said = outer.exec_run(["sh", "-c", "cat /proc/$(cat /var/run/docker.pid)/stat"])
+    assert isinstance(said, bytes)
+    assert code == 0, said
+    fields = said.decode().split()
+    return f"{fields[0]} since {fields[21]}"
+
+
 def address_of(outer: Container) -> str:
     outer.reload()
     networks = outer.attrs["NetworkSettings"]["Networks"]
@@ -167,20 +176,31 @@ def one(edge: InnerEdge, outer: Container, way: str, name: str, restarts: Restar
     }
     for asker in askers.values():
         asker.start()
-    with suppress(OtagateError, DockerException, *TOLD), edge.steward().lease(claim_of("alice"), 5) as hold:
+    before, line = engine_of(outer), ExitStack()
+    try:
+        hold = line.enter_context(edge.steward().lease(claim_of("alice"), 5))
         edge.to_flip(hold, edge.intent(Kind.PROMOTE, to.other, name, WATCH))
         began = time.monotonic()
         restart(edge, outer, way)
-    phase = settle(edge, began, name)
-    took = time.monotonic() - began
-    time.sleep(1.0)
-    for asker in askers.values():
-        asker.end()
+        with suppress(OtagateError, DockerException, *TOLD):
+            line.close()  # it ended with the engine
+        phase = settle(edge, began, name)
+        took = time.monotonic() - began
+        time.sleep(1.0)
+    finally:
+        for asker in askers.values():
+            asker.end()
     said = accounts(edge.container("shared-steward"))
-    front = ask_web(edge.address("web"))
-    if not (said.agree and said.phase in ENDED and front == said.journal[0]):
-        restarts.wrong.append(f"{way}: {said}; {front} answers")
+    restarted = engine_of(outer) != before
+    restarts.wrong += [f"{way}: {what}" for what in wrong(said, ask_web(edge.address("web")), restarted=restarted)]
     restarts.rows.append(f"| {way} | {took:.1f} | {askers['web'].gap:.1f} | {askers['dicom'].gap:.1f} | {phase} |")
+
+
+def wrong(said: Accounts, front: str, *, restarted: bool) -> list[str]:
+    """What must not be once all has settled; `front`: the colour that answers."""
+    agreed = said.agree and said.phase in ENDED and front == said.journal[0]
+    found = [] if agreed else [f"{said}; {front} answers"]
+    return found if restarted else [*found, "the engine never ended: it is the one that was there before"]
 
 
 def settle(edge: InnerEdge, began: float, name: str) -> str:
