@@ -5,6 +5,8 @@ killed (SIGKILL to its process, past the engine, which starts it again by itself
 and run time must agree, nothing may be said that is not so, and the next command works.
 
 python -m tests.sweep.real [--runs N] [--part cli|steward|switch] [--seconds S: no new kill after so long]
+
+A kill that came when its move had ended is made again; with fewer of a part than were asked for it ends with 1.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,8 @@ FLIP = 0.3  # seconds from the begin of flipping over which the points lie: the 
 
 @dataclass
 class Kills:
-    """What a series of real kills came to, by part. Seconds."""
+    """What a series of real kills came to, by part. Seconds. `missed`: those whose move had ended before; they are in
+    no other figure."""
 
     outages: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
@@ -54,11 +57,19 @@ class Kills:
     recovers: Counter[str] = field(default_factory=Counter)
     within: dict[str, Counter[str]] = field(default_factory=dict)
     ends: dict[str, Counter[str]] = field(default_factory=dict)
+    missed: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
-        return sum(len(times) for times in self.settled.values())
+        return sum(self.made(part) for part in self.settled)
+
+    def made(self, part: str) -> int:
+        return len(self.settled.get(part, ()))
+
+    def lacking(self, parts: Iterable[str], runs: int) -> list[str]:
+        """What was not shown, where so many kills of each part were asked for."""
+        return [f"{part}: {self.made(part)} of {runs} kills" for part in parts if self.made(part) < max(1, runs)]
 
     def count(self, part: str, askers: dict[str, Asker]) -> None:
         for name, asker in askers.items():
@@ -88,7 +99,8 @@ class Kills:
 
     def text(self) -> str:
         load = f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-        total = f"{self.total} kills with everything real: {len(self.wrong)} broken; {load}"
+        missed = f"not counted, for the move had ended: {self.missed.total()}"
+        total = f"{self.total} kills with everything real ({missed}): {len(self.wrong)} broken; {load}"
         return "\n".join([*self.rows(), total, *self.wrong[:20]])
 
 
@@ -205,9 +217,9 @@ def _address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def kill_one(ground: Ground, part: str, share: float, lasts: Mapping[str, float], kills: Kills) -> None:
+def kill_one(ground: Ground, part: str, share: float, lasts: Mapping[str, float], kills: Kills) -> bool:
     """One move and one kill: of the command line at `share` of the whole move, of a container's process at `share`
-    of the flip."""
+    of the flip. False if it came too late."""
     move = ground.next_move()
     view = ground.steward.status().promotion
     last = view.intent.promotion if view else ""
@@ -227,35 +239,49 @@ def kill_one(ground: Ground, part: str, share: float, lasts: Mapping[str, float]
                 ground.await_flip(last)
                 time.sleep(share * FLIP)
                 slay()
-        _settled(ground, part, move, process, kills)
+        counts = _settled(ground, part, move, process, kills)
     finally:
         process.kill()
         for asker in askers.values():
             asker.end()
-    kills.count(part, askers)
+    if counts:
+        kills.count(part, askers)
     ground.stood_up()
+    return counts
 
 
-def _settled(ground: Ground, part: str, move: Move, process: "subprocess.Popen[str]", kills: Kills) -> None:
-    """Everything that must hold now, in the order in which a person would find out."""
+def _settled(ground: Ground, part: str, move: Move, process: "subprocess.Popen[str]", kills: Kills) -> bool:
+    """Everything that must hold now, in the order in which a person would find out; answers whether the kill met the
+    move."""
     killed, at = time.monotonic(), time.time()
     took = ground.settle(killed)
     out, err = process.communicate(timeout=SECONDS)
     view = ground.steward.status().promotion
-    if view is not None and not view.phase.ended:
-        kills.recovers[part] += 1
+    unfinished = view is not None and not view.phase.ended
+    if unfinished:
         took = max(took, ground.recover())
-    kills.settled.setdefault(part, []).append(took)
     after = After(recovered_in=took)
     after.must(took <= allowed(), f"settled after {took:.1f} s")
     said = accounts(ground.steward_container())
     _agreed(ground, said, after)
     body = json.loads(out) if out.strip() else {}
-    told = Told(move.words, None if process.returncode is None else process.returncode, body, out + err)
+    told = Told(move.words, process.returncode, body, out + err)
     truly_done(Story(move.words[0], move.words, "", move.before, move.target), told, said.journal[0], after)
-    kills.within.setdefault(part, Counter())[_within(ground, at)] += 1
-    kills.ends.setdefault(part, Counter())[said.phase] += 1
     kills.wrong.extend(f"{part} in {' '.join(move.words)}: {what}" for what in after.wrong)
+    within = _within(ground, at)
+    if not met(part, process.returncode, within):
+        kills.missed[part] += 1
+        return False
+    kills.settled.setdefault(part, []).append(took)
+    kills.recovers[part] += unfinished
+    kills.within.setdefault(part, Counter())[within] += 1
+    kills.ends.setdefault(part, Counter())[said.phase] += 1
+    return True
+
+
+def met(part: str, status: int, within: str) -> bool:
+    """A command that ended by itself was not killed, and a move that had ended was not cut off."""
+    return status == -signal.SIGKILL if part == "cli" else within not in ENDED
 
 
 def _agreed(ground: Ground, said: Accounts, after: After) -> None:
@@ -302,12 +328,14 @@ def _rounds(ground: Ground, runs: int, parts: tuple[str, ...], kills: Kills, unt
     undisturbed = (ground.next_move() for _ in range(2 if "cli" in parts else 0))
     lasts = {move.words[0]: ground.lasts(move) for move in undisturbed}
     for part in parts:
-        for number in range(runs):
+        shares = [(number * STEP % runs + 0.5) / runs for number in range(runs)]
+        while shares and kills.missed[part] <= runs:
             if time.monotonic() > until:
                 return
-            share = (number * STEP % runs + 0.5) / runs
-            kill_one(ground, part, share, lasts, kills)
-            print(f"{part} {number + 1} of {runs}: {len(kills.wrong)} broken", file=sys.stderr, flush=True)
+            share = shares.pop(0)
+            if not kill_one(ground, part, share, lasts, kills):
+                shares.append(share)
+            print(f"{part} {kills.made(part)} of {runs}: {len(kills.wrong)} broken", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -323,9 +351,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder, raised(Path(folder)) as live:
             real(live, client, asked.runs, parts, kills, seconds=asked.seconds)
     finally:
-        print(kills.text(), flush=True)
+        print("\n".join([kills.text(), *kills.lacking(parts, asked.runs)]), flush=True)
         client.close()
-    return 1 if kills.wrong or not kills.total else 0
+    return 1 if kills.wrong or kills.lacking(parts, asked.runs) else 0
 
 
 if __name__ == "__main__":
