@@ -49,7 +49,7 @@ def leaks(samples: Samples) -> list[str]:
                 f"{name}: {counts[0]:g} after the first cycle, at most {max(counts):g} and at least "
                 f"{min(counts):g} later"
             )
-    if len(samples) < ENOUGH + WARM:
+    if unjudged(samples):
         return found
     for name, most in CREEPS.items():
         line = fit([sample[name] for sample in samples[WARM:]])
@@ -62,6 +62,12 @@ def leaks(samples: Samples) -> list[str]:
         if grown and line.residual > BENT * grown:
             found.append(f"{name} does not grow in a line: {line.residual:.0f} off it, of {grown:.0f} grown")
     return found
+
+
+def unjudged(samples: Samples) -> list[str]:
+    """What nothing could be said of."""
+    few = len(samples) < ENOUGH + WARM
+    return [f"only {len(samples)} of {ENOUGH + WARM} cycles, too few to judge what creeps"] if few else []
 
 
 def rows(samples: Samples) -> list[str]:

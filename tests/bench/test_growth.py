@@ -1,11 +1,15 @@
 """What the soak takes for a leak: each kind is caught, and an honest series is not."""
 
 import math
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
+import docker
 import pytest
 
-from tests.bench.growth import CREEPS, STAYS, fit, leaks, rows
+from tests.bench import soak
+from tests.bench.growth import CREEPS, STAYS, fit, leaks, rows, unjudged
 
 PAGE = 4096
 
@@ -50,6 +54,18 @@ def test_control_each_kind_of_leak_is_told(changed: dict[str, Callable[[int], fl
 def test_a_container_left_by_the_second_cycle_is_told_though_no_line_means_anything_yet() -> None:
     assert leaks(series(2, containers=lambda c: 7.0 + c)) != []
     assert leaks(series(2)) == []
+
+
+@pytest.mark.parametrize(("cycles", "status"), [(10, 1), (11, 0)])
+def test_a_soak_of_too_few_cycles_to_say_what_creeps_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, cycles: int, status: int
+) -> None:
+    assert bool(unjudged(series(cycles))) == bool(status)
+    ended = SimpleNamespace(run=lambda _: None, samples=lambda: series(cycles), remove=lambda: None)
+    monkeypatch.setattr(soak, "Soak", lambda *_: ended)
+    monkeypatch.setattr(docker, "from_env", lambda **_: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(sys, "argv", ["soak"])
+    assert soak.main() == status
 
 
 def test_a_line_through_a_line_is_that_line() -> None:

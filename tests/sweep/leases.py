@@ -26,7 +26,7 @@ _STAMP = struct.Struct("d")
 
 @dataclass
 class Handed:
-    """Seconds from each holder's death to the next one's lease."""
+    """Seconds from each holder's death to the next one's lease; below zero where the next one had it before."""
 
     seconds: list[float] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
@@ -38,15 +38,15 @@ class Handed:
 
     @property
     def wrong(self) -> bool:
-        return max(self.seconds) > AT_ONCE or not self.newer
+        return min(self.seconds) < 0 or max(self.seconds) > AT_ONCE or not self.newer
 
     def text(self) -> str:
         ordered = sorted(self.seconds)
         middle = ordered[len(ordered) // 2]
-        late = sum(s > AT_ONCE for s in ordered)
+        late, early = sum(s > AT_ONCE for s in ordered), sum(s < 0 for s in ordered)
         took = f"{middle:.3f} s (median), {ordered[-1]:.3f} s (worst)"
         newer = "each newer than the last" if self.newer else f"NOT IN ORDER: {self.epochs}"
-        head = f"{len(ordered)} holders killed: the next one had the lease after {took}, {late} late"
+        head = f"{len(ordered)} holders killed: the next one had the lease after {took}, {late} late, {early} early"
         return f"{head}; epochs {newer}"
 
 
@@ -102,8 +102,8 @@ def killed_holders(grounds: Grounds, count: int) -> Handed:
 class Rounds:
     """What came of each round of promoters who began at once."""
 
+    promoters: int
     rounds: int = 0
-    promoters: int = 0
     wrong: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -112,7 +112,7 @@ class Rounds:
 
 
 def race(grounds: Grounds, promoters: int, rounds: int) -> Rounds:
-    came = Rounds(rounds, promoters)
+    came = Rounds(promoters)
     for number in range(1, rounds + 1):
         scene = Scene(grounds.copy("tested"))
         try:
@@ -120,6 +120,7 @@ def race(grounds: Grounds, promoters: int, rounds: int) -> Rounds:
         finally:
             scene.close()
         shutil.rmtree(scene.ground.root)
+        came.rounds += 1
     return came
 
 
@@ -179,7 +180,7 @@ def main() -> int:
         print(handed.text(), flush=True)
         came = race(grounds, asked.promoters, asked.rounds)
         print(came.text())
-    return 1 if came.wrong or handed.wrong else 0
+    return 1 if came.wrong or not came.rounds or handed.wrong else 0
 
 
 if __name__ == "__main__":

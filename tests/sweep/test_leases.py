@@ -24,14 +24,19 @@ def test_a_killed_holders_lease_is_the_next_ones_at_once(grounds: Grounds) -> No
 
 
 @pytest.mark.parametrize(
-    "handed", [Handed([0.1, 0.1], [1, 2, 2]), Handed([0.1, 0.1], [1, 3, 2]), Handed([9.0], [1, 2])]
+    "handed",
+    [Handed([0.1, 0.1], [1, 2, 2]), Handed([0.1, 0.1], [1, 3, 2]), Handed([9.0], [1, 2]), Handed([-0.1], [1, 2])],
 )
-def test_control_an_epoch_that_is_not_newer_and_a_lease_that_comes_late_are_found(handed: Handed) -> None:
+def test_control_an_epoch_that_is_not_newer_and_a_lease_that_comes_late_or_from_the_living_are_found(
+    handed: Handed,
+) -> None:
     assert handed.wrong
 
 
 def test_of_many_promoters_one_wins_and_the_others_are_told_who(grounds: Grounds) -> None:
-    assert race(grounds, promoters=8, rounds=1).wrong == []
+    came = race(grounds, promoters=8, rounds=1)
+    assert came.wrong == []
+    assert came.rounds == 1
 
 
 def test_control_two_winners_and_a_loser_who_is_told_nothing_are_found(grounds: Grounds) -> None:
