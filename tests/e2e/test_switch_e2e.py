@@ -5,18 +5,22 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 import requests
+from docker.errors import DockerException
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Busy, SwitchFault
+from otagate.core.errors import Busy, OtagateError, SwitchFault
 from otagate.core.promotion import Event, Phase
 from otagate.core.switch import MAP_PATH
 from otagate.core.traffic import Happening, Kind, Scope
 from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import Edge, claim_of
 from tests.e2e.load import Load
+from tests.sweep.front import TOLD, accounts
+from tests.sweep.slayer import Slayer
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
@@ -141,6 +145,40 @@ def test_a_steward_killed_in_the_watch_comes_back_and_finishes_and_followers_sta
     assert view is not None
     assert view.debts == ()
     assert edge.steward().status().disagreements == ()
+
+
+@pytest.mark.parametrize("part", ["steward", "switch"])
+def test_a_part_killed_inside_a_flip_leaves_one_colour_on_every_account(edge: Edge, to: Colour, part: str) -> None:
+    """Two of the kills that `make sweep` spreads over flips: past the engine, which starts the part again by itself."""
+    name, pid = f"p-killed-{part}", process_of(edge, part)
+    intent = edge.intent(Kind.PROMOTE, to, name, WatchPolicy(lasts=2, every=0.1, window=1.0))
+    with (
+        Slayer(edge.client, edge.platform) as slayer,
+        slayer.ready(pid) as slay,
+        suppress(OtagateError),  # the lease ends with the steward
+        edge.steward().lease(claim_of("alice"), 0) as hold,
+    ):
+        edge.to_flip(hold, intent)
+        slay()
+        killed = time.time()
+    assert edge.eventually(lambda: one_colour(edge, name), 60), "steward and switch never agreed again"
+    assert process_of(edge, part) not in (0, pid)
+    events = list(edge.steward().follow(name))
+    assert events[-1].at > killed, "the promotion had ended before"
+    assert edge.steward().status().disagreements == ()
+
+
+def process_of(edge: Edge, part: str) -> int:
+    return int(edge.container(f"shared-{part}").attrs["State"]["Pid"])
+
+
+def one_colour(edge: Edge, promotion: str) -> bool:
+    """The promotion has ended, and journal, map file, run time and the front door name the same."""
+    with suppress(OtagateError, DockerException, *TOLD):
+        said, view = accounts(edge.container("shared-steward")), edge.steward().status().promotion
+        ended = view is not None and view.intent.promotion == promotion and view.phase.ended
+        return ended and said.agree and edge.colour_now() == said.journal[0]
+    return False
 
 
 def test_a_switch_killed_after_a_flip_comes_back_on_the_new_colour(edge: Edge, to: Colour) -> None:

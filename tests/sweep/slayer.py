@@ -61,6 +61,8 @@ class Slayer:
 
             yield slay
         finally:
+            stream._response.close()  # before the stream, or it complains when it is collected
+            stream.close()
             line.close()
 
 
