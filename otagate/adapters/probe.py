@@ -1,6 +1,7 @@
 """One question to an address, with a deadline: which build and colour answers there? Raises ProbeFault."""
 
 import contextlib
+import errno
 import http.client
 import json
 import socket
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from otagate.adapters.verification import verify
 from otagate.core.cloud import Colour
-from otagate.core.errors import ProbeFault
+from otagate.core.errors import NO_ANSWER, ProbeFault
 from otagate.core.platform import Protocol
 from otagate.core.shadow import MARK, Reply, Request
 from otagate.core.topology import Door
@@ -91,7 +92,7 @@ def _tcp(host: str, port: int, deadline: float) -> Answer:
         with socket.create_connection((host, port), timeout=deadline):
             return Answer("", None)
     except OSError as error:
-        raise ProbeFault(f"tcp://{host}:{port} does not answer: {error}") from error
+        raise ProbeFault(f"tcp://{host}:{port} does not answer: {error}", code=_code(error)) from error
 
 
 def call(url: str, deadline: float) -> bool:
@@ -218,6 +219,13 @@ def _posted(url: str, body: Mapping[str, Any] | None, deadline: float) -> bytes 
 
 def _silent(url: str, error: Exception, deadline: float) -> ProbeFault:
     if isinstance(error, TimeoutError):
-        return ProbeFault(f"{url} does not answer within {deadline:g} s")
+        return ProbeFault(f"{url} does not answer within {deadline:g} s", code=NO_ANSWER)
     why = error.strerror if isinstance(error, OSError) else ""
-    return ProbeFault(f"{url} does not answer: {why or type(error).__name__}")
+    return ProbeFault(f"{url} does not answer: {why or type(error).__name__}", code=_code(error))
+
+
+def _code(error: Exception) -> str:
+    """Whoever resets, hangs up or breaks off is there all the same."""
+    away = isinstance(error, TimeoutError | ConnectionRefusedError | socket.gaierror)
+    lost = isinstance(error, OSError) and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+    return NO_ANSWER if away or lost else ""

@@ -1,7 +1,8 @@
 """Verification, the C-ECHO of DICOM, on a line that somebody else opens and cuts off at a deadline.
 
 Said byte by byte, because an association of pynetdicom (3.0) is read by a thread of its own, which knows no deadline
-once a part of an answer is there, and which nothing can end: who is asked would hold up the one who asks (docs/decisions/0020).
+once a part of an answer is there, and which nothing can end: who is asked would hold up the one who asks
+(docs/decisions/0020).
 """
 
 import contextlib

@@ -125,7 +125,12 @@ class SuiteFault(Fault):
 
 
 class ProbeFault(Fault):
+    """Code NO_ANSWER: nobody took the connection, or said anything in time."""
+
     default_code = "probe"
+
+
+NO_ANSWER = "no-answer"
 
 
 class StoreFault(Fault):

@@ -7,9 +7,10 @@ with the process begins anew, finalizing and rolling back go on, for both look b
 import contextlib
 import logging
 import threading
+from functools import partial
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Fault, ProbeFault, Refused, SwitchFault
+from otagate.core.errors import Fault, Refused, SwitchFault
 from otagate.core.promotion import NEXT, STEWARDS_OWN, Event, Phase
 from otagate.core.traffic import Happening, Kind, PromotionView
 from otagate.core.watch import Back, Enough
@@ -18,6 +19,7 @@ from otagate.steward.aftermath import Aftermath
 from otagate.steward.book import Book
 from otagate.steward.drain import Drain
 from otagate.steward.helm import Helm
+from otagate.steward.hung import Hung
 from otagate.steward.journal import JournalFull
 from otagate.steward.lookout import Lookout
 from otagate.steward.outside import Clock
@@ -35,6 +37,7 @@ class Course:
         self._book = book
         self._clock = clock
         self._aftermath = Aftermath(helm, book)
+        self._hung = Hung(helm, book)
         self._abort = threading.Event()
         self._thread: threading.Thread | None = None
         self._letting_go: threading.Thread | None = None
@@ -138,13 +141,18 @@ class Course:
 
     def _flip(self, view: PromotionView) -> None:
         """A first release has no way back once the switch has read its map: what broke there is tried again. To what a
-        person goes back from, or what hangs, nobody would return: a hook that it does not take is no reason to stay."""
-        if view.came is not None and (view.intent.kind is Kind.ROLLBACK or self._hangs(view.came)):
+        person goes back from, or what hangs, nobody would return: a hook that it does not take is no reason to stay.
+        What was stranded because of it is led on from wherever it stands."""
+        if view.came is not None and view.intent.kind is Kind.ROLLBACK:
             return self._helm.leave(view.came, view.intent.to, view.intent.builds)
+        if view.came is not None and self._hung.was(view, Phase.STRANDED) and self._hung.fails(view.came):
+            return self._helm.leave(view.came, view.intent.to, view.intent.builds, hangs=True)
+        hangs = view.came is not None and self._hung.hangs(view.came)
         until: float | None = None
         while True:
             try:
-                return self._helm.turn(view.came, view.intent.to, view.intent.builds, lambda: self._wanted(view))
+                may = partial(self._wanted, view)
+                return self._helm.turn(view.came, view.intent.to, view.intent.builds, may, hangs=hangs)
             except (Refused, Fault) as broke:
                 until = until or self._clock.monotonic() + self._helm.patience.up
                 if view.came is not None or not self._helm.is_awake() or self._clock.monotonic() >= until:
@@ -156,17 +164,6 @@ class Course:
         """Raises Refused once somebody told it to go back, where there is anything to go back to."""
         if view.came is not None and self._told_back():
             raise Refused(TOLD_BACK)
-
-    def _hangs(self, colour: Colour) -> bool:
-        """Whether a listener of it does not answer."""
-        held = self._book.account.colours.get(colour.value)
-        try:
-            self._helm.answers_as(colour, held.builds if held else {})
-        except ProbeFault:
-            return True
-        except Refused:
-            pass  # it answers, whatever it says
-        return False
 
     def _watched(self, view: PromotionView) -> tuple[Event, str]:
         """A first release has no way back: its watch is ended by what it saw, and begun again where it broke. Ended so
@@ -328,8 +325,7 @@ class Course:
 
     def settle_stranded(self) -> None:
         """Try the way back once more, in the caller's thread; then `set_off`, for the rest. A first release that served
-        has none, and a colour that hangs is none: what leads there is flipped and watched again, or it ends where
-        nothing was turned, lest nobody may leave what hangs."""
+        has none, and is flipped and watched again; a colour that hangs is none (see `Hung.way_on`)."""
         view = self._book.current()
         if view.phase is Phase.STRANDED:
             self.forget_abort()
@@ -342,23 +338,4 @@ class Course:
             return Event.REFUSED, no.message
         except Fault as fault:
             event, message = Event.FAULT, fault.message
-        if event is not Event.FAULT or view.came is None or not self._hangs(view.came):
-            return event, message
-        if self._is_unmoved(view.came):
-            return Event.ABORT, f"{message}; nothing was turned, {view.came} is live as it was before"
-        if self._goes_on(view):
-            return Event.REFUSED, f"{message}; {view.intent.to} is turned to again"
-        return event, message
-
-    def _is_unmoved(self, came: Colour) -> bool:
-        """Whether it is live since before the promotion began, by map file and switch too."""
-        account = self._book.account
-        try:
-            return account.live_epoch <= account.lease and self._helm.agrees(came, account.live_epoch)
-        except SwitchFault:
-            return False
-
-    def _goes_on(self, view: PromotionView) -> bool:
-        """Whether nothing is held against where it leads: its watch never began, or a person went back to it."""
-        events = self._book.events(view.intent.promotion, 0)
-        return view.intent.kind is Kind.ROLLBACK or all(event.phase is not Phase.WATCHING for _, event in events)
+        return (event, message) if event is not Event.FAULT else self._hung.way_on(view, message)

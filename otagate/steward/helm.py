@@ -145,22 +145,30 @@ class Helm:
                     self.turning.clear()
 
     def turn(
-        self, came: Colour | None, to: Colour, builds: Mapping[str, str], may: Callable[[], None] = lambda: None
+        self,
+        came: Colour | None,
+        to: Colour,
+        builds: Mapping[str, str],
+        may: Callable[[], None] = lambda: None,
+        *,
+        hangs: bool = False,
     ) -> None:
         """The whole order, forward. After Refused or Fault map file and run time may be turned or not: `go_back`.
-        `may` raises Refused to have nothing turned: asked once the new colour is proven, and after a hold's wait."""
+        `may` raises Refused to have nothing turned: asked once the new colour is proven, and after a hold's wait. A
+        `came` that hangs has to go: its sessions are cut, and what it does not take in short is owed."""
         with self._turn():
             self.prove(to, builds)
             if came is not None and not self.agrees(came, self.book.account.live_epoch):
                 raise Refused("journal, map file and switch do not agree on what serves; nothing was turned")
             may()
-            with self.hold.on(came, self.book.account.live_epoch, self.hooks.drain, cut=False):
+            with self.hold.on(came, self.book.account.live_epoch, self.hooks.drain, cut=hangs) as until:
                 may()
+                most = min(MOST, max(LOOK, until - self.clock.monotonic()) / 2) if hangs else None
                 if self.topology.hold:
-                    self.hooks.stand_down(came)
-                self._set(came, to, held=bool(self.topology.hold and came))
+                    self.hooks.stand_down(came, most)
+                self._set(came, to, held=bool(self.topology.hold and came and not hangs))
                 if not self.topology.hold:
-                    self.hooks.stand_down(came)
+                    self.hooks.stand_down(came, most)
                 self.hooks.step_in(to)
             if came is None:
                 self._front_opens(to, builds)
@@ -211,12 +219,12 @@ class Helm:
                 if gone := self._pair.gone():
                     self.book.owe(f"the {gone} switch is gone and was not turned: it follows when it is started")
 
-    def leave(self, left: Colour, to: Colour, builds: Mapping[str, str]) -> None:
+    def leave(self, left: Colour, to: Colour, builds: Mapping[str, str], *, hangs: bool = False) -> None:
         """Forward, and `left` has to go as on a way back; but not by one of a pair alone. It can be made again."""
         with self._turn():
-            self._go_back(left, to, builds)
+            self._go_back(left, to, builds, hangs=hangs)
 
-    def _go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str]) -> None:
+    def _go_back(self, failed: Colour, warm: Colour, builds: Mapping[str, str], *, hangs: bool = False) -> None:
         self.prove(warm, builds)
         if self.map_file.read()[0] is warm:
             self.settle()
@@ -224,7 +232,7 @@ class Helm:
         else:
             self._turned_back(failed, warm)
         # A sick colour may refuse a hook and take it the next time; what stays undone the keeper repeats.
-        if wrong := self.hooks.hush(failed) and self.hooks.hush(failed, MOST):
+        if wrong := (hangs or self.hooks.hush(failed)) and self.hooks.hush(failed, MOST):
             self.book.owe(f"{failed} may still work on its own: {wrong}")
         if wrong := self.hooks.rouse(warm) and self.hooks.rouse(warm, MOST):
             self.book.owe(f"{warm} may not work on its own yet: {wrong}")

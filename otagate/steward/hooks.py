@@ -28,9 +28,13 @@ class Hooks:
     services: Services
     lock: threading.RLock
 
-    def stand_down(self, came: Colour | None) -> None:
-        """The old colour stops working on its own, before the new one begins. Raises ProbeFault."""
-        if came is not None:
+    def stand_down(self, came: Colour | None, most: float | None = None) -> None:
+        """The old colour stops working on its own, before the new one begins. Raises ProbeFault; of one that hangs what
+        it does not take in `most` seconds is owed."""
+        if came is not None and most is not None:
+            if wrong := self.hush(came, most):
+                self.book.owe(f"{came} may still work on its own: {wrong}")
+        elif came is not None:
             for hook in self._hooks(PASSIVE):
                 if not self._call(hook, came):
                     self.book.tell(Happening.STEP, f"{hook.service} of {came} is not there to be made passive")

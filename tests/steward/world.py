@@ -9,7 +9,7 @@ from typing import Any
 from otagate.adapters.probe import Answer
 from otagate.core.canonical import digest_of
 from otagate.core.cloud import Colour
-from otagate.core.errors import ProbeFault
+from otagate.core.errors import NO_ANSWER, ProbeFault
 from otagate.core.platform import Protocol, Tls
 from otagate.core.promotion import Event
 from otagate.core.shadow import Reply, Request
@@ -91,7 +91,7 @@ class FakeServices:
             number, second = int(host.rsplit("-", 1)[1]), "-second-" in host
             host = door.backs[self.switches.rehearsing(number, second=second).entry()[0].value]
         if host in self.absent | self.hung:
-            raise ProbeFault(f"{host}:{port} does not answer")
+            raise ProbeFault(f"{host}:{port} does not answer", code=NO_ANSWER)
         if not door.coloured:
             return Answer("", None)
         colour = Colour(host.removesuffix("-web"))

@@ -1,0 +1,65 @@
+"""A colour that hangs, or that fails its own probe: whether it does, and how a promotion that was to lead away from it
+goes on where it was stranded."""
+
+from dataclasses import dataclass
+
+from otagate.core.cloud import Colour
+from otagate.core.errors import NO_ANSWER, ProbeFault, Refused, SwitchFault
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Kind, PromotionView
+from otagate.steward.book import Book
+from otagate.steward.helm import Helm
+
+
+@dataclass(frozen=True)
+class Hung:
+    """Looks, and moves nothing."""
+
+    helm: Helm
+    book: Book
+
+    def hangs(self, colour: Colour) -> bool:
+        """Whether it gives no answer, twice in a row: what says no answers, and anybody may be late once."""
+        faults = (self._fault(colour) for _ in range(2))
+        return all(fault is not None and fault.code == NO_ANSWER for fault in faults)
+
+    def fails(self, colour: Colour) -> bool:
+        """Whether a listener of it gives no answer, or says no: nobody can go back to it."""
+        return self._fault(colour) is not None
+
+    def _fault(self, colour: Colour) -> ProbeFault | None:
+        held = self.book.account.colours.get(colour.value)
+        try:
+            self.helm.answers_as(colour, held.builds if held else {})
+        except ProbeFault as fault:
+            return fault
+        except Refused:
+            pass  # it answers, whatever it says
+        return None
+
+    def was(self, view: PromotionView, phase: Phase) -> bool:
+        """Whether a promotion ever was in a phase."""
+        return any(event.phase is phase for _, event in self.book.events(view.intent.promotion, 0))
+
+    def way_on(self, view: PromotionView, fault: str) -> tuple[Event, str]:
+        """Of one that is stranded, and whose way back came to `fault`: what leads to a colour that fails ends where
+        nothing was turned, or is made again, lest nobody may leave what hangs."""
+        if view.came is None or not self.fails(view.came):
+            return Event.FAULT, fault
+        if self._is_unmoved(view.came):
+            return Event.ABORT, f"{fault}; nothing was turned, {view.came} is live as it was before"
+        if self._goes_on(view):
+            return Event.REFUSED, f"{fault}; {view.intent.to} is turned to again"
+        return Event.FAULT, fault
+
+    def _is_unmoved(self, came: Colour) -> bool:
+        """Whether it is live since before the promotion began, by map file and switch too."""
+        account = self.book.account
+        try:
+            return account.live_epoch <= account.lease and self.helm.agrees(came, account.live_epoch)
+        except SwitchFault:
+            return False
+
+    def _goes_on(self, view: PromotionView) -> bool:
+        """Whether nothing is held against where it leads: its watch never began, or a person went back to it."""
+        return view.intent.kind is Kind.ROLLBACK or not self.was(view, Phase.WATCHING)
