@@ -24,7 +24,7 @@ class Stage(StrEnum):
     WRITTEN = "written"  # the map file says so: from here on a restarted switch comes up turned
     TURNED = "turned"  # run time set and read back
     DONE = "done"  # hooks called, every listener answered with colour and digest
-    VOID = "void"  # the switch refused; the map file is as it was
+    VOID = "void"  # the switch refused, or it was cut off before: the map file is as it was
 
 
 @dataclass(frozen=True)
@@ -337,7 +337,7 @@ def _turn_event(at: float, body: Mapping[str, Any]) -> StewardEvent:
         Stage.WRITTEN: "map file says {to}",
         Stage.TURNED: "switch turned to {to} and read back",
         Stage.DONE: "every listener answers from {to}",
-        Stage.VOID: "the switch refused: the map file says {came} again",
+        Stage.VOID: "not turned: the map file says {came}",
     }
     message = words[Stage(body["stage"])].format(came=body["came"] or "nothing", to=body["to"], epoch=body["epoch"])
     data = {key: body[key] for key in ("came", "to", "epoch", "stage")}

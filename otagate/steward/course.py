@@ -317,11 +317,21 @@ class Course:
         held = self._book.account.colours.get(view.came.value)
         if held is None:
             return Event.FAULT, f"the journal does not know what {view.came} holds"
+        self._void_what_was_not_made(view, view.came)
         try:
             self._helm.go_back(view.intent.to, view.came, held.builds)
         except Refused as no:
             return Event.FAULT, f"{view.came} is not proven: {no.message}"
         return Event.OK, f"{view.came} is live again on every listener"
+
+    def _void_what_was_not_made(self, view: PromotionView, came: Colour) -> None:
+        """A turn that was meant, and that neither map file nor switch ever said, had nothing served: where it ends so
+        nothing is held against the release."""
+        turn = self._book.account.turn
+        if turn is None or (turn.promotion, turn.stage) != (view.intent.promotion, Stage.INTENT):
+            return
+        if self._hung.is_unmoved(came):
+            self._book.turn(turn.came, turn.to, turn.epoch, Stage.VOID)
 
     def settle_stranded(self) -> None:
         """Try the way back once more, in the caller's thread; then `set_off`, for the rest. A first release that served

@@ -46,13 +46,13 @@ class Hung:
         nothing was turned, or is made again, lest nobody may leave what hangs."""
         if view.came is None or not self.fails(view.came):
             return Event.FAULT, fault
-        if self._is_unmoved(view.came):
+        if self.is_unmoved(view.came):
             return Event.ABORT, f"{fault}; nothing was turned, {view.came} is live as it was before"
         if self._goes_on(view):
             return Event.REFUSED, f"{fault}; {view.intent.to} is turned to again"
         return Event.FAULT, fault
 
-    def _is_unmoved(self, came: Colour) -> bool:
+    def is_unmoved(self, came: Colour) -> bool:
         """Whether it is live since before the promotion began, by map file and switch too."""
         account = self.book.account
         try:

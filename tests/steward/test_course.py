@@ -133,7 +133,7 @@ def test_a_switch_that_refuses_leaves_the_map_as_it_was(world: World) -> None:
     steward.course.run()
     assert view_of(steward).phase is Phase.ROLLED_BACK
     assert world.map_file.read() == before
-    assert "the switch refused: the map file says blue again" in steward.told("p-1")
+    assert "not turned: the map file says blue" in steward.told("p-1")
     serves(world, steward, Colour.BLUE)
 
 

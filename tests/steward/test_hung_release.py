@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from otagate.adapters.probe import Answer
+from otagate.core.canonical import plain
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault, Refused
 from otagate.core.promotion import Phase
@@ -121,8 +122,35 @@ def test_so_does_one_that_is_cut_off_before_anything_was_turned(world: World, st
     assert view_of(following).phase is Phase.STRANDED
     assert recovered(following) is Phase.ROLLED_BACK
     assert following.book.account.live is Colour.GREEN is world.switch.entry()[0] is world.map_file.read()[0]
+    assert following.book.account.incidents == (), "it never served"
     to_blue(following, kind, "r-2")
     assert view_of(following).phase is Phase.PROMOTED
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_the_very_release_that_was_cut_off_so_may_come_again(world: World, *, hangs: bool) -> None:
+    """Nothing may hold it while the live one hangs; nor is it known to have done anything where that is well."""
+    steward = world.live()
+    world.services.hung.update({"blue-web"} if hangs else ())
+    following = in_the_flip(world, steward.promote, "before")
+    if hangs:
+        assert view_of(following).phase is Phase.STRANDED
+        recovered(following)
+    view = view_of(following)
+    assert view.phase is Phase.ROLLED_BACK
+    again = Slow(following)
+    again.desk.ask(again.caller, "acquire", {"claim": CLAIM, "wait": 0})
+    again.desk.ask(again.caller, "begin", {"intent": plain(replace(view.intent, promotion="p-2"))})
+    for message in ("checked", "deployed", "smoked"):
+        again.report("ok", message)
+    assert view_of(following).phase is Phase.PROMOTED
+
+
+def test_one_that_was_cut_off_after_the_map_file_said_it_may_have_served(world: World) -> None:
+    """The control: a switch that was started meanwhile served it, and what it wrote is looked at."""
+    following = in_the_flip(world, world.live().promote, "after")
+    assert view_of(following).phase is Phase.ROLLED_BACK
+    assert only(following).colour is Colour.GREEN
 
 
 def test_nothing_else_than_recover_ends_it(world: World) -> None:

@@ -119,7 +119,7 @@ def test_control_what_the_first_of_them_refused_never_served(world: World) -> No
     assert steward.book.current().phase is Phase.ROLLED_BACK
     assert Colour.GREEN not in world.switch.served | other(world).served
     assert steward.book.account.incidents == ()
-    assert "the switch refused: the map file says blue again" in steward.told("p-1")
+    assert "not turned: the map file says blue" in steward.told("p-1")
 
 
 def test_a_colour_that_one_of_them_does_not_see_is_not_turned_to(world: World) -> None:
