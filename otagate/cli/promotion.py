@@ -261,7 +261,7 @@ def _lease(holder: Holder) -> dict[str, Any]:
 
 def _role(name: str, view: ColourView, status: Status) -> str:
     """While the steward acts, what it came from is the way back, though it counts as warm only at the end."""
-    acts = status.promotion is not None and status.promotion.phase in STEWARDS_OWN
+    acts = status.promotion is not None and status.promotion.phase in STEWARDS_OWN and not status.promotion.hung
     if name == status.live:
         return "live"
     if acts and status.promotion is not None and name == status.promotion.came:

@@ -73,7 +73,8 @@ class Intent:
 
 @dataclass(frozen=True)
 class PromotionView:
-    """The current promotion, or the last one. `came` is the colour that was live when it began (None at genesis)."""
+    """The current promotion, or the last one. `came` is the colour that was live when it began (None at genesis);
+    `hung`: it did as traffic was turned away from it, so it is no way back."""
 
     intent: Intent
     phase: Phase
@@ -82,6 +83,7 @@ class PromotionView:
     changed: float
     reason: str = ""
     debts: tuple[str, ...] = ()
+    hung: bool = False
 
     @property
     def end(self) -> str:

@@ -111,6 +111,12 @@ def _leave(account: Account, _entry: Entry) -> Account:
     return replace(account, leaving=True)
 
 
+def _hung(account: Account, _entry: Entry) -> Account:
+    if account.promotion is None:
+        raise ValueError("nothing is left without a promotion")
+    return replace(account, promotion=replace(account.promotion, hung=True))
+
+
 def _newer(account: Account, epoch: int) -> int:
     if epoch <= account.epoch:
         raise ValueError(f"epoch {epoch} does not follow {account.epoch}")
@@ -223,8 +229,9 @@ def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event
             if to in colours and (promoted or deploys):
                 colours[to] = replace(colours[to], warm=False)
             if came in colours:
-                # Whoever rolled back from a release is not offered that release as a way back.
-                colours[came] = replace(colours[came], warm=promoted and intent.kind is Kind.PROMOTE)
+                # Whoever rolled back from a release is not offered that release as a way back, nor one that hung.
+                warm = promoted and intent.kind is Kind.PROMOTE and not view.hung
+                colours[came] = replace(colours[came], warm=warm)
         case _:
             pass
     return MappingProxyType(colours)
@@ -291,6 +298,7 @@ _ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
     "turn": _turn,
     "debt": _owe,
     "go-back": _leave,
+    "hung": _hung,
     "written": _tell,
     "cleared": _clear,
     "schema": _schema,
@@ -303,6 +311,7 @@ _TOLD = {
     "step": Happening.STEP,
     "note": Happening.STEP,
     "go-back": Happening.STEP,
+    "hung": Happening.STEP,
     "written": Happening.STEP,
     "schema": Happening.STEP,
     "watch": Happening.WATCH,

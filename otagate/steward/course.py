@@ -146,8 +146,10 @@ class Course:
         if view.came is not None and view.intent.kind is Kind.ROLLBACK:
             return self._helm.leave(view.came, view.intent.to, view.intent.builds)
         if view.came is not None and self._hung.was(view, Phase.STRANDED) and self._hung.fails(view.came):
+            self._note_hung(view)
             return self._helm.leave(view.came, view.intent.to, view.intent.builds, hangs=True)
-        hangs = view.came is not None and self._hung.hangs(view.came)
+        if hangs := view.came is not None and self._hung.hangs(view.came):
+            self._note_hung(view)
         until: float | None = None
         while True:
             try:
@@ -164,6 +166,12 @@ class Course:
         """Raises Refused once somebody told it to go back, where there is anything to go back to."""
         if view.came is not None and self._told_back():
             raise Refused(TOLD_BACK)
+
+    def _note_hung(self, view: PromotionView) -> None:
+        """Before traffic is turned away: what is left so is no way back, whatever comes."""
+        if not view.hung:
+            message = f"{view.came} does not answer its probe as it should: it is left, and is no way back"
+            self._book.write("hung", view.intent.promotion, phase=view.phase, message=message)
 
     def _watched(self, view: PromotionView) -> tuple[Event, str]:
         """A first release has no way back: its watch is ended by what it saw, and begun again where it broke. Ended so
@@ -263,7 +271,8 @@ class Course:
         if view.came is None:
             return Event.OK, "the first release: nothing came before it"
         self._let_gone()
-        return Event.OK, f"{view.came} stays warm; {self._ended(view, view.came)}"
+        stays = f"{view.came} is no way back: it did not answer" if view.hung else f"{view.came} stays warm"
+        return Event.OK, f"{stays}; {self._ended(view, view.came)}"
 
     def _deadline(self, view: PromotionView) -> float:
         """The drain's, counted from the turn, on the monotonic clock."""

@@ -49,6 +49,11 @@ def test_while_it_is_watched_the_old_colour_is_the_way_back_not_idle(scene: Scen
     assert during(scene, phase, Colour.GREEN) == {"blue": "way back", "green": "live"}
 
 
+def test_what_hung_as_it_was_left_is_none(scene: Scene) -> None:
+    scene.steward._view = replace(scene.steward.current(), hung=True)
+    assert during(scene, Phase.WATCHING, Colour.GREEN) == {"blue": "idle", "green": "live"}
+
+
 def test_a_colour_is_idle_where_it_is_no_way_back(scene: Scene) -> None:
     assert during(scene, Phase.FLIPPING, Colour.BLUE) == {"blue": "live", "green": "idle"}
     assert during(scene, Phase.PROMOTED, Colour.GREEN) == {"blue": "idle", "green": "live"}

@@ -13,6 +13,7 @@ from otagate.core.errors import ProbeFault, Refused
 from otagate.core.promotion import Phase
 from otagate.core.topology import Door
 from otagate.core.traffic import Kind
+from otagate.core.wayback import against_return
 from otagate.steward.desk import Caller
 from otagate.steward.keeper import Keeper
 from otagate.steward.map_file import MapFile
@@ -91,6 +92,21 @@ def test_the_mended_build_is_promoted_away_from_it(world: World) -> None:
     assert [debt for debt in view.debts if debt.startswith("blue may still work on its own: ")]
     assert steward.book.account.live is Colour.GREEN is world.switch.entry()[0]
     assert "green-web" in world.services.active
+
+
+def test_what_it_left_is_no_way_back_that_the_next_build_would_have_to_wait_for(world: World) -> None:
+    """A rollback to it could only fail; and `way-back-kept` would keep the next build away, and name that rollback."""
+    steward = world.live()
+    world.services.hung.add("blue-web")
+    steward.promote()
+    colours = steward.book.account.colours
+    assert not colours["blue"].warm
+    assert [no.code for no in against_return(Colour.BLUE, colours["blue"], colours["green"], {})] == ["no-warm-side"]
+    assert [said for said in steward.told("p-1") if said.startswith("blue is no way back: it did not answer; ")]
+    assert not [said for said in steward.told("p-1") if "stays warm" in said]
+    world.services.hung.clear()
+    steward.promote(Colour.BLUE, "p-2")
+    assert steward.book.account.colours["green"].warm, "control: what answers is"
 
 
 def recovered(steward: Steward) -> Phase:
