@@ -258,7 +258,8 @@ class Steward(Protocol):
         """Tell the steward to go back from what it is flipping or watching, whoever began it; of finalizing it ends
         the drain, for then the way back is a rollback. Needs no lease, is journalled by name, and answers at once:
         `follow` tells how it ends. Nothing is changed of a rollback or a way back that is under way already. Refused
-        (code "nothing-acts") if the steward acts on nothing that has a way back."""
+        (code "nothing-acts") if the steward acts on nothing that has a way back, and ("way-back-hangs") if it would
+        lead to a colour that does not answer."""
 
     def incidents(self) -> tuple[Incident, ...]:
         """All that were ever opened, oldest first, cleared ones too."""
@@ -267,10 +268,12 @@ class Steward(Protocol):
         """Journal that the claim's `by` clears it. Needs no lease. UsageError without a name or a reason or for an id
         that there is not, Refused if it is cleared already."""
 
-    def recover(self, claim: Claim, wait: float) -> PromotionView | None:
+    def recover(self, claim: Claim, wait: float, override: str = "") -> PromotionView | None:
         """Finish or undo what was cut off, as far as the steward can alone. Busy like `lease`. A promotion
         left in DISCARDING waits for the CLI to remove the idle colour's containers and report. None: nothing was
-        unfinished."""
+        unfinished. With `override`, a reason, what is stranded ends on the colour that it leads to, unsigned: Refused
+        (code "not-kept"), and nothing done, unless the map file says that one and it answers, and the other does
+        not."""
 
 
 @dataclass(frozen=True)

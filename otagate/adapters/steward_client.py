@@ -103,7 +103,7 @@ class StewardClient:
 
     def go_back(self, claim: Claim) -> PromotionView:
         with self._session() as session:
-            return _as(PromotionView, session.ask("go-back", claim=plain(claim)))
+            return _as(PromotionView, session.ask("go-back", _deadline=_LONG, claim=plain(claim)))
 
     def incidents(self) -> tuple[Incident, ...]:
         with self._session() as session:
@@ -113,9 +113,9 @@ class StewardClient:
         with self._session() as session:
             return _as(Incident, session.ask("clear", claim=plain(claim), incident=incident, reason=reason))
 
-    def recover(self, claim: Claim, wait: float) -> PromotionView | None:
+    def recover(self, claim: Claim, wait: float, override: str = "") -> PromotionView | None:
         with self._session() as session:
-            view = session.ask("recover", _deadline=wait + _LONG, claim=plain(claim), wait=wait)
+            view = session.ask("recover", _deadline=wait + _LONG, claim=plain(claim), wait=wait, override=override)
             return None if view is None else _as(PromotionView, view)
 
     @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from otagate import __version__
-from otagate.cli.options import ByOption, DryRunOption, Output, OutputOption, PlatformOption, WaitOption
+from otagate.cli.options import ByOption, DryRunOption, Output, OutputOption, OverrideOption, PlatformOption, WaitOption
 from otagate.cli.result import Result, of_bug, run, show
 from otagate.cli.streams import take_over, tell_lost
 from otagate.core.errors import Exit
@@ -23,10 +23,8 @@ app = typer.Typer(
 )
 mirror = typer.Typer(help="The mirror alone: raise it, compare it with production, take it down.", no_args_is_help=True)
 app.add_typer(mirror, name="mirror")
-
 switch = typer.Typer(help="The switch itself.", no_args_is_help=True)
 app.add_typer(switch, name="switch")
-
 incident = typer.Typer(help="What a rolled-back release left behind.", no_args_is_help=True)
 app.add_typer(incident, name="incident")
 
@@ -200,9 +198,7 @@ def promote(
 def rollback(
     platform: PlatformOption = None,
     by: ByOption = None,
-    override: Annotated[
-        str | None, typer.Option("--override", metavar="REASON", help="Go all the same, unsigned; needs --by.")
-    ] = None,
+    override: OverrideOption = None,
     dry_run: DryRunOption = False,
     wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
@@ -233,17 +229,22 @@ def status(platform: PlatformOption = None, output: OutputOption = Output.TEXT) 
 def recover(
     platform: PlatformOption = None,
     by: ByOption = None,
+    override: OverrideOption = None,
     dry_run: DryRunOption = False,
     wait: WaitOption = "0s",
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Finish or undo a promotion that was cut off; says what it found and did. Changes nothing if none was.
+    With --override what is stranded ends where it led to, if that serves and answers and what was live before does not.
 
-    Exit: 0 finished or nothing to do, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, 130 interrupted.
+    Exit: 0 finished or nothing to do, 1 refused, 2 usage, 4 fault, 5 undone, 6 stranded, 7 busy, 8 alarm, or 130
+    interrupted.
     """
     from otagate.cli.promotion import recover as body
 
-    raise typer.Exit(run("recover", output, lambda: body(platform, by=by, dry_run=dry_run, wait=wait)))
+    raise typer.Exit(
+        run("recover", output, lambda: body(platform, by=by, override=override, dry_run=dry_run, wait=wait))
+    )
 
 
 @mirror.command("up")

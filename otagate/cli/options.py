@@ -22,4 +22,7 @@ DryRunOption = Annotated[
 WaitOption = Annotated[
     str, typer.Option("--wait", metavar="DURATION", help="How long to wait for another's lease, e.g. 30s, 5m.")
 ]
+OverrideOption = Annotated[
+    str | None, typer.Option("--override", metavar="REASON", help="Do it all the same, unsigned; needs --by.")
+]
 ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who does this (the login name).")]

@@ -18,6 +18,7 @@ from otagate.core.places import SWITCH
 from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.schema import either
 from otagate.core.traffic import ColourView, Holder, Kind, PromotionView, Scope, Status
+from otagate.core.wayback import KEEP
 
 if TYPE_CHECKING:
     from otagate.flows.promote import Attempt
@@ -50,7 +51,7 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
     from otagate.flows import rollback as flow
     from otagate.flows.keeping import keep
 
-    reason = _reason(override, by)
+    reason = _reason(override, by, "otagate rollback")
     with opened(where) as (platform, ports):
         if dry_run:
             return planned(flow.plan_rollback(platform, ports, override=reason))
@@ -74,17 +75,16 @@ def rollback(where: str | None, *, by: str | None, override: str | None, dry_run
             "listeners": listed(back.addresses),
         }
         code = Exit.DONE if came else ending(view)
-        after_it = AGAIN if view.not_back else "otagate status"
-        return Result(code, data, "\n".join(lines), errors=lost, next=after_it)
+        return Result(code, data, "\n".join(lines), errors=lost, next=_after(view))
 
 
-def _reason(override: str | None, by: str | None) -> str:
+def _reason(override: str | None, by: str | None, command: str) -> str:
     """UsageError for an override without a reason or without a name: nobody's word lifts nothing."""
     if override is None:
         return ""
     if not override.strip() or not (by and by.strip()):
         raise UsageError(
-            "an override needs a reason and a name", code="usage", hint="otagate rollback --override REASON --by NAME"
+            "an override needs a reason and a name", code="usage", hint=f"{command} --override REASON --by NAME"
         )
     return override.strip()
 
@@ -104,15 +104,16 @@ def _serving(status: Status, addresses: Mapping[str, Sequence[str]]) -> list[str
     ]
 
 
-def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
+def recover(where: str | None, *, by: str | None, override: str | None, dry_run: bool, wait: str) -> Result:
     from otagate.flows import recover as flow
     from otagate.flows.keeping import keep_last
 
+    reason = _reason(override, by, "otagate recover")
     with opened(where) as (platform, ports):
         if dry_run:
-            return planned(flow.plan_recovery(platform, ports))
-        claim = wiring.claim(Scope.PLATFORM, by, "otagate recover", "finish or undo what was cut off")
-        done = flow.recover(platform, ports, claim, wait=wiring.duration(wait))
+            return planned(flow.plan_recovery(platform, ports, override=reason))
+        claim = wiring.claim(Scope.PLATFORM, by, "otagate recover", reason or "finish or undo what was cut off")
+        done = flow.recover(platform, ports, claim, wait=wiring.duration(wait), override=reason)
         switch = [] if done.replacement is None else lines_of_switch(done.replacement)
         if done.before is None or done.after is None:
             data = {"recovered": None, "mended": list(done.mended), **of_switch(done.replacement)}
@@ -130,9 +131,7 @@ def recover(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> R
         left = [done.incident] if done.incident else []
         lines = [*switch, text, *_reasons(view), *(line for incident in left for line in lines_of(incident))]
         data = {**_promotion(view), "incidents": data_of(left), **of_switch(done.replacement)}
-        stranded = view.phase is Phase.STRANDED  # again: `status` would only say recover
-        after_it = "start again what the reason names last, then otagate recover" if stranded else "otagate status"
-        return Result(ending(view), data, "\n".join(lines), errors=lost, next=after_it)
+        return Result(ending(view), data, "\n".join(lines), errors=lost, next=_after(view))
 
 
 def status(where: str | None) -> Result:
@@ -206,19 +205,33 @@ def _came_to(attempt: "Attempt", lost: Sequence[Mapping[str, str]]) -> Result:
         {"at": e.at, "to": e.data["to"]} for e in attempt.record.events if e.data.get("stage") == TURNED
     ]
     if not attempt.objections:
-        return Result(ending(view), data, "\n".join(lines), errors=lost, next="otagate status")
+        return Result(ending(view), data, "\n".join(lines), errors=lost, next=_after(view))
     alarm = any(o.alarm for o in attempt.objections)
     errors = [{"code": o.code, "message": o.message, "hint": o.hint, "at": ""} for o in attempt.objections]
     return Result(Exit.ALARM if alarm else Exit.REFUSED, data, lines[0], errors=[*errors, *lost])
 
 
+def _after(view: PromotionView) -> str:
+    """What to type next; of what is stranded `status` would only say recover."""
+    if view.phase is not Phase.STRANDED:
+        return AGAIN if view.not_back else "otagate status"
+    again = "start again what the reason names last, then otagate recover"
+    return again if view.came is None else f"{again}; or, to keep {view.intent.to} where it serves: {KEEP}"
+
+
 def _reasons(view: PromotionView) -> list[str]:
-    intent = view.intent
-    override = [f"  override by {intent.by}, unsigned: {intent.override}"] if intent.override else []
+    override = [f"  override by {by}, unsigned: {reason}" for by, reason in _overrides(view)]
     return [*([f"  {view.reason}"] if view.reason else []), *override, *(f"  owed: {debt}" for debt in view.debts)]
 
 
+def _overrides(view: PromotionView) -> list[tuple[str, str]]:
+    """Who overrode what was against it, and why: as it began, and where it was stranded. The last one counts."""
+    begun = [(view.intent.by, view.intent.override)] if view.intent.override else []
+    return begun if view.kept is None else [*begun, (view.kept.by, view.kept.reason)]
+
+
 def _promotion(view: PromotionView) -> dict[str, Any]:
+    override = [{"by": by, "reason": reason, "signed": False} for by, reason in _overrides(view)][-1:]
     return {
         "promotion": {
             "id": view.intent.promotion,
@@ -229,9 +242,7 @@ def _promotion(view: PromotionView) -> dict[str, Any]:
             "run": view.intent.run,
             "reason": view.reason,
             "debts": list(view.debts),
-            "override": {"by": view.intent.by, "reason": view.intent.override, "signed": False}
-            if view.intent.override
-            else None,
+            "override": override[0] if override else None,
         }
     }
 
@@ -280,8 +291,7 @@ def _status_lines(platform: str, status: Status | None) -> list[str]:
         p = status.promotion
         reason = f": {p.reason}" if p.reason else ""
         lines.append(f"  {p.intent.kind:<10} {p.intent.promotion} {p.end}{reason}")
-        if p.intent.override:
-            lines.append(f"  override   by {p.intent.by}, unsigned: {p.intent.override}")
+        lines.extend(f"  override   by {by}, unsigned: {reason}" for by, reason in _overrides(p))
     if status.last_flip:
         lines.append(f"  last flip  {_moment(status.last_flip)}")
     if status.replacement and not status.replacement.ended:
@@ -326,7 +336,9 @@ def _next(status: Status | None, *, missing: bool) -> str:
     if unfinished and any(h.claim.scope is Scope.PLATFORM for h in status.holders):
         return "wait: somebody is at work; otagate status again"
     if unfinished:
-        return "otagate recover"
+        stranded = view is not None and view.phase is Phase.STRANDED and view.came is not None
+        keeps = stranded and view is not None and status.live is view.intent.to and not status.disagreements
+        return f"otagate recover; or, to keep {status.live}: {KEEP}" if keeps else "otagate recover"
     if missing:
         return "otagate up"
     if status.disagreements:

@@ -72,9 +72,19 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class Override:
+    """Whose word, from where and why, what is stranded is kept; nobody signed it."""
+
+    by: str
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class PromotionView:
     """The current promotion, or the last one. `came` is the colour that was live when it began (None at genesis);
-    `hung`: it did as traffic was turned away from it, so it is no way back."""
+    `hung`: it did as traffic was turned away from it, so it is no way back. `kept`: by whose word it ends on what it
+    led to, though it was stranded."""
 
     intent: Intent
     phase: Phase
@@ -84,6 +94,7 @@ class PromotionView:
     reason: str = ""
     debts: tuple[str, ...] = ()
     hung: bool = False
+    kept: Override | None = None
 
     @property
     def end(self) -> str:

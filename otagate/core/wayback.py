@@ -48,6 +48,7 @@ def against_return(
 
 
 NO_RELEASE = "no-release"
+KEEP = "otagate recover --override REASON --by NAME"  # what is stranded on a colour that has nothing to go back to
 
 
 def _test_again(what: str) -> str:

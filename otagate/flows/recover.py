@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from otagate.core.cloud import Binding
-from otagate.core.errors import Alarm
+from otagate.core.errors import Alarm, Refused
 from otagate.core.incident import Incident
 from otagate.core.plan import Action, Plan, Step
 from otagate.core.platform import Platform
@@ -31,9 +31,11 @@ class Recovery:
     mended: tuple[str, ...] = ()
 
 
-def plan_recovery(platform: Platform, ports: Ports) -> Plan:
-    """What `recover` would do, for `--dry-run`."""
+def plan_recovery(platform: Platform, ports: Ports, *, override: str = "") -> Plan:
+    """What `recover` would do, for `--dry-run`. Raises what it would raise before it touches anything."""
     status = live_status(platform, ports)
+    if override:
+        return _plan_to_keep(platform, status, override)
     if status.replacement is not None and not status.replacement.ended:
         return Plan(f"recover {platform.name}", steps_to_finish(platform, status.replacement))
     view = status.promotion
@@ -59,15 +61,31 @@ def plan_recovery(platform: Platform, ports: Ports) -> Plan:
     return Plan(f"recover {platform.name}", tuple(steps))
 
 
-def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> Recovery:
-    """Idempotent: where nothing is unfinished only map file and switch are made to agree with the journal again.
+def _plan_to_keep(platform: Platform, status: Status, reason: str) -> Plan:
+    view = status.promotion
+    if view is None or view.phase is not Phase.STRANDED:
+        raise Refused("nothing is stranded: an override has nothing to keep", code="not-kept", hint="otagate status")
+    to, what = view.intent.to, f"{view.intent.kind} {view.intent.promotion}"
+    only = f"only if the map file says {to}, it answers, and {view.came} does not"
+    return Plan(
+        f"recover {platform.name}",
+        (
+            Step(Action.RUN, "override", f"keeps {to}, unsigned: {only} ({reason})"),
+            Step(Action.KEEP, what, f"ends promoted, not watched; {view.came} is no way back"),
+        ),
+    )
+
+
+def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float, override: str = "") -> Recovery:
+    """Idempotent: where nothing is unfinished only map file and switch are made to agree with the journal again. With
+    `override` what is stranded ends on the colour that it leads to, in the name of the claim's `by`, or is Refused.
 
     Raises Busy while somebody still works on it after `wait` seconds, and Alarm where nothing is unfinished and they
     disagree all the same.
     """
     status = live_status(platform, ports)
     before, halfway = status.promotion, status.replacement
-    view = ports.steward.recover(claim, wait)
+    view = ports.steward.recover(claim, wait, override)
     replacement = None if halfway is None or halfway.ended else finish_replacement(platform, ports, claim, wait=wait)
     if before is None or before.phase.ended:
         return Recovery(None, None, replacement=replacement, mended=_mended(status, ports))

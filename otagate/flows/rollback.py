@@ -18,7 +18,7 @@ from otagate.core.record import PromotionRecord
 from otagate.core.schema import Schema
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
-from otagate.core.wayback import NO_RELEASE, against_return
+from otagate.core.wayback import KEEP, NO_RELEASE, against_return
 from otagate.flows.course import drive, follow, read_back
 from otagate.flows.incidents import left_open, worst_impact
 from otagate.flows.look import addresses, live_status
@@ -116,7 +116,8 @@ def _way(status: Status, override: str) -> Way:
         raise Refused(
             f"{view.intent.kind} {view.intent.promotion} of {view.intent.by} is unfinished: {view.phase}",
             code="unfinished",
-            hint="otagate recover finishes or undoes it, then otagate rollback",
+            hint="otagate recover finishes or undoes it, then otagate rollback"
+            + (f"; or, to keep {view.intent.to} where it serves: {KEEP}" if view.phase is Phase.STRANDED else ""),
         )
     if status.disagreements:
         raise Alarm(

@@ -11,7 +11,7 @@ from otagate.core.incident import Clearing, Incident, Written, incident_id
 from otagate.core.promotion import OWES, Event, Phase
 from otagate.core.replacement import FOLLOWS, Reach, Replacement
 from otagate.core.schema import Move
-from otagate.core.traffic import ColourView, Happening, Intent, Kind, PromotionView, StewardEvent
+from otagate.core.traffic import ColourView, Happening, Intent, Kind, Override, PromotionView, StewardEvent
 from otagate.core.wire import typed
 from otagate.steward.journal import Entry
 from otagate.steward.moves import Schemas
@@ -117,6 +117,14 @@ def _hung(account: Account, _entry: Entry) -> Account:
     return replace(account, promotion=replace(account.promotion, hung=True))
 
 
+def _kept(account: Account, entry: Entry) -> Account:
+    """Whoever asked to go back before that is overruled."""
+    if account.promotion is None:
+        raise ValueError("nothing is kept without a promotion")
+    kept = typed(Override, entry.body["override"])
+    return replace(account, leaving=False, promotion=replace(account.promotion, kept=kept))
+
+
 def _newer(account: Account, epoch: int) -> int:
     if epoch <= account.epoch:
         raise ValueError(f"epoch {epoch} does not follow {account.epoch}")
@@ -148,7 +156,8 @@ def _advance(account: Account, entry: Entry) -> Account:
     if event is not Event.OK and not owes:
         reason = f"{reason}; then {message}" if reason else message
     debts = (*view.debts, *((message,) if owes else ()), *account.schemas.debts(phase))
-    after = replace(view, phase=phase, changed=entry.at, reason=reason, debts=debts)
+    kept = None if phase is Phase.STRANDED else view.kept  # whoever strands it again is asked again
+    after = replace(view, phase=phase, changed=entry.at, reason=reason, debts=debts, kept=kept)
     opened = incident_of(account, phase, entry.at, after.reason)
     incidents = account.incidents if opened is None else (*account.incidents, opened)
     return replace(account, promotion=after, colours=_colours(account.colours, after, event), incidents=incidents)
@@ -299,6 +308,7 @@ _ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
     "debt": _owe,
     "go-back": _leave,
     "hung": _hung,
+    "kept": _kept,
     "written": _tell,
     "cleared": _clear,
     "schema": _schema,
@@ -312,6 +322,7 @@ _TOLD = {
     "note": Happening.STEP,
     "go-back": Happening.STEP,
     "hung": Happening.STEP,
+    "kept": Happening.STEP,
     "written": Happening.STEP,
     "schema": Happening.STEP,
     "watch": Happening.WATCH,

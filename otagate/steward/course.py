@@ -12,7 +12,7 @@ from functools import partial
 from otagate.core.cloud import Colour
 from otagate.core.errors import Fault, Refused, SwitchFault
 from otagate.core.promotion import NEXT, STEWARDS_OWN, Event, Phase
-from otagate.core.traffic import Happening, Kind, PromotionView
+from otagate.core.traffic import Happening, Kind, Override, PromotionView
 from otagate.core.watch import Back, Enough
 from otagate.steward.account import Stage
 from otagate.steward.aftermath import Aftermath
@@ -145,7 +145,7 @@ class Course:
         What was stranded because of it is led on from wherever it stands."""
         if view.came is not None and view.intent.kind is Kind.ROLLBACK:
             return self._helm.leave(view.came, view.intent.to, view.intent.builds)
-        if view.came is not None and self._hung.was(view, Phase.STRANDED) and self._hung.fails(view.came):
+        if view.came is not None and self._hung.is_led_on(view, view.came):
             self._note_hung(view)
             return self._helm.leave(view.came, view.intent.to, view.intent.builds, hangs=True)
         if hangs := view.came is not None and self._hung.hangs(view.came):
@@ -175,7 +175,10 @@ class Course:
 
     def _watched(self, view: PromotionView) -> tuple[Event, str]:
         """A first release has no way back: its watch is ended by what it saw, and begun again where it broke. Ended so
-        it is stranded, until somebody's `recover` has it flipped and watched again."""
+        it is stranded, until somebody's `recover` has it flipped and watched again. What a person's word keeps is not
+        watched: there is nothing to go back to."""
+        if view.kept is not None:
+            return Event.OK, f"not watched: {view.kept.by} keeps {view.intent.to}, unsigned"
         until: float | None = None
         while True:
             try:
@@ -349,6 +352,18 @@ class Course:
         if view.phase is Phase.STRANDED:
             self.forget_abort()
             self._book.advance(view.phase, *self._outcome_of_way_back(view))
+
+    def keep(self, override: Override) -> None:
+        """End what is stranded on the colour that it leads to, by a person's word; then `set_off`, for the rest. Switch
+        and journal follow the map file first, as at a restart. Raises Refused and Fault: it is stranded as before."""
+        view = self._book.current()
+        self._hung.may_be_kept(view)
+        self._helm.settle()
+        message = f"{override.by} from {override.origin} keeps {view.intent.to}, unsigned: {override.reason}"
+        with self._book.locked():
+            self.forget_abort()
+            self._book.write("kept", view.intent.promotion, phase=view.phase, message=message, override=override)
+            self._book.advance(view.phase, Event.REFUSED, message)
 
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
         try:

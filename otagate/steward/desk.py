@@ -12,7 +12,7 @@ from otagate.core.promotion import STEWARDS_OWN, Event, Phase
 from otagate.core.replacement import Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule
-from otagate.core.traffic import Claim, Holder, Intent, Kind, PromotionView, Scope
+from otagate.core.traffic import Claim, Holder, Intent, Kind, Override, PromotionView, Scope
 from otagate.core.wayback import NO_RELEASE, against_return
 from otagate.core.wire import typed
 from otagate.steward.account import Account
@@ -20,6 +20,7 @@ from otagate.steward.book import Book
 from otagate.steward.course import Course
 from otagate.steward.exchange import Exchange
 from otagate.steward.helm import Helm
+from otagate.steward.hung import NOT_KEPT, Hung
 from otagate.steward.leases import Leases
 from otagate.steward.moves import WORDS
 from otagate.steward.outlook import Outlook
@@ -207,6 +208,7 @@ class Desk:
 
     def _go_back(self, _caller: Caller, body: Mapping[str, Any]) -> Any:
         claim = typed(Claim, body["claim"])
+        self._may_leave(self._book.account.unfinished)  # asks the services, so not under the lock
         with self._book.locked():
             view = self._book.account.unfinished
             if view is None or view.phase not in STEWARDS_OWN or view.came is None:
@@ -215,6 +217,18 @@ class Desk:
                 message = f"{claim.by} from {claim.origin} says to go back"
                 self._book.write("go-back", view.intent.promotion, phase=view.phase, message=message)
             return view
+
+    def _may_leave(self, view: PromotionView | None) -> None:
+        """Not to what hangs: the way back could not be made, and would strand what serves and is watched."""
+        leaves = (
+            view is not None and view.intent.kind is Kind.PROMOTE and view.phase in (Phase.FLIPPING, Phase.WATCHING)
+        )
+        if leaves and view is not None and view.came is not None and Hung(self._helm, self._book).hangs(view.came):
+            raise Refused(
+                f"{view.came} does not answer, so nobody can go back to it; promotion {view.intent.promotion} goes on",
+                code="way-back-hangs",
+                hint=f"start {view.came} again, then otagate rollback; otagate status shows how this one ends",
+            )
 
     def _note(self, caller: Caller, body: Mapping[str, Any]) -> Any:
         self._holder(caller)
@@ -330,14 +344,19 @@ class Desk:
     # --- recover ---
 
     def _recover(self, caller: Caller, body: Mapping[str, Any]) -> Any:
+        reason = str(body.get("override", "")).strip()
+        view = self._book.account.unfinished
+        if reason and (view is None or view.phase is not Phase.STRANDED):
+            raise Refused("nothing is stranded: an override has nothing to keep", code=NOT_KEPT, hint="otagate status")
         holder = self._leased(caller, body)
         try:
             self._book.write("seen", message=f"recover by {holder.claim.by} from {holder.claim.origin}")
-            return self._mend(holder.claim.by)
+            return self._mend(holder.claim, reason)
         finally:
             self._leases.release(holder, "recovered")
 
-    def _mend(self, by: str) -> Any:
+    def _mend(self, claim: Claim, reason: str) -> Any:
+        by = claim.by
         self._exchange.mend(by)
         self._helm.mend_map()
         view = self._book.account.unfinished
@@ -349,6 +368,8 @@ class Desk:
             self._one_tale()
         if view.phase in _UNDO:
             self._book.advance(view.phase, Event.ABORT, f"cut off in {view.phase}, undone by {by}")
+        elif view.phase is Phase.STRANDED and reason:
+            self._course.keep(Override(by, claim.origin, reason))
         elif view.phase is Phase.STRANDED:
             self._course.settle_stranded()
         if self._book.current().phase in STEWARDS_OWN:

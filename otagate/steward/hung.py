@@ -10,6 +10,9 @@ from otagate.core.traffic import Kind, PromotionView
 from otagate.steward.book import Book
 from otagate.steward.helm import Helm
 
+NOT_KEPT = "not-kept"
+AS_IT_IS = "otagate recover, without an override, tries the way back"
+
 
 @dataclass(frozen=True)
 class Hung:
@@ -41,6 +44,10 @@ class Hung:
         """Whether a promotion ever was in a phase."""
         return any(event.phase is phase for _, event in self.book.events(view.intent.promotion, 0))
 
+    def is_led_on(self, view: PromotionView, came: Colour) -> bool:
+        """Whether it was stranded, and is to be turned away from `came` from wherever it stands."""
+        return view.kept is not None or (self.was(view, Phase.STRANDED) and self.fails(came))
+
     def way_on(self, view: PromotionView, fault: str) -> tuple[Event, str]:
         """Of one that is stranded, and whose way back came to `fault`: what leads to a colour that fails ends where
         nothing was turned, or is made again, lest nobody may leave what hangs."""
@@ -52,6 +59,21 @@ class Hung:
             return Event.REFUSED, f"{fault}; {view.intent.to} is turned to again"
         return Event.FAULT, fault
 
+    def may_be_kept(self, view: PromotionView) -> None:
+        """What is stranded may end on the colour that it led to, by a person's word, where the map file says that one
+        and it answers, and there is nothing to go back to. Raises Refused, and SwitchFault where it cannot be read."""
+        to = view.intent.to
+        if view.came is None:
+            raise Refused(f"nothing came before {to}: otagate recover flips and watches it again", code=NOT_KEPT)
+        if (file := self.helm.map_file.read()[0]) is not to:
+            raise Refused(f"the map file says {file}, not {to}", code=NOT_KEPT, hint=AS_IT_IS)
+        try:
+            self.helm.answers_as(to, view.intent.builds)
+        except (ProbeFault, Refused) as no:
+            raise Refused(f"{to} is not proven: {no.message}", code=NOT_KEPT, hint=AS_IT_IS) from no
+        if not self.fails(view.came):
+            raise Refused(f"{view.came} answers, so it is gone back to", code=NOT_KEPT, hint=AS_IT_IS)
+
     def is_unmoved(self, came: Colour) -> bool:
         """Whether it is live since before the promotion began, by map file and switch too."""
         account = self.book.account
@@ -61,5 +83,7 @@ class Hung:
             return False
 
     def _goes_on(self, view: PromotionView) -> bool:
-        """Whether nothing is held against where it leads: its watch never began, or a person went back to it."""
-        return view.intent.kind is Kind.ROLLBACK or not self.was(view, Phase.WATCHING)
+        """Whether nothing is held against where it leads: a person went back to it, or its watch never began and nobody
+        asked to go back."""
+        held = self.book.account.leaving or self.was(view, Phase.WATCHING)
+        return view.intent.kind is Kind.ROLLBACK or not held

@@ -10,7 +10,7 @@ import pytest
 from otagate.cli import gate, promotion
 from otagate.cli.result import Result
 from otagate.core.cloud import Colour
-from otagate.core.errors import Exit
+from otagate.core.errors import Exit, UsageError
 from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Kind, Status
@@ -98,7 +98,7 @@ def test_a_recover_that_undoes_a_rollback_is_no_safe_end_either(scene: Scene) ->
         held = scene.steward.status().colours["blue"]
         back = replace(intent, promotion="r-1", kind=Kind.ROLLBACK, to=Colour.BLUE, release=held.release)
         hold.begin(replace(back, builds=held.builds))
-    done = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    done = promotion.recover("p", by="ada", override=None, dry_run=False, wait="0s")
     assert done.exit is Exit.FAULT
     assert "found rollback r-1 cut off while preflight; now not back" in done.text
 
@@ -127,7 +127,9 @@ def test_a_schema_whose_move_was_cut_off_is_told_with_both_its_labels(scene: Sce
     assert [line for line in told if "schema" in line] == ["  schema     of web may be 1 or 2: its move was cut off"]
 
 
-def test_a_recover_that_is_stranded_again_says_more_than_to_look_and_recover(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def stranded(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """On green, which the watch refused; blue is dead."""
     scene, run = proven()
     dead = (Event.FAULT, "web of blue does not answer")
     refused = (Event.REFUSED, "errors")
@@ -139,9 +141,42 @@ def test_a_recover_that_is_stranded_again_says_more_than_to_look_and_recover(mon
         yield scene.platform, scene.ports
 
     monkeypatch.setattr(promotion, "opened", opened)
-    assert promotion.status("p").next == "otagate recover"
-    again = promotion.recover("p", by="ada", dry_run=False, wait="0s")
-    assert (again.exit, again.next) == (Exit.STRANDED, "start again what the reason names last, then otagate recover")
+    return scene
+
+
+KEEP = "otagate recover --override REASON --by NAME"
+
+
+def test_a_recover_that_is_stranded_again_says_more_than_to_look_and_recover(stranded: Scene) -> None:
+    assert promotion.status("p").next == f"otagate recover; or, to keep green: {KEEP}"
+    again = promotion.recover("p", by="ada", override=None, dry_run=False, wait="0s")
+    first = "start again what the reason names last, then otagate recover"
+    assert (again.exit, again.next) == (Exit.STRANDED, f"{first}; or, to keep green where it serves: {KEEP}")
+    assert stranded.steward.status().live is Colour.GREEN
+
+
+def test_what_is_stranded_is_kept_by_name_and_whoever_looks_is_told_by_whom(stranded: Scene) -> None:
+    dry = promotion.recover("p", by="ada", override="blue burnt down", dry_run=True, wait="0s")
+    assert "keeps green, unsigned: only if the map file says green, it answers, and blue does not" in dry.text
+    done = promotion.recover("p", by="ada", override="blue burnt down", dry_run=False, wait="0s")
+    assert (done.exit, done.next) == (Exit.DONE, "otagate status")
+    assert done.text.splitlines()[0].endswith("cut off while stranded; now promoted")
+    assert "  override by ada, unsigned: blue burnt down" in done.text.splitlines()
+    word = {"by": "ada", "reason": "blue burnt down", "signed": False}
+    assert done.data["promotion"]["override"] == word
+    seen = promotion.status("p")
+    assert (seen.exit, seen.data["promotion"]["override"]) == (Exit.DONE, word)
+    assert "  override   by ada, unsigned: blue burnt down" in seen.text
+    (record,) = stranded.store.promotions.values()
+    assert record.view.kept is not None
+
+
+@pytest.mark.parametrize(("override", "by"), [(" ", "ada"), ("why", None), ("why", " ")])
+def test_nobodys_word_keeps_nothing(stranded: Scene, override: str, by: str | None) -> None:
+    with pytest.raises(UsageError) as no:
+        promotion.recover("p", by=by, override=override, dry_run=False, wait="0s")
+    assert no.value.hint == KEEP
+    assert stranded.steward.current().phase is Phase.STRANDED
 
 
 def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +194,7 @@ def test_both_addresses_of_a_pair_are_told_and_one_that_disagrees_is_red(monkeyp
     pair.steward.disagreements = ("the switches do not agree: the first says blue, the second says green",)
     split = promotion.status("p")
     assert (split.exit, split.errors[0]["code"], split.next) == (Exit.ALARM, "disagreement", "otagate recover")
-    mended = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    mended = promotion.recover("p", by="ada", override=None, dry_run=False, wait="0s")
     assert (mended.exit, mended.next) == (Exit.DONE, "otagate status")
     assert mended.text == "agree again: the switches do not agree: the first says blue, the second says green"
     assert promotion.status("p").exit is Exit.DONE
@@ -223,7 +258,7 @@ def ended(scene: Scene) -> list[str]:
 
 
 def test_recover_keeps_the_end_of_what_is_not_unfinished_any_more(scene: Scene) -> None:
-    done = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    done = promotion.recover("p", by="ada", override=None, dry_run=False, wait="0s")
     assert (done.exit, done.text, done.errors) == (Exit.DONE, "nothing was unfinished", ())
     assert ended(scene) == ["promote promoted"]
 
@@ -242,6 +277,6 @@ def test_a_promotion_keeps_the_end_of_the_one_before_it_too(scene: Scene) -> Non
 
 def test_a_store_that_is_full_makes_a_recovery_no_other_one(scene: Scene) -> None:
     scene.store.full = True
-    done = promotion.recover("p", by="ada", dry_run=False, wait="0s")
+    done = promotion.recover("p", by="ada", override=None, dry_run=False, wait="0s")
     assert (done.exit, done.text) == (Exit.DONE, "nothing was unfinished")
     assert done.errors[0]["message"] == "not kept: the store cannot grow: the disk is full"

@@ -108,3 +108,11 @@ def test_what_is_left_leaves_an_incident_that_holds_it_until_a_named_person_clea
     with bench.steward.lease(claim_of("alice"), 2) as hold:
         hold.begin(again)
         hold.report(Event.REFUSED, "only looked whether it may begin")
+
+
+def test_an_override_keeps_nothing_where_nothing_is_stranded(bench: Bench) -> None:
+    before = bench.steward.status().promotion
+    with pytest.raises(Refused) as no:
+        bench.steward.recover(claim_of("bob"), 2, "the other one burns")
+    assert no.value.code == "not-kept"
+    assert bench.steward.status().promotion == before

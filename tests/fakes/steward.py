@@ -20,6 +20,7 @@ from otagate.core.traffic import (
     Holder,
     Intent,
     Kind,
+    Override,
     PromotionView,
     Scope,
     Status,
@@ -149,8 +150,10 @@ class FakeSteward:
                 return self._incidents[place]
         raise UsageError(f"there is no incident {incident}", code="no-incident")
 
-    def recover(self, claim: Claim, wait: float) -> PromotionView | None:
+    def recover(self, claim: Claim, wait: float, override: str = "") -> PromotionView | None:
         self.asked("recover")
+        if override and (self._view is None or self._view.phase is not Phase.STRANDED):
+            raise Refused("nothing is stranded", code="not-kept")
         self._taken(claim, wait)
         try:
             self.switches.mend(claim.by)
@@ -160,6 +163,13 @@ class FakeSteward:
                 return None
             if view.phase in _UNDO:
                 self.advance(Event.ABORT, f"cut off in {view.phase}, undone by {claim.by}")
+            elif view.phase is Phase.STRANDED and override:
+                if self._live is not view.intent.to or Phase.STRANDED not in self.outcomes:
+                    raise Refused(f"{view.came} answers, so it is gone back to", code="not-kept")
+                self._view = replace(view, kept=Override(claim.by, claim.origin, override))
+                self.outcomes = {}
+                self.advance(Event.REFUSED, f"{claim.by} from {claim.origin} keeps {view.intent.to}: {override}")
+                self._act()
             elif view.phase is Phase.STRANDED:
                 answers, none = (Event.OK, "the warm side answers again"), (Event.REFUSED, "nothing came before")
                 self.advance(*self.outcomes.get(Phase.STRANDED, answers if view.came else none))

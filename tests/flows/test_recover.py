@@ -1,11 +1,12 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from otagate.core.errors import Alarm
+from otagate.core.errors import Alarm, Refused
 from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Claim, Kind, PromotionView
+from otagate.core.traffic import Claim, Kind, Override, PromotionView
 from otagate.flows import environments, recover, rollback
 from tests.flows.scene import CLAIM, MIRROR, Scene
 from tests.flows.test_promote import WEB_1, Died, at_steward, die, go, live, proven, revive
@@ -102,6 +103,55 @@ def test_a_dry_run_of_a_stranded_promotion_says_that_the_way_back_is_tried() -> 
     assert live(scene) is not None
 
 
+def stuck() -> Scene:
+    """Stranded where the way back fails however often it is tried."""
+    scene, run = proven()
+    dead = (Event.FAULT, "blue does not answer")
+    scene.steward.outcomes = {
+        Phase.WATCHING: (Event.REFUSED, "errors"),
+        Phase.ROLLING_BACK: dead,
+        Phase.STRANDED: dead,
+    }
+    go(scene, run)
+    return scene
+
+
+def test_what_is_stranded_is_kept_by_a_persons_word_and_the_dry_run_says_on_which_terms() -> None:
+    scene = stuck()
+    plan = recover.plan_recovery(scene.platform, scene.ports, override="blue burnt down")
+    assert [(step.action, step.cause) for step in plan.steps] == [
+        (
+            Action.RUN,
+            "keeps green, unsigned: only if the map file says green, it answers, and blue does not (blue burnt down)",
+        ),
+        (Action.KEEP, "ends promoted, not watched; blue is no way back"),
+    ]
+    assert scene.steward.current().phase is Phase.STRANDED
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0, override="blue burnt down")
+    assert done.after is not None
+    view = done.after.view
+    assert (view.phase, view.kept) == (Phase.PROMOTED, Override("ada", "ada@host:1", "blue burnt down"))
+    assert (done.incident, live(scene)) == (None, "green")
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_where_nothing_is_stranded_there_is_nothing_to_keep(dry: bool) -> None:
+    scene, run = proven()
+    go(scene, run)
+    act = partial(recover.recover, claim=CLAIM, wait=0.0) if not dry else recover.plan_recovery
+    with pytest.raises(Refused, match="nothing is stranded") as no:
+        act(scene.platform, scene.ports, override="why")
+    assert no.value.code == "not-kept"
+
+
+def test_a_rollback_of_what_is_stranded_names_both_ways_out() -> None:
+    scene = stuck()
+    with pytest.raises(Refused) as no:
+        rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert no.value.code == "unfinished"
+    assert no.value.hint.endswith("; or, to keep green where it serves: otagate recover --override REASON --by NAME")
+
+
 def test_a_stranded_first_release_goes_forward_and_the_dry_run_says_so() -> None:
     scene, run = proven()
     scene.steward.outcomes = {Phase.ROLLING_BACK: (Event.FAULT, "dead"), Phase.WATCHING: (Event.REFUSED, "errors")}
@@ -149,8 +199,8 @@ def test_what_somebody_else_finished_meanwhile_is_not_removed_again() -> None:
     scene, run = deploying()
     real = scene.steward.recover
 
-    def overtaken(claim: Claim, wait: float) -> PromotionView | None:
-        late = real(claim, wait)
+    def overtaken(claim: Claim, wait: float, override: str = "") -> PromotionView | None:
+        late = real(claim, wait, override)
         scene.steward.recover = real  # type: ignore[method-assign]
         recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
         assert go(scene, run).record.view.phase is Phase.PROMOTED

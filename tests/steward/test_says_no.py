@@ -11,8 +11,9 @@ from otagate.core.errors import NO_ANSWER, ProbeFault
 from otagate.core.platform import Protocol
 from otagate.core.promotion import Phase
 from otagate.core.topology import Door
+from otagate.steward.hooks import MOST
 from tests.steward.test_hold import HELD
-from tests.steward.test_hung_release import recovered
+from tests.steward.test_hung_release import in_the_flip, recovered
 from tests.steward.world import Steward, World, serves, view_of
 
 Saying = Callable[[Door], ProbeFault | None]
@@ -108,10 +109,14 @@ def test_what_hangs_is_not_left_where_journal_map_file_and_switch_do_not_agree(w
     assert world.map_file.read() == before
 
 
-def test_what_hangs_is_told_in_short_before_its_successor_is_watched(world: World) -> None:
+@pytest.mark.parametrize("cut_off", [False, True], ids=["whole", "cut off and recovered"])
+def test_what_hangs_is_told_in_short_before_its_successor_is_watched(world: World, *, cut_off: bool) -> None:
     """However many services it has, and however long each may take: nobody watches meanwhile."""
     steward: Steward = world.live()
     world.services.hung.add("blue-web")
+    if cut_off:
+        steward = in_the_flip(world, steward.promote, "after")
+        assert view_of(steward).phase is Phase.STRANDED
     waited: list[float] = []
     whole = world.services.call
 
@@ -121,6 +126,9 @@ def test_what_hangs_is_told_in_short_before_its_successor_is_watched(world: Worl
         return whole(url, deadline)
 
     world.services.call = call  # type: ignore[method-assign]
-    steward.promote()
+    if cut_off:
+        recovered(steward)
+    else:
+        steward.promote()
     assert view_of(steward).phase is Phase.PROMOTED
-    assert 0 < sum(waited) <= 1.0
+    assert 0 < sum(waited) <= MOST
