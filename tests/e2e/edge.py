@@ -34,6 +34,8 @@ FRONTS = {"web": 20001, "dicom": 20002, "raw": 20003}
 WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
 ALWAYS: Any = {"Name": "always"}
 FOLDER = "/srv"
+# What has pynetdicom, which no image of otagate's own needs.
+COLOUR_IMAGE, COLOUR_PATH = "hello/web:1.0", "/opt/venv/bin:/usr/bin:/bin"
 HTTP_IDLE = 5.0  # seconds
 SERVICE = Path(__file__).with_name("colour_service.py")
 
@@ -144,13 +146,18 @@ class Edge:
     ) -> Container:
         """A colour's container, not yet started."""
         made = self.client.containers.create(
-            self.images.steward,
+            COLOUR_IMAGE,
             name=name,
             ports=cast(Any, dict(ports or {})),
             entrypoint=["python", f"{FOLDER}/{self.service.name}"],
             command=[],
             network=self.platform,
-            environment={"OTAGATE_BUILD": build or BUILDS[colour], "OTAGATE_COLOUR": colour.value, **self.environment},
+            environment={
+                "PATH": COLOUR_PATH,
+                "OTAGATE_BUILD": build or BUILDS[colour],
+                "OTAGATE_COLOUR": colour.value,
+                **self.environment,
+            },
             labels={LABEL_PLATFORM: self.platform, LABEL_SERVICE: "web"},
             restart_policy=ALWAYS,
             stop_signal="SIGKILL",

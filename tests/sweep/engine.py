@@ -32,7 +32,7 @@ from otagate.core.switch import flip_lua, haproxy_config
 from otagate.core.topology import Topology
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
-from tests.e2e.edge import Edge, claim_of
+from tests.e2e.edge import COLOUR_IMAGE, Edge, claim_of
 from tests.sweep.front import TOLD, Accounts, Asker, accounts, ask_dicom, ask_web
 from tests.sweep.invariants import ENDED
 
@@ -93,7 +93,7 @@ def inner(client: docker.DockerClient) -> Iterator[tuple[Container, docker.Docke
             # A client asks for the engine's version as soon as it is made.
             engine = awake(lambda: docker.DockerClient(base_url=f"unix://{folder}/docker.sock", timeout=60), outer)
             images = edge_images(client)
-            load(client, engine, (BASE, PYTHON, images.switch, images.holder, images.steward))
+            load(client, engine, (BASE, PYTHON, images.switch, images.holder, images.steward, COLOUR_IMAGE))
             yield outer, engine
             engine.close()
         finally:
