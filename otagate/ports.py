@@ -258,8 +258,8 @@ class Steward(Protocol):
         """Tell the steward to go back from what it is flipping or watching, whoever began it; of finalizing it ends
         the drain, for then the way back is a rollback. Needs no lease, is journalled by name, and answers at once:
         `follow` tells how it ends. Nothing is changed of a rollback or a way back that is under way already. Refused
-        (code "nothing-acts") if the steward acts on nothing that has a way back, and ("way-back-hangs") if it would
-        lead to a colour that does not answer."""
+        (code "nothing-acts") if the steward acts on nothing that has a way back, and ("way-back-fails") if it would
+        lead to a colour that nobody could go back to."""
 
     def incidents(self) -> tuple[Incident, ...]:
         """All that were ever opened, oldest first, cleared ones too."""

@@ -66,7 +66,7 @@ def _plan_to_keep(platform: Platform, status: Status, reason: str) -> Plan:
     if view is None or view.phase is not Phase.STRANDED:
         raise Refused("nothing is stranded: an override has nothing to keep", code="not-kept", hint="otagate status")
     to, what = view.intent.to, f"{view.intent.kind} {view.intent.promotion}"
-    only = f"only if the map file says {to}, it answers, and {view.came} does not"
+    only = f"only if the map file says {to}, it answers, and nobody could go back to {view.came}"
     return Plan(
         f"recover {platform.name}",
         (

@@ -58,7 +58,8 @@ def plan_rollback(platform: Platform, ports: Ports, *, override: str = "") -> Pl
     """What `rollback` would do. Raises what it would raise before it touches anything."""
     status = live_status(platform, ports)
     if (view := _acting(status)) is not None:
-        back = Step(Action.TURN, "switch", f"{view.intent.to} → {view.came}, all listeners at once")
+        only = f"only if {view.came} answers as it should"
+        back = Step(Action.TURN, "switch", f"{view.intent.to} → {view.came}, all listeners at once, {only}")
         return Plan(f"go back from {view.intent.kind} {view.intent.promotion}, now {view.phase}", (back,))
     return _plan(_way(status, override), override)
 

@@ -81,7 +81,7 @@ class Course:
 
     def _settle_cut_off(self) -> None:
         view = self._book.account.unfinished
-        if view is None:
+        if view is None or view.kept is not None:  # by a person's word: made again, and looked at anew
             return
         if view.phase is Phase.WATCHING:
             self._book.tell(Happening.STEP, "the steward was cut off: the watch begins anew")

@@ -219,15 +219,16 @@ class Desk:
             return view
 
     def _may_leave(self, view: PromotionView | None) -> None:
-        """Not to what hangs: the way back could not be made, and would strand what serves and is watched."""
+        """Not to what fails: the way back could not be made, and would strand what serves and is watched."""
         leaves = (
             view is not None and view.intent.kind is Kind.PROMOTE and view.phase in (Phase.FLIPPING, Phase.WATCHING)
         )
-        if leaves and view is not None and view.came is not None and Hung(self._helm, self._book).hangs(view.came):
+        if leaves and view is not None and view.came is not None and Hung(self._helm, self._book).fails(view.came):
             raise Refused(
-                f"{view.came} does not answer, so nobody can go back to it; promotion {view.intent.promotion} goes on",
-                code="way-back-hangs",
-                hint=f"start {view.came} again, then otagate rollback; otagate status shows how this one ends",
+                f"{view.came} does not answer as it should, so nobody can go back to it; "
+                f"promotion {view.intent.promotion} goes on",
+                code="way-back-fails",
+                hint=f"see to {view.came}, then otagate rollback; otagate status shows how this one ends",
             )
 
     def _note(self, caller: Caller, body: Mapping[str, Any]) -> Any:

@@ -94,13 +94,13 @@ class Helm:
     # --- look ---
 
     @property
-    def _listeners(self) -> Listeners:
+    def listeners(self) -> Listeners:
         return Listeners(self.doors, self.services)
 
     def answers_as(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Each coloured listener of `colour` itself answers with its build of `builds` (service → digest). Raises
         ProbeFault, and Refused if it answers for another colour or with another build."""
-        self._listeners.answer_as(colour, builds)
+        self.listeners.answer_as(colour, builds)
 
     def prove(self, colour: Colour, builds: Mapping[str, str]) -> None:
         """Every listener of `colour` answers with a build of `builds`, and the switch sees each of them up. Raises
@@ -118,6 +118,10 @@ class Helm:
             self.clock.sleep(self.patience.step)
         note_traffic(self.book, self.doors, counts, times=True, start_of=colour)
 
+    def is_seen_up(self, colour: Colour) -> bool:
+        """Now, by the switch. Raises SwitchFault."""
+        return not self._down(self.switch.counts(), colour)
+
     def _down(self, counts: Mapping[str, BackendCount], colour: Colour) -> list[str]:
         names = [backend(door.name, colour) for door in self.doors]
         return [name for name in names if name not in counts or not counts[name].proven]
@@ -125,7 +129,7 @@ class Helm:
     def through_front(self, colour: Colour, builds: Mapping[str, str], host: str = "") -> None:
         """Every listener answers through the front door (or a switch at `host`) with the colour and a build of
         `builds`."""
-        self._listeners.answer_in_front(colour, builds, (host,) if host else self._fronts)
+        self.listeners.answer_in_front(colour, builds, (host,) if host else self._fronts)
 
     def agrees(self, colour: Colour, epoch: int) -> bool:
         """Map file and run time both say so; raises SwitchFault if one cannot be read."""

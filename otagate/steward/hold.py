@@ -55,7 +55,7 @@ class Hold:
         if no:
             if not cut:
                 raise Refused(f"the switch would not hold: {no}")
-            self.book.owe(f"new work was not held on the way back: {no}")
+            self.book.owe(f"new work was not held: {no}")
             yield until
             return
         try:

@@ -4,12 +4,14 @@ goes on where it was stranded."""
 from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import NO_ANSWER, ProbeFault, Refused, SwitchFault
+from otagate.core.errors import ProbeFault, Refused, SwitchFault
 from otagate.core.promotion import Event, Phase
+from otagate.core.topology import Door
 from otagate.core.traffic import Kind, PromotionView
 from otagate.steward.book import Book
 from otagate.steward.helm import Helm
 
+PAUSE = 3.0  # seconds: who is started again by its engine answers again meanwhile
 NOT_KEPT = "not-kept"
 AS_IT_IS = "otagate recover, without an override, tries the way back"
 
@@ -22,23 +24,26 @@ class Hung:
     book: Book
 
     def hangs(self, colour: Colour) -> bool:
-        """Whether it gives no answer, twice in a row: what says no answers, and anybody may be late once."""
-        faults = (self._fault(colour) for _ in range(2))
-        return all(fault is not None and fault.code == NO_ANSWER for fault in faults)
+        """Whether one of its listeners gives no answer, twice: what says no answers, and anybody may be late once."""
+        return any(self._hangs(door, colour) for door in self.helm.doors)
+
+    def _hangs(self, door: Door, colour: Colour) -> bool:
+        if not self.helm.listeners.is_silent(door, colour):
+            return False
+        self.helm.clock.sleep(PAUSE)
+        return self.helm.listeners.is_silent(door, colour)
 
     def fails(self, colour: Colour) -> bool:
-        """Whether a listener of it gives no answer, or says no: nobody can go back to it."""
-        return self._fault(colour) is not None
-
-    def _fault(self, colour: Colour) -> ProbeFault | None:
+        """Whether nobody can go back to it, by what the way back asks: a listener of it gives no answer, says no, or is
+        another build, or the switch does not see it up."""
         held = self.book.account.colours.get(colour.value)
         try:
             self.helm.answers_as(colour, held.builds if held else {})
-        except ProbeFault as fault:
-            return fault
-        except Refused:
-            pass  # it answers, whatever it says
-        return None
+            return not self.helm.is_seen_up(colour)
+        except (ProbeFault, Refused):
+            return True
+        except SwitchFault:
+            return False  # whoever waits for the switch may find it up
 
     def was(self, view: PromotionView, phase: Phase) -> bool:
         """Whether a promotion ever was in a phase."""
@@ -72,7 +77,7 @@ class Hung:
         except (ProbeFault, Refused) as no:
             raise Refused(f"{to} is not proven: {no.message}", code=NOT_KEPT, hint=AS_IT_IS) from no
         if not self.fails(view.came):
-            raise Refused(f"{view.came} answers, so it is gone back to", code=NOT_KEPT, hint=AS_IT_IS)
+            raise Refused(f"{view.came} can be gone back to", code=NOT_KEPT, hint=AS_IT_IS)
 
     def is_unmoved(self, came: Colour) -> bool:
         """Whether it is live since before the promotion began, by map file and switch too."""

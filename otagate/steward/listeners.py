@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
-from otagate.core.errors import Refused
+from otagate.core.errors import NO_ANSWER, ProbeFault, Refused
 from otagate.core.platform import Protocol, Tls
 from otagate.core.topology import Door
 from otagate.steward.outside import Services
@@ -32,6 +32,14 @@ class Listeners:
             for host in hosts:
                 build = self._told(door, host, door.front, colour, tls=door.tls is not Tls.NONE)
                 self._judged(door, build, builds, f"listener {door.name}")
+
+    def is_silent(self, door: Door, colour: Colour) -> bool:
+        """Whether nobody takes the connection to one of `colour`, or says anything in time: who says no answers."""
+        try:
+            self.services.ask(door, door.backs[colour.value], door.port, PROBE_DEADLINE, tls=door.tls is Tls.PASS)
+        except ProbeFault as fault:
+            return fault.code == NO_ANSWER
+        return False
 
     def _told(self, door: Door, host: str, port: int, colour: Colour, *, tls: bool) -> str:
         answer = self.services.ask(door, host, port, PROBE_DEADLINE, tls=tls)

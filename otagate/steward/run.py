@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 def serve(volume: Path, environment: Mapping[str, str]) -> int:
     """Answers the exit status; its engine starts it again, and it goes on where the journal says."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, _end)
     try:
         topology = topology_of(environment.get("OTAGATE_TOPOLOGY", ""))

@@ -165,7 +165,7 @@ class FakeSteward:
                 self.advance(Event.ABORT, f"cut off in {view.phase}, undone by {claim.by}")
             elif view.phase is Phase.STRANDED and override:
                 if self._live is not view.intent.to or Phase.STRANDED not in self.outcomes:
-                    raise Refused(f"{view.came} answers, so it is gone back to", code="not-kept")
+                    raise Refused(f"{view.came} can be gone back to", code="not-kept")
                 self._view = replace(view, kept=Override(claim.by, claim.origin, override))
                 self.outcomes = {}
                 self.advance(Event.REFUSED, f"{claim.by} from {claim.origin} keeps {view.intent.to}: {override}")

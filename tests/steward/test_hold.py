@@ -177,7 +177,7 @@ def test_a_switch_that_would_not_hold_is_no_reason_to_stay_with_a_failed_colour(
     steward.promote()
     view = view_of(steward)
     assert view.phase is Phase.ROLLED_BACK
-    assert [debt for debt in view.debts if "was not held on the way back: it has lost" in debt]
+    assert [debt for debt in view.debts if "was not held: it has lost" in debt]
     serves(world, steward, Colour.BLUE)
 
 

@@ -22,12 +22,19 @@ def kept(steward: Steward) -> Phase:
     return view_of(steward).phase
 
 
-@pytest.fixture
-def stranded(world: World) -> Steward:
-    """Green was promoted away from what hangs, and given up in its watch though it is well."""
+@pytest.fixture(params=["hung", "died"])
+def stranded(world: World, request: pytest.FixtureRequest) -> Steward:
+    """Green was promoted away from what hangs, or from what died in its watch, and given up though it is well."""
     steward = world.live()
-    world.services.hung.add("blue-web")
-    world.clock.on_sleep = steward.course.abort
+    if request.param == "hung":
+        world.services.hung.add("blue-web")
+
+    def give_up() -> None:
+        if view_of(steward).phase is Phase.WATCHING:
+            world.services.hung.add("blue-web")
+            steward.course.abort()
+
+    world.clock.on_sleep = give_up
     steward.promote()
     world.clock.on_sleep = lambda: None
     assert view_of(steward).phase is Phase.STRANDED
@@ -62,8 +69,21 @@ def refused(steward: Steward, said: str) -> None:
 
 def test_not_where_what_came_before_answers(world: World, stranded: Steward) -> None:
     world.services.hung.clear()
-    refused(stranded, "blue answers, so it is gone back to")
+    refused(stranded, "blue can be gone back to")
     assert recovered(stranded) is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize("how", ["not up", "another build"])
+def test_what_answers_and_cannot_be_gone_back_to_is_no_way_back_either(
+    world: World, stranded: Steward, how: str
+) -> None:
+    world.services.hung.clear()
+    if how == "not up":
+        world.switch.down.add("web_blue")
+    else:
+        world.services.builds["blue-web"] = world.services.builds["green-web"]
+    assert recovered(stranded) is Phase.STRANDED
+    assert kept(stranded) is Phase.PROMOTED
 
 
 def test_not_where_it_does_not_answer_itself(world: World, stranded: Steward) -> None:
@@ -140,12 +160,16 @@ def test_who_asked_to_go_back_before_is_overruled(world: World) -> None:
     assert kept(following) is Phase.PROMOTED
 
 
-def test_while_it_is_watched_nobody_goes_back_to_what_hangs(world: World) -> None:
+@pytest.mark.parametrize("how", ["hangs", "is not up"])
+def test_while_it_is_watched_nobody_goes_back_to_what_fails(world: World, how: str) -> None:
     """Said before anything is given up: the watch goes on, and ends as it would."""
     steward = world.live()
     slow = Slow(steward)
     slow.begin("p-1", Colour.GREEN)
-    world.services.hung.add("blue-web")
+    if how == "hangs":
+        world.services.hung.add("blue-web")
+    else:
+        world.switch.down.add("web_blue")
     noes: list[str] = []
 
     def back() -> None:
@@ -157,7 +181,7 @@ def test_while_it_is_watched_nobody_goes_back_to_what_hangs(world: World) -> Non
     world.clock.on_sleep = back
     for message in ("checked", "deployed", "smoked"):
         slow.report("ok", message)
-    assert noes == ["way-back-hangs"]
+    assert noes == ["way-back-fails"]
     assert view_of(steward).phase is Phase.PROMOTED
     assert not steward.book.account.leaving
 
@@ -192,4 +216,6 @@ def test_cut_off_at_any_entry_of_it_it_can_be_told_again(world: World, stranded:
         assert kept(following) is Phase.PROMOTED
     assert view_of(following).phase is Phase.PROMOTED
     assert following.book.account.live is Colour.GREEN is world.switch.entry()[0] is world.map_file.read()[0]
+    assert not following.book.account.colours["blue"].warm
+    assert following.told("p-1").count("every listener answers from green") >= 2, "it was proven at the front again"
     assert world.switch.served == {Colour.BLUE, Colour.GREEN}

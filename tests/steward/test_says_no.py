@@ -50,6 +50,26 @@ def late_once() -> Saying:
     return lambda _door: late.pop() if late else None
 
 
+def test_one_that_is_started_again_at_that_moment_does_not_hang(world: World) -> None:
+    """It refuses at once, however often it is asked, until it is back."""
+    steward, until = world.live(), world.clock.monotonic() + 1.0
+    away = ProbeFault("http://blue-web does not answer: Connection refused", code=NO_ANSWER)
+    blue_says(world, lambda _door: away if world.clock.monotonic() < until else None)
+    steward.promote()
+    assert view_of(steward).phase is Phase.PROMOTED
+    assert not view_of(steward).hung
+    assert steward.book.account.colours["blue"].warm
+
+
+def test_one_that_says_no_at_one_door_and_nothing_at_another_hangs(world: World) -> None:
+    steward = world.live()
+    silent = ProbeFault("dicom://blue-web does not answer within 5 s", code=NO_ANSWER)
+    blue_says(world, lambda door: answers_503(door) or silent)
+    steward.promote()
+    assert view_of(steward).phase is Phase.PROMOTED
+    assert view_of(steward).hung
+
+
 NOES = [rejects, answers_503, late_once()]
 
 
