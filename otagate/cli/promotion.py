@@ -249,7 +249,15 @@ def _promotion(view: PromotionView) -> dict[str, Any]:
 
 def _traffic(status: Status | None) -> dict[str, Any]:
     if status is None:
-        return {"live": None, "idle": None, "promotion": None, "leases": [], "incidents": [], **of_switch(None)}
+        return {
+            "live": None,
+            "idle": None,
+            "promotion": None,
+            "leases": [],
+            "schemas": {},
+            "incidents": [],
+            **of_switch(None),
+        }
     return {
         "live": status.live and status.live.value,
         "idle": status.live and status.live.other.value,
@@ -259,6 +267,7 @@ def _traffic(status: Status | None) -> dict[str, Any]:
         "last_flip": status.last_flip,
         "leases": [_lease(holder) for holder in status.holders],
         "disagreements": list(status.disagreements),
+        "schemas": {service: list(labels) for service, labels in status.schemas.items()},
         "incidents": data_of(status.incidents),
         **of_switch(status.replacement),
     }

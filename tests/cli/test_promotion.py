@@ -123,8 +123,14 @@ def test_whoever_has_the_lease_is_named_with_what_why_from_where_and_since_when(
 
 def test_a_schema_whose_move_was_cut_off_is_told_with_both_its_labels(scene: Scene) -> None:
     now: Status = scene.steward.status()
-    told = promotion._status_lines("p", replace(now, schemas={"web": ("1", "2"), "api": ("3",)}))
-    assert [line for line in told if "schema" in line] == ["  schema     of web may be 1 or 2: its move was cut off"]
+    cut = replace(now, schemas={"web": ("1", "2"), "api": ("3",)})
+    told = [line for line in promotion._status_lines("p", cut) if "schema" in line]
+    assert told == ["  schema     of web may be 1 or 2: its move was cut off"]
+    assert promotion._traffic(cut)["schemas"] == {"web": ["1", "2"], "api": ["3"]}, "programs are told every label"
+
+
+def test_where_there_is_no_production_no_schema_is_told_in_the_same_place() -> None:
+    assert promotion._traffic(None)["schemas"] == {}
 
 
 @pytest.fixture
