@@ -121,12 +121,14 @@ class SwitchView:
 
 @dataclass(frozen=True)
 class ColourView:
-    """What the journal says a colour holds. `warm`: a proven way back."""
+    """What the journal says a colour holds. `warm`: a proven way back; `run`: the judged run whose release that is (""
+    for genesis)."""
 
     release: str
     builds: Mapping[str, str]
     warm: bool
     schemas: Mapping[str, Schema] = field(default_factory=dict)
+    run: str = ""
 
 
 @dataclass(frozen=True)

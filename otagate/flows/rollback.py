@@ -133,15 +133,8 @@ def _way(status: Status, override: str) -> Way:
         worst = against[0]
         raise Refused(worst.message, code=worst.code, hint=worst.hint)
     live = status.colours.get(came.value)
-    left = live.builds if live else {}
-    return Way(came, to, there.release, there.builds, left, there.schemas, _run_left(status), against)
-
-
-def _run_left(status: Status) -> str:
-    """As the last promotion tells: what it put live, or what a rollback that ended where it began did not leave."""
-    view = status.promotion
-    told = view is not None and (view.intent.kind is Kind.PROMOTE) == (view.phase is Phase.PROMOTED)
-    return view.intent.run if view is not None and told else ""
+    left, run = (live.builds, live.run) if live else ({}, "")
+    return Way(came, to, there.release, there.builds, left, there.schemas, run, against)
 
 
 def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: str) -> Intent:

@@ -229,7 +229,7 @@ def _colours(before: Mapping[str, ColourView], view: PromotionView, event: Event
     deploys = intent.kind is not Kind.ROLLBACK
     match view.phase:
         case Phase.DEPLOYING if deploys:
-            colours[to] = ColourView(intent.release, dict(intent.builds), False, dict(intent.schemas))
+            colours[to] = ColourView(intent.release, dict(intent.builds), False, dict(intent.schemas), intent.run)
         case Phase.ABANDONED if deploys and event is Event.OK:
             colours.pop(to, None)
         case Phase.PROMOTED | Phase.ROLLED_BACK:

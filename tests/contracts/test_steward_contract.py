@@ -67,7 +67,7 @@ def test_a_promotion_goes_through_the_table_and_is_told_from_its_beginning(bench
     assert status.promotion is not None
     assert status.promotion.phase is Phase.PROMOTED
     assert (status.colours[to].warm, status.colours[to.other].warm) == (False, True)
-    assert status.colours[to].release == digest_of(["p-all"])
+    assert (status.colours[to].release, status.colours[to].run) == (digest_of(["p-all"]), "run")
 
 
 def test_epochs_grow_with_every_lease_and_every_flip(bench: Bench) -> None:

@@ -288,7 +288,7 @@ class FakeSteward:
         came = view.came.value if view.came else ""
         deploys = intent.kind is not Kind.ROLLBACK
         if view.phase is Phase.DEPLOYING and deploys:
-            self._colours[to] = ColourView(intent.release, dict(intent.builds), False, dict(intent.schemas))
+            self._colours[to] = ColourView(intent.release, dict(intent.builds), False, dict(intent.schemas), intent.run)
         if view.phase is Phase.ABANDONED and deploys and event is Event.OK:
             self._colours.pop(to, None)
         if view.phase in (Phase.PROMOTED, Phase.ROLLED_BACK):

@@ -62,20 +62,22 @@ def test_it_names_the_run_whose_release_it_leaves_also_when_it_is_asked_for_agai
     assert back(scene).record.view.intent.run == run
 
 
-def test_what_no_promotion_of_a_run_made_live_is_left_without_a_name() -> None:
+def test_it_names_the_run_it_leaves_also_after_the_next_promotion_was_refused() -> None:
+    """As the refusal's own hint says: wait, or roll back if the live release must go."""
+    scene = raised()
+    scene.platform = replace(scene.platform, policy=replace(scene.platform.policy, warm=3600.0))
+    run = judged(scene, "hello/web:1.1")
+    go(scene, run)
+    refused = go(scene, judged(scene, "hello/web:1.2"))
+    assert (refused.record.view.phase, [o.code for o in refused.objections]) == (Phase.ABANDONED, ["way-back-kept"])
+    assert back(scene).record.view.intent.run == run
+
+
+def test_each_rollback_names_the_run_whose_release_it_leaves_and_of_the_first_release_none() -> None:
     scene, run = proven()
     go(scene, run)
-    status = scene.steward.status()
-    assert status.promotion is not None
-    for kind, phase, named in [
-        (Kind.PROMOTE, Phase.PROMOTED, run),
-        (Kind.PROMOTE, Phase.ABANDONED, ""),
-        (Kind.PROMOTE, Phase.ROLLED_BACK, ""),
-        (Kind.ROLLBACK, Phase.PROMOTED, ""),
-        (Kind.ROLLBACK, Phase.ROLLED_BACK, run),
-    ]:
-        view = replace(status.promotion, intent=replace(status.promotion.intent, kind=kind), phase=phase)
-        assert rollback._run_left(replace(status, promotion=view)) == named
+    left = [back(scene, override).record.view.intent.run for override in ("", "the old one burns", "and the new one")]
+    assert left == [run, "", run]
 
 
 def test_there_is_no_rollback_without_a_warm_colour() -> None:

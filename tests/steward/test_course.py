@@ -239,6 +239,19 @@ def test_a_bug_in_the_watch_takes_the_way_back_and_says_so(world: World) -> None
     serves(world, steward, Colour.BLUE)
 
 
+def test_a_colour_holds_the_run_of_its_release_whatever_comes_to_nothing_beside_it(world: World) -> None:
+    steward = world.live()
+    steward.begin(Kind.PROMOTE, Colour.GREEN, "p-1", run="run-1")
+    steward.to_flip()
+    steward.course.run()
+    steward.begin(Kind.PROMOTE, Colour.BLUE, "p-2", run="run-2")
+    steward.book.advance(Phase.PREFLIGHT, Event.REFUSED, "the way back is kept")
+    runs = {name: held.run for name, held in steward.book.account.colours.items()}
+    assert runs == {"blue": "", "green": "run-1"}, "of blue, the first release, no run is known"
+    world.close()
+    assert {name: held.run for name, held in world.steward().book.account.colours.items()} == runs
+
+
 def test_a_rollback_leaves_no_way_back_to_what_was_left(world: World) -> None:
     steward = world.live()
     steward.promote()

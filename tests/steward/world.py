@@ -200,9 +200,11 @@ class Steward:
     helm: Helm
     course: Course
 
-    def begin(self, kind: Kind, to: Colour, name: str, *, watch: WatchPolicy = WATCH, drain: float = 5.0) -> None:
+    def begin(
+        self, kind: Kind, to: Colour, name: str, *, watch: WatchPolicy = WATCH, drain: float = 5.0, run: str = ""
+    ) -> None:
         builds = {"web": BUILDS[to]}
-        intent = Intent(name, kind, "", digest_of([name, to]), builds, to, "alice", watch, drain)
+        intent = Intent(name, kind, run, digest_of([name, to]), builds, to, "alice", watch, drain)
         self.book.write("begin", name, intent=intent, came=self.book.account.live, lease=self.book.account.epoch)
 
     def to_flip(self) -> None:
