@@ -84,12 +84,12 @@ def _starts(doors: Sequence[Door], counts: Mapping[str, BackendCount], colour: C
 
 
 def before_the_turn(events: Iterable[StewardEvent], colour: Colour) -> dict[str, tuple[Start, ...]]:
-    """Door → what each switch had counted of `colour` when it was last proven, to be turned to: nothing is missed then,
-    whatever keeps the watch from its first look, or ends the steward. Empty where the journal does not hold it, as
-    none did that was written before this."""
+    """Door → what each switch had counted of `colour` when the promotion first proved it, before any of its turns:
+    nothing is missed then, whatever keeps the watch from its first look, ends the steward, or strands it in between.
+    Empty where the journal does not hold it, as none did that was written before this."""
     starts = (event.data["start"] for event in events if event.happening is Happening.TRAFFIC and "start" in event.data)
     told = [start[colour.value] for start in starts if colour.value in start]
-    return typed(dict[str, tuple[Start, ...]], told[-1]) if told else {}
+    return typed(dict[str, tuple[Start, ...]], told[0]) if told else {}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """What fails between the turn and the watch's first look is the new release's: hooks that hang may take half a minute
-there, and a steward that is started again begins its looks anew."""
+there, a steward that is started again begins its looks anew, and what is stranded waits for a person."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from otagate.core.cloud import Colour
+from otagate.core.errors import ProbeFault
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Happening, Kind
 from otagate.steward import journal
 from otagate.steward.traffic import Start, before_the_turn
 from tests.steward.pairs import other
 from tests.steward.switches import FakeSwitch
+from tests.steward.test_hung_release import recovered
+from tests.steward.test_kept import kept
 from tests.steward.world import TOPOLOGY, Steward, World, serves, view_of
 
 Meanwhile = Callable[[], None]
@@ -124,6 +127,48 @@ def test_a_steward_that_is_started_again_counts_from_the_turn_too(world: World) 
     again.course.run()
     assert view_of(again).reason == "web: 200 errors in 1500 answers of the watch"
     assert view_of(again).phase is Phase.ROLLED_BACK
+
+
+def stranded_as_green_serves(world: World, errors: int) -> Steward:
+    """Away from what hangs to what refuses `activate`, which answers for minutes until somebody sees to it."""
+    steward = world.live()
+    answered(world.switch, 10_000, 500)
+    world.services.hung.add("blue-web")
+    whole = world.services.call
+
+    def call(url: str, deadline: float) -> bool:
+        if url == "http://green-web:8080/hooks/activate":
+            raise ProbeFault(f"{url} answers 500")
+        return whole(url, deadline)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.services, "call", call)
+        steward.promote()
+    assert view_of(steward).phase is Phase.STRANDED
+    assert world.switch.entry()[0] is Colour.GREEN, "control: it serves"
+    answered(world.switch, 1500, errors)
+    world.clock.on_sleep = lambda: answered(world.switch, 5)
+    return steward
+
+
+def test_what_fails_while_it_is_stranded_is_its_own_and_ends_by_a_persons_word_alone(world: World) -> None:
+    steward = stranded_as_green_serves(world, 200)
+    assert recovered(steward) is Phase.STRANDED
+    assert "web: 200 errors in 1500 answers of the watch" in view_of(steward).reason
+    assert recovered(steward) is Phase.STRANDED, "control: nothing else ends it"
+    assert kept(steward) is Phase.PROMOTED
+
+
+def test_it_is_gone_back_from_once_what_hung_answers(world: World) -> None:
+    steward = stranded_as_green_serves(world, 200)
+    assert recovered(steward) is Phase.STRANDED
+    world.services.hung.clear()
+    assert recovered(steward) is Phase.ROLLED_BACK
+    serves(world, steward, Colour.BLUE)
+
+
+def test_what_served_well_while_it_was_stranded_is_promoted(world: World) -> None:
+    assert recovered(stranded_as_green_serves(world, 0)) is Phase.PROMOTED
 
 
 def test_a_journal_that_does_not_hold_it_is_watched_from_the_first_look_on(
