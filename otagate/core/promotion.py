@@ -47,7 +47,7 @@ _ROWS: dict[Phase, tuple[Phase | None, Phase | None, Phase | None, Phase | None]
     _P.ROLLING_BACK: (_P.ROLLED_BACK, None, _P.STRANDED, _P.ROLLING_BACK),
     # Traffic that is back is not all: rolling back goes on with what is still open. A first release that served is
     # refused a way back, for nothing came before it, and so is what leaves a colour that hangs: only forward is left,
-    # or the end, where nothing was turned.
+    # or the end, where nothing was turned. What was set back may have served, and goes by rolling back as well.
     _P.STRANDED: (_P.ROLLING_BACK, _P.FLIPPING, _P.STRANDED, _P.ROLLED_BACK),
 }
 

@@ -305,8 +305,12 @@ class Course:
 
     def _roll_back(self, view: PromotionView) -> tuple[Event, str]:
         """Traffic is back before anything is waited for. Then the failed colour's sessions are ended, lest a sender
-        that reached it stays there; what cannot be ended is owed, and makes the way back no less proven."""
-        event, message = self.way_back(view)
+        that reached it stays there; what cannot be ended is owed, and makes the way back no less proven. What was
+        set back to what hangs, and stranded there, stands where it began: `recover` has it end so."""
+        if view.came is not None and self._hung.ends_set_back(view, view.came):
+            event, message = Event.OK, f"{view.came} is live as it was before, and does not answer as it should"
+        else:
+            event, message = self.way_back(view)
         if event is not Event.OK or view.came is None:
             return event, message
         failed = view.intent.to

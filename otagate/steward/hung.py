@@ -55,9 +55,11 @@ class Hung:
 
     def way_on(self, view: PromotionView, fault: str) -> tuple[Event, str]:
         """Of one that is stranded, and whose way back came to `fault`: what leads to a colour that fails ends where
-        nothing was turned, or is made again, lest nobody may leave what hangs."""
+        nothing was turned, or all was set back, or is made again, lest nobody may leave what hangs."""
         if view.came is None or not self.fails(view.came):
             return Event.FAULT, fault
+        if self.is_set_back(view, view.came):
+            return Event.OK, f"{fault}; {view.intent.to} may have served, {view.came} is live as it was before"
         if self.is_unmoved(view.came):
             return Event.ABORT, f"{fault}; nothing was turned, {view.came} is live as it was before"
         if self._goes_on(view):
@@ -78,6 +80,16 @@ class Hung:
             raise Refused(f"{to} is not proven: {no.message}", code=NOT_KEPT, hint=AS_IT_IS) from no
         if not self.fails(view.came):
             raise Refused(f"{view.came} can be gone back to", code=NOT_KEPT, hint=AS_IT_IS)
+
+    def is_set_back(self, view: PromotionView, came: Colour) -> bool:
+        """Whether `came` is live as it was before the promotion, though where that leads may have served meanwhile: at
+        one of a pair, or at a switch that was started while the map file said so."""
+        stay = self.book.account.served.get(view.intent.to.value)
+        return stay is not None and stay.promotion == view.intent.promotion and self.is_unmoved(came)
+
+    def ends_set_back(self, view: PromotionView, came: Colour) -> bool:
+        """Whether it was stranded, and has no other way back than to stand as it was set back."""
+        return self.was(view, Phase.STRANDED) and self.is_set_back(view, came) and self.fails(came)
 
     def is_unmoved(self, came: Colour) -> bool:
         """Whether it is live since before the promotion began, by map file and switch too."""

@@ -122,7 +122,8 @@ def test_what_is_stranded_is_kept_by_a_persons_word_and_the_dry_run_says_on_whic
     assert [(step.action, step.cause) for step in plan.steps] == [
         (
             Action.RUN,
-            "keeps green, unsigned: only if the map file says green, it answers, and nobody could go back to blue (blue burnt down)",
+            "keeps green, unsigned: only if the map file says green, it answers, and nobody could go back to blue "
+            "(blue burnt down)",
         ),
         (Action.KEEP, "ends promoted, not watched; blue is no way back"),
     ]
