@@ -18,7 +18,7 @@ from otagate.core.replacement import Replacement
 from otagate.core.schema import Move
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.suite import Crash, SuiteReport
-from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status, StewardEvent
+from otagate.core.traffic import Claim, Intent, PromotionView, Status, StewardEvent
 
 
 @dataclass(frozen=True)
@@ -306,9 +306,8 @@ class Store(Protocol):
     def save_promotion(self, platform: str, record: PromotionRecord) -> None:
         """Again with more of the same promotion replaces what was kept."""
 
-    def promotion_of(self, platform: str, run: str, kind: Kind = Kind.PROMOTE) -> PromotionRecord | None:
-        """The newest promotion of a run's release, or of another kind the newest that names the run; None if there is
-        none."""
+    def promotions_of(self, platform: str, run: str) -> tuple[PromotionRecord, ...]:
+        """The promotions of a run's release and the rollbacks that left it, oldest first."""
 
 
 class Vault(Protocol):

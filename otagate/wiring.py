@@ -21,7 +21,7 @@ from otagate.core.errors import ConfigError, OtagateError, StoreFault, UsageErro
 from otagate.core.picture import Picture
 from otagate.core.platform import Platform, SecretKind, SecretSource
 from otagate.core.record import PromotionRecord
-from otagate.core.traffic import Claim, Kind, PromotionView, Scope
+from otagate.core.traffic import Claim, PromotionView, Scope
 from otagate.ports import Ports, StoredRun, Tell, Vault
 
 if TYPE_CHECKING:
@@ -168,15 +168,12 @@ def write_report(
 
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"one of: {', '.join(FORMATS)}")
-
-    def known(kind: Kind) -> PromotionRecord | None:
-        if going is not None and going.intent.kind is kind:
-            return PromotionRecord(going)
-        return ports.store.promotion_of(stored.header.platform, stored.header.run, kind)
-
-    promotion, rollback = known(Kind.PROMOTE), known(Kind.ROLLBACK)
+    promotions = ports.store.promotions_of(stored.header.platform, stored.header.run)
+    if going is not None:
+        ended = (record for record in promotions if record.view.intent.promotion != going.intent.promotion)
+        promotions = (*ended, PromotionRecord(going))
     pictures = _pictures(ports.vault, stored)
-    content, name = FORMATS[form](stored, promotion, pictures, rollback)
+    content, name = FORMATS[form](stored, promotions, pictures)
     unshown = tuple(picture for picture in _recorded(stored) if picture.digest not in pictures)
     if to is None:
         return WrittenReport(ports.vault.write(stored.header.run, name, content), unshown)
@@ -228,15 +225,16 @@ def write_story(root: Path, platform: str, ending: "Ending", builds: Sequence["E
     from otagate.adapters.vault import FolderVault
     from otagate.report import FORMATS
     from otagate.report.story import Chapter, StoryRecord, story_page
+    from otagate.report.words import last
 
     store, vault, chapters = SqlStore(sqlite_url(str(root))), FolderVault(str(root)), []
     for build in (one for one in builds if one.image in ending.runs):
         run = store.run(platform, ending.runs[build.image])
-        promotion, pictures = store.promotion_of(platform, run.header.run), _pictures(vault, run)
-        content, name = FORMATS["html"](run, promotion, pictures)
+        promotions, pictures = store.promotions_of(platform, run.header.run), _pictures(vault, run)
+        content, name = FORMATS["html"](run, promotions, pictures)
         page = Path(vault.write(run.header.run, name, content)).relative_to(root).as_posix()
         departure = ending.departures[build.image]
-        chapters.append(Chapter(build.image, build.does, departure, run, promotion, page, pictures))
+        chapters.append(Chapter(build.image, build.does, departure, run, last(promotions), page, pictures))
     told = StoryRecord(platform, ending.surprises, ending.seconds, ending.lines, chapters)
     story = root / "story.html"
     story.write_text(story_page(told), encoding="utf-8")

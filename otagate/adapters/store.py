@@ -21,7 +21,6 @@ from otagate.core.errors import Fault, StoreFault, UsageError
 from otagate.core.judge import Decision
 from otagate.core.record import PromotionRecord
 from otagate.core.text import printable
-from otagate.core.traffic import Kind
 from otagate.ports import StoredRun
 
 # SQLAlchemy, Alembic and pydantic cost most of a second: they are imported where first needed, so that a command
@@ -116,15 +115,14 @@ class SqlStore:
             if not connection.execute(promotions.update().filter_by(**key).values(values)).rowcount:
                 connection.execute(promotions.insert().values(key | values))
 
-    def promotion_of(self, platform: str, run: str, kind: Kind = Kind.PROMOTE) -> PromotionRecord | None:
-        """The newest promotion of a run's release, or the newest of another kind that names the run."""
+    def promotions_of(self, platform: str, run: str) -> tuple[PromotionRecord, ...]:
+        """The promotions of a run's release and the rollbacks that left it, oldest first."""
         from otagate.adapters.migrations.tables import promotions as table
 
         of_run = table.select().where(table.c.platform == column(platform), table.c.run == column(run))
-        newest = of_run.where(table.c.kind == kind.value)
         with self._connection(writes=False) as connection:
-            body = connection.scalar(newest.order_by(table.c.seq.desc()).limit(1).with_only_columns(table.c.body))
-        return None if body is None else loaded(PromotionRecord, f"the promotion of run {run}", body)
+            bodies = connection.scalars(of_run.order_by(table.c.seq).with_only_columns(table.c.body)).all()
+        return tuple(loaded(PromotionRecord, f"a promotion of run {run}", body) for body in bodies)
 
     def _load(self, platform: str, run: str) -> StoredRun:
         from otagate.adapters.migrations.tables import runs

@@ -20,8 +20,8 @@ def keep(platform: Platform, view: PromotionView | None, ports: Ports) -> None:
     if view is None or not _halted(view):
         return
     promotion = view.intent.promotion
-    known = ports.store.promotion_of(platform.name, view.intent.run, view.intent.kind)
-    if known is None or (known.view.intent.promotion, known.view.phase) != (promotion, view.phase):
+    known = (record.view for record in ports.store.promotions_of(platform.name, view.intent.run))
+    if (promotion, view.phase) not in ((one.intent.promotion, one.phase) for one in known):
         ports.store.save_promotion(platform.name, PromotionRecord(view, tuple(ports.steward.follow(promotion))))
 
 

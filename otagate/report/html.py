@@ -36,13 +36,12 @@ SIGNS = {Mark.PASS: "✓", Mark.FAIL: "✕", Mark.UNKNOWN: "?"}
 
 def page(
     run: StoredRun,
-    promotion: PromotionRecord | None = None,
+    promotions: Sequence[PromotionRecord] = (),
     pictures: Mapping[str, bytes] = MappingProxyType({}),
-    rollback: PromotionRecord | None = None,
 ) -> str:
     """The whole page as text; `pictures`: what the suites' pictures hold, by digest."""
-    told = {"promotions": [promoted(record) for record in (promotion, rollback) if record]}
-    return rendered("page.html.j2", _view(run, words.last(promotion, rollback), pictures) | told)
+    told = {"promotions": [promoted(record) for record in promotions]}
+    return rendered("page.html.j2", _view(run, words.last(promotions), pictures) | told)
 
 
 def rendered(template: str, view: Mapping[str, Any]) -> str:

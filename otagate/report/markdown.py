@@ -42,10 +42,9 @@ _LIVE = re.compile(r"[\\`*_{}\[\]<>|~&$]")
 _LINKED = re.compile(r"@|:(?=//)|www\.", re.IGNORECASE)
 
 
-def summary(run: StoredRun, promotion: PromotionRecord | None = None, rollback: PromotionRecord | None = None) -> str:
+def summary(run: StoredRun, promotions: Sequence[PromotionRecord] = ()) -> str:
     """The summary in at most 64 KiB of UTF-8; what does not fit is counted."""
-    blocks = [_verdict(run, last(promotion, rollback)), _rules(run)]
-    blocks += [_promotion(record) for record in (promotion, rollback) if record]
+    blocks = [_verdict(run, last(promotions)), _rules(run), *(_promotion(record) for record in promotions)]
     cases = [case for report in run.record.suites.values() for case in report.cases]
     blocks.append(_listed("Cases that did not pass", [_case(c) for c in cases if c.outcome is not Outcome.PASSED], 25))
     drift = run.record.comparison.drift if run.record.comparison else ()

@@ -69,13 +69,15 @@ class Lead:
     because: str
 
 
-def last(promotion: PromotionRecord | None, rollback: PromotionRecord | None) -> PromotionRecord | None:
-    """Which of the two says what became of a release: the rollback that left it, unless that ended where it began."""
-    return promotion if rollback is None or rollback.view.not_back else rollback
+def last(promotions: Sequence[PromotionRecord]) -> PromotionRecord | None:
+    """What became of a release, of its promotions and the rollbacks that left it, oldest first: the newest that did
+    not end where it began, for whatever was tried since changed nothing; else the newest."""
+    stayed = [one for one in promotions if not (one.view.phase is Phase.ABANDONED or one.view.not_back)]
+    return next(reversed(stayed or promotions), None)
 
 
 def lead(run: StoredRun, promotion: PromotionRecord | None) -> Lead:
-    """The end of what came last of promotion and rollback, for a verdict may have been overtaken by it; else the
+    """The end of what became of its release (`last`), for a verdict may have been overtaken by it; else the
     verdict."""
     if promotion is None:
         return Lead(VERDICT_MARKS[run.verdict.decision], VERDICTS[run.verdict.decision], because(run))

@@ -87,25 +87,23 @@ def test_platforms_do_not_see_each_others_runs(store: Store) -> None:
 def test_a_promotion_may_be_told_again_as_it_goes_on(store: Store) -> None:
     store.save_promotion("hello", PromotionRecord(promotion(Phase.WATCHING, run="one")))
     store.save_promotion("hello", PromotionRecord(promotion(Phase.ROLLED_BACK, run="one"), figures={"failed": 0}))
-    kept = store.promotion_of("hello", "one")
-    assert kept is not None
+    (kept,) = store.promotions_of("hello", "one")
     assert (kept.view.phase, dict(kept.figures)) == (Phase.ROLLED_BACK, {"failed": 0})
 
 
 def test_a_run_that_was_never_promoted_has_no_promotion(store: Store) -> None:
     store.save_promotion("hello", PromotionRecord(promotion(run="one")))
-    assert store.promotion_of("hello", "two") is None
-    assert store.promotion_of("clinic", "one") is None
+    assert store.promotions_of("hello", "two") == ()
+    assert store.promotions_of("clinic", "one") == ()
 
 
-def test_a_rollback_that_left_a_runs_release_is_not_its_promotion(store: Store) -> None:
+def test_a_rollback_that_left_a_runs_release_stands_after_its_promotion(store: Store) -> None:
     made = promotion(Phase.PROMOTED, run="one")
     back = replace(made, intent=replace(made.intent, promotion="r-1", kind=Kind.ROLLBACK))
-    assert store.promotion_of("hello", "one", Kind.ROLLBACK) is None
-    for view in (made, back):
+    for view in (made, back, replace(made, reason="told again")):
         store.save_promotion("hello", PromotionRecord(view))
-    assert store.promotion_of("hello", "one") == PromotionRecord(made)
-    assert store.promotion_of("hello", "one", Kind.ROLLBACK) == PromotionRecord(back)
+    told = (replace(made, reason="told again"), back)
+    assert store.promotions_of("hello", "one") == tuple(PromotionRecord(view) for view in told)
 
 
 def test_the_newest_conclusive_run_of_a_release_is_told(store: Store) -> None:

@@ -3,7 +3,6 @@
 from otagate.core.errors import StoreFault, UsageError
 from otagate.core.judge import Decision
 from otagate.core.record import PromotionRecord
-from otagate.core.traffic import Kind
 from otagate.ports import StoredRun
 
 
@@ -44,10 +43,8 @@ class FakeStore:
         self._grow()
         self.promotions[platform, record.view.intent.promotion] = record
 
-    def promotion_of(self, platform: str, run: str, kind: Kind = Kind.PROMOTE) -> PromotionRecord | None:
-        of_platform = [r for (p, _), r in self.promotions.items() if p == platform]
-        mine = [r for r in of_platform if (r.view.intent.run, r.view.intent.kind) == (run, kind)]
-        return mine[-1] if mine else None
+    def promotions_of(self, platform: str, run: str) -> tuple[PromotionRecord, ...]:
+        return tuple(r for (p, _), r in self.promotions.items() if (p, r.view.intent.run) == (platform, run))
 
     def _grow(self) -> None:
         if self.full:

@@ -14,7 +14,7 @@ from tests.flows.test_promote import go, proven
 
 def kept(scene: Scene, run: str) -> PromotionRecord | None:
     keeping.keep_last(scene.platform, scene.ports)
-    return scene.store.promotion_of("p", run)
+    return next(reversed(scene.store.promotions_of("p", run)), None)
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,13 @@ def test_a_rollback_is_kept_beside_the_promotion_that_it_left_and_once() -> None
     made = go(scene, run).record
     scene.store.save_promotion("p", made)
     rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
-    assert kept(scene, run) == made
-    back = scene.store.promotion_of("p", run, Kind.ROLLBACK)
+    back = kept(scene, run)
     assert back is not None
-    assert back.view.phase is Phase.PROMOTED
+    assert (back.view.intent.kind, back.view.phase) == (Kind.ROLLBACK, Phase.PROMOTED)
     figured = replace(back, figures={"requests": 3})
     scene.store.save_promotion("p", figured)
     keeping.keep_last(scene.platform, scene.ports)
-    assert scene.store.promotion_of("p", run, Kind.ROLLBACK) == figured
+    assert scene.store.promotions_of("p", run) == (made, figured)
 
 
 def test_one_that_is_under_way_is_left_to_who_follows_it() -> None:

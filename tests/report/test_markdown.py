@@ -64,16 +64,16 @@ def test_what_decided_comes_first() -> None:
 
 def test_a_promotion_is_told_with_its_figures() -> None:
     told = PromotionRecord(promotion(), (), {"requests": 20480, "lost": 0})
-    text = summary(stored(), told)
+    text = summary(stored(), (told,))
     assert "### Promotion to green: rolled-back" in text
     assert "- requests: 20,480" in text
     assert "Next: `otagate status`" in text
-    assert "Next: `otagate status`" in summary(stored(), PromotionRecord(promotion(Phase.WATCHING))), "it goes on"
-    assert "Next: `otagate recover`" in summary(stored(), PromotionRecord(promotion(Phase.STRANDED)))
+    assert "Next: `otagate status`" in summary(stored(), (PromotionRecord(promotion(Phase.WATCHING)),)), "it goes on"
+    assert "Next: `otagate recover`" in summary(stored(), (PromotionRecord(promotion(Phase.STRANDED)),))
 
 
 def test_a_rolled_back_promotion_leads_and_its_flips_are_told() -> None:
-    lines = [line for line in summary(stored(), PromotionRecord(promotion(), tuple(FORWARD))).splitlines() if line]
+    lines = [line for line in summary(stored(), (PromotionRecord(promotion(), tuple(FORWARD)),)).splitlines() if line]
     assert lines[0] == "## ❌ Rolled back: hello"
     assert lines[2].startswith("Verdict before it: ❌ Refused, dose: 1 of 2 cases failed")
     assert "- failed: 0, sent to the old colour after the turn: 0, sessions cut: 0" in lines

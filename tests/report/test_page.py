@@ -72,13 +72,13 @@ def told(phase: Phase = Phase.ROLLED_BACK) -> PromotionRecord:
     return PromotionRecord(promotion(phase), tuple(events), {"requests": 20480, "requests lost": 0, "by": "client"})
 
 
-RUNS: dict[str, tuple[StoredRun, PromotionRecord | None]] = {
-    "refused": (stored(), None),
-    "with a promotion": (stored(), told()),
-    "with an unfinished promotion": (stored(), told(Phase.STRANDED)),
-    "with a promotion that told nothing": (stored(), PromotionRecord(promotion())),
-    "empty": (stored(content=Record({}, {}, None, None)), None),
-    "judged by nothing": (replace(stored(), verdict=Verdict(Decision.INCONCLUSIVE)), None),
+RUNS: dict[str, tuple[StoredRun, tuple[PromotionRecord, ...]]] = {
+    "refused": (stored(), ()),
+    "with a promotion": (stored(), (told(),)),
+    "with an unfinished promotion": (stored(), (told(Phase.STRANDED),)),
+    "with a promotion that told nothing": (stored(), (PromotionRecord(promotion()),)),
+    "empty": (stored(content=Record({}, {}, None, None)), ()),
+    "judged by nothing": (replace(stored(), verdict=Verdict(Decision.INCONCLUSIVE)), ()),
 }
 
 
@@ -141,7 +141,7 @@ def test_a_crash_shows_its_container_its_reason_and_its_log() -> None:
 
 
 def test_a_promotion_shows_its_end_its_reason_its_figures_and_its_curves() -> None:
-    read = Reading(page(stored(), told()))
+    read = Reading(page(stored(), (told(),)))
     for part in ("Rolled back", "errors above the limit", "20,480", "requests lost"):
         assert part in read.text
     assert "Sessions left on blue while it drained" in read.text
@@ -149,7 +149,7 @@ def test_a_promotion_shows_its_end_its_reason_its_figures_and_its_curves() -> No
 
 
 def test_a_promotion_that_was_rolled_back_leads_and_the_verdict_comes_after_it() -> None:
-    read = Reading(page(approved(), told()))
+    read = Reading(page(approved(), (told(),)))
     assert "Rolled back: hello, run" in read.text
     assert read.text.index("errors above the limit") < read.text.index("Verdict before it: Approved")
     (lead,) = [a["class"] for tag, a in read.elements if a.get("class", "").startswith("verdict ")]
@@ -167,14 +167,14 @@ def test_a_promotion_that_was_rolled_back_leads_and_the_verdict_comes_after_it()
     ],
 )
 def test_only_a_promotion_that_ended_well_leads_with_green(phase: Phase, word: str, tone: str) -> None:
-    read = Reading(page(approved(), PromotionRecord(promotion(phase))))
+    read = Reading(page(approved(), (PromotionRecord(promotion(phase)),)))
     assert f"{word}: hello" in read.text
     assert [a for _, a in read.elements if a.get("class") == f"verdict tone-{tone}"]
 
 
 def test_a_drain_of_nothing_is_not_drawn() -> None:
     events = tuple(replace(event, data={**event.data, "left": {"web": 0}}) for event in told().events)
-    assert "Sessions left" not in Reading(page(stored(), PromotionRecord(promotion(Phase.PROMOTED), events))).text
+    assert "Sessions left" not in Reading(page(stored(), (PromotionRecord(promotion(Phase.PROMOTED), events),))).text
 
 
 def test_a_baseline_known_by_its_digest_alone_is_called_what_is_live() -> None:
@@ -286,7 +286,7 @@ def test_no_name_from_outside_becomes_markup_or_hides_what_is_read() -> None:
     )
     view = replace(promotion(), reason=evil, debts=(evil,))
     events = (StewardEvent(START, Happening.STEP, Phase.WATCHING, evil, {"answers": evil}),)
-    read = Reading(page(hostile, PromotionRecord(view, events, {evil: evil}), {hostile_picture.digest: PIXEL}))
+    read = Reading(page(hostile, (PromotionRecord(view, events, {evil: evil}),), {hostile_picture.digest: PIXEL}))
     assert read.all("script") == []
     assert [list(attributes) for attributes in read.all("img")] == [["alt", "src"]]
     assert not [c for c in read.text if ord(c) < 32 and c not in "\n\t"]
@@ -303,7 +303,7 @@ def test_the_hostile_case_of_the_sample_is_shown_short() -> None:
 
 
 def test_a_picture_is_on_the_page_with_its_title_its_case_and_words_for_who_cannot_see_it() -> None:
-    read = Reading(page(stored(), None, {digest_of_bytes(PIXEL): PIXEL}))
+    read = Reading(page(stored(), (), {digest_of_bytes(PIXEL): PIXEL}))
     (shown,) = read.all("img")
     assert shown["src"] == f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}"
     assert shown["alt"] == "Dose at isocentre; picture dose-slice of functional/test_functional.py::test_maximum"
@@ -316,7 +316,7 @@ def test_a_large_picture_is_on_the_page_whole() -> None:
     run = stored()
     functional = replace(run.record.suites["functional"], pictures=(picture("large", "Large", large),))
     run = replace(run, record=replace(run.record, suites={"functional": functional}))
-    (shown,) = Reading(page(run, None, {digest_of_bytes(large): large})).all("img")
+    (shown,) = Reading(page(run, (), {digest_of_bytes(large): large})).all("img")
     assert base64.b64decode(shown["src"].partition(",")[2]) == large
     assert len(large) > 8_000
 
@@ -357,7 +357,7 @@ def test_times_and_samples_that_are_no_numbers_do_not_break_the_page(odd: float)
     content = replace(base, suites={"technical": suite("technical", strange)}, metrics={"odd": metric}, crashes=crashes)
     run = replace(stored(content=content), ended=odd, expires=odd)
     events = tuple(replace(event, at=odd) for event in told().events)
-    Reading(page(replace(run, header=replace(run.header, started=odd)), PromotionRecord(promotion(), events)))
+    Reading(page(replace(run, header=replace(run.header, started=odd)), (PromotionRecord(promotion(), events),)))
 
 
 def test_samples_all_alike_are_drawn() -> None:
@@ -368,9 +368,9 @@ def test_samples_all_alike_are_drawn() -> None:
 
 
 def test_every_form_gives_its_content_and_the_name_of_its_file() -> None:
-    assert {form: render(stored(), None, {})[1] for form, render in FORMATS.items()} == {
+    assert {form: render(stored(), (), {})[1] for form, render in FORMATS.items()} == {
         "html": "report.html",
         "junit": "junit.xml",
         "markdown": "summary.md",
     }
-    assert all(render(stored(), told(), {})[0] for render in FORMATS.values())
+    assert all(render(stored(), (told(),), {})[0] for render in FORMATS.values())

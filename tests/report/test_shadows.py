@@ -19,7 +19,7 @@ def event(seen: ShadowSeen = SEEN, told: str = "fail") -> StewardEvent:
 
 
 def page(*events: StewardEvent, form: str = "html") -> str:
-    content, _ = FORMATS[form](stored(), PromotionRecord(promotion(), events), {})
+    content, _ = FORMATS[form](stored(), (PromotionRecord(promotion(), events),), {})
     return content.decode()
 
 
