@@ -70,18 +70,30 @@ class Site:
 def raw(begin: bytes, then: bytes = b"", every: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port of a server that says `begin` to its first client, then `then` again and again, or hangs up; inside TLS
     where `tls` is given."""
+
+    def serve(line: socket.socket, ends: threading.Event) -> None:
+        with tls.wrap_socket(line, server_side=True) if tls else line as spoken:
+            spoken.recv(65536)
+            spoken.sendall(begin)
+            while then and not ends.wait(every):
+                spoken.sendall(then)
+
+    with first_client(serve) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def first_client(serve: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
+    """The port of a server that does `serve` with its first client; the event is set when nobody asks any more."""
     ends = threading.Event()
     with socket.create_server((HERE, 0)) as listening:
 
-        def serve() -> None:
+        def run() -> None:
             line, _ = listening.accept()
-            with contextlib.suppress(OSError), tls.wrap_socket(line, server_side=True) if tls else line as spoken:
-                spoken.recv(65536)
-                spoken.sendall(begin)
-                while then and not ends.wait(every):
-                    spoken.sendall(then)
+            with contextlib.suppress(OSError), line:
+                serve(line, ends)
 
-        thread = threading.Thread(target=serve, daemon=True)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         try:
             yield listening.getsockname()[1]

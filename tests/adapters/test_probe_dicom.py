@@ -18,7 +18,7 @@ from otagate.adapters.probe import Answer, ask
 from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.switch import VERIFICATION, associate_request
-from tests.adapters.test_probe import DICOM, HERE, answering
+from tests.adapters.test_probe import DICOM, HERE, answering, first_client
 
 ENDS = evt.EVT_RELEASED, evt.EVT_ABORTED
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -72,26 +72,17 @@ def echoed(most: int = 16384, status: int = 0) -> bytes:
 def scripted(*answers: bytes, slow: bool = False) -> Iterator[int]:
     """The port of a service that gives its first client one answer to each thing said, if `slow` byte by byte, and then
     stays on the line in silence."""
-    ends = threading.Event()
-    with socket.create_server((HERE, 0)) as listening:
 
-        def serve() -> None:
-            line, _ = listening.accept()
-            with line, contextlib.suppress(OSError):
-                for answer in answers:
-                    line.recv(65536)
-                    for begin, end in pairwise(range(len(answer) + 1)) if slow else [(0, len(answer))]:
-                        line.sendall(answer[begin:end])
-                        ends.wait(0.05 if slow else 0)
-                ends.wait(60)
+    def serve(line: socket.socket, ends: threading.Event) -> None:
+        for answer in answers:
+            line.recv(65536)
+            for begin, end in pairwise(range(len(answer) + 1)) if slow else [(0, len(answer))]:
+                line.sendall(answer[begin:end])
+                ends.wait(0.05 if slow else 0)
+        ends.wait(60)
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            ends.set()
-            thread.join(5)
+    with first_client(serve) as port:
+        yield port
 
 
 class TestWhoAnswers:

@@ -1,9 +1,7 @@
 """What fails between the turn and the watch's first look is the new release's: hooks that hang may take half a minute
 there, a steward that is started again begins its looks anew, and what is stranded waits for a person."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -11,23 +9,14 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import ProbeFault
 from otagate.core.promotion import Phase
 from otagate.core.traffic import Happening, Kind
-from otagate.steward import journal
 from otagate.steward.traffic import Start, before_the_turn
 from tests.steward.pairs import other
 from tests.steward.switches import FakeSwitch
 from tests.steward.test_hung_release import recovered
 from tests.steward.test_kept import kept
-from tests.steward.world import TOPOLOGY, Steward, World, serves, view_of
+from tests.steward.world import Steward, World, serves, view_of
 
 Meanwhile = Callable[[], None]
-
-
-@pytest.fixture
-def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(journal, "DURABLE", "OFF")
-    made = World(tmp_path, replace(TOPOLOGY, second="switch-second"))
-    yield made
-    made.close()
 
 
 def answered(switch: FakeSwitch, answers: int, errors: int = 0) -> None:

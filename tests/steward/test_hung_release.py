@@ -211,8 +211,8 @@ def test_nor_where_it_answers_and_is_not_reached_through_its_front(world: World)
     assert recovered(steward) is Phase.STRANDED
 
 
-def test_nor_where_a_way_back_was_made_and_is_not_proven(world: World) -> None:
-    """The control: blue is live, but since the promotion alone."""
+def gone_back_unproven(world: World) -> Steward:
+    """Blue is live again, and hangs since."""
     steward = world.live()
     world.clock.on_sleep = lambda: world.switch.down.add("web_green")
     whole = world.services.call
@@ -224,7 +224,14 @@ def test_nor_where_a_way_back_was_made_and_is_not_proven(world: World) -> None:
 
     world.services.call = call  # type: ignore[method-assign]
     steward.promote()
+    assert view_of(steward).phase is Phase.STRANDED
     assert steward.book.account.live is Colour.BLUE
+    return steward
+
+
+def test_nor_where_a_way_back_was_made_and_is_not_proven(world: World) -> None:
+    """The control: blue is live, but since the promotion alone."""
+    steward = gone_back_unproven(world)
     assert recovered(steward) is Phase.STRANDED
 
 

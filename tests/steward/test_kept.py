@@ -9,7 +9,7 @@ from otagate.core.traffic import Kind
 from otagate.steward.desk import Caller
 from otagate.steward.map_file import MapFile
 from tests.steward.test_desk import CLAIM, Slow
-from tests.steward.test_hung_release import recovered
+from tests.steward.test_hung_release import gone_back_unproven, recovered
 from tests.steward.world import Killed, Steward, World, view_of
 
 WORD = {"claim": {**CLAIM, "by": "bob"}, "wait": 0, "override": "blue burnt down"}
@@ -97,19 +97,7 @@ def test_not_where_it_is_another_build(world: World, stranded: Steward) -> None:
 
 
 def test_not_where_the_way_back_was_made_and_is_not_proven(world: World) -> None:
-    steward = world.live()
-    world.clock.on_sleep = lambda: world.switch.down.add("web_green")
-    whole = world.services.call
-
-    def call(url: str, deadline: float) -> bool:
-        if url.endswith("activate") and "blue" in url and steward.book.account.live is Colour.BLUE:
-            world.services.hung.add("blue-web")
-        return whole(url, deadline)
-
-    world.services.call = call  # type: ignore[method-assign]
-    steward.promote()
-    assert view_of(steward).phase is Phase.STRANDED
-    refused(steward, "the map file says blue, not green")
+    refused(gone_back_unproven(world), "the map file says blue, not green")
 
 
 def test_a_switch_that_another_hand_turned_follows_the_map_file_first(world: World, stranded: Steward) -> None:

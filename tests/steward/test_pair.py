@@ -1,7 +1,7 @@
 """Two switches: both turn or neither, and where they do not tell the same it is red until recover makes them agree."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,24 +15,20 @@ from otagate.core.promotion import Phase
 from otagate.core.replacement import Reach
 from otagate.core.topology import Door
 from otagate.core.traffic import Claim, Holder, Scope
-from otagate.steward import journal
 from otagate.steward.book import MAP, Book
 from otagate.steward.exchange import Exchange
 from otagate.steward.outside import RealSwitches
 from otagate.steward.pair import SPLIT, Pair
 from tests.steward.pairs import both, other, told
 from tests.steward.switches import FakeSwitch
-from tests.steward.world import TOPOLOGY, WATCH, Killed, World
+from tests.steward.world import WATCH, Killed, World
 
 HOLDER = Holder(Claim(Scope.PLATFORM, "alice", "here", "otagate switch replace", "a test"), 0.0, 7)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(journal, "DURABLE", "OFF")
-    made = World(tmp_path, replace(TOPOLOGY, second="switch-second"))
-    yield made
-    made.close()
+def world(pair: World) -> World:
+    return pair
 
 
 def test_a_promotion_turns_both_and_each_is_asked_in_front(world: World) -> None:

@@ -1,27 +1,21 @@
 """A pair's way back while one of them is gone: it waits for who may pass traffic, and for nobody else."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import SwitchFault
 from otagate.core.promotion import Phase
-from otagate.steward import journal
 from otagate.steward.keeper import Keeper
 from otagate.steward.outlook import Outlook
 from tests.steward.pairs import both, other, told
-from tests.steward.world import TOPOLOGY, Steward, World
+from tests.steward.world import Steward, World
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(journal, "DURABLE", "OFF")
-    made = World(tmp_path, replace(TOPOLOGY, second="switch-second"))
-    yield made
-    made.close()
+def world(pair: World) -> World:
+    return pair
 
 
 def goes_bad_while(world: World, happens: Callable[[], None]) -> Steward:

@@ -1,33 +1,22 @@
 """What was turned and set back may have served, also where what it was set back to hangs and `recover` has to end it:
 it is left as one that was live, and not as one that nothing was turned to."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
-from otagate.steward import journal
 from otagate.steward.account import Stage
 from otagate.steward.journal import Entry, Journal
 from tests.steward.pairs import both, other, told
 from tests.steward.test_aftermath import only
 from tests.steward.test_hung_release import recovered
 from tests.steward.test_rollback_fails import rolled
-from tests.steward.world import TOPOLOGY, Killed, Steward, World, view_of
+from tests.steward.world import Killed, Steward, World, view_of
 
 UNMOVED = "nothing was turned"
-
-
-@pytest.fixture
-def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(journal, "DURABLE", "OFF")
-    made = World(tmp_path, replace(TOPOLOGY, second="switch-second"))
-    yield made
-    made.close()
 
 
 def set_back(world: World) -> Steward:
