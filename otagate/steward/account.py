@@ -118,11 +118,11 @@ def _hung(account: Account, _entry: Entry) -> Account:
 
 
 def _kept(account: Account, entry: Entry) -> Account:
-    """Whoever asked to go back before that is overruled. What came before was seen to fail: it is no way back."""
+    """Whoever asked to go back before that is overruled."""
     if account.promotion is None:
         raise ValueError("nothing is kept without a promotion")
     kept = typed(Override, entry.body["override"])
-    return replace(account, leaving=False, promotion=replace(account.promotion, hung=True, kept=kept))
+    return replace(account, leaving=False, promotion=replace(account.promotion, kept=kept))
 
 
 def _newer(account: Account, epoch: int) -> int:
