@@ -6,7 +6,8 @@ An image is found again by its tag, which is the digest of all it was made from:
 import ast
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import docker
@@ -52,12 +53,14 @@ def source_digest() -> str:
     return digest_of({name: digest_of_bytes(content) for name, content in steward_files().items()})
 
 
-def steward_files() -> dict[str, bytes]:
-    """The build context of the steward: path → content, from a checkout or an installed wheel alike."""
+@cache
+def steward_files() -> Mapping[str, bytes]:
+    """The build context of the steward: path → content, from a checkout or an installed wheel alike. Read once: what
+    a command began with is what it names."""
     package = Path(otagate.__file__).parent
-    own = {path.name: path for path in (package / "images" / "steward").iterdir() if path.name != "requirements.in"}
-    runs = {f"otagate/{path.relative_to(package)}": path for path in _runs(package)}
-    return {name: path.read_bytes() for name, path in sorted({**own, **runs}.items())}
+    own = {name: content for name, content in _files("steward").items() if name != "requirements.in"}
+    runs = {f"otagate/{path.relative_to(package)}": path.read_bytes() for path in _runs(package)}
+    return dict(sorted({**own, **runs}.items()))
 
 
 def _runs(package: Path) -> set[Path]:
@@ -70,16 +73,26 @@ def _runs(package: Path) -> set[Path]:
             continue
         found.add(path)
         following += [folder / "__init__.py" for folder in path.parents if folder.is_relative_to(package)]
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "otagate":
-                base = package.joinpath(*node.module.split(".")[1:])
-                following += [base.with_suffix(".py"), *(base / f"{alias.name}.py" for alias in node.names)]
+        for module, names in _imports(path):
+            base = package.joinpath(*module.split(".")[1:])
+            following += [base.with_suffix(".py"), *(base / f"{name}.py" for name in names)]
     return found
 
 
+def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """What a file imports from ours, at its head or within: module and names. Expressions, which are most of a file and
+    hold no import, are passed by: each command asks this of all of the steward's files."""
+    nodes: list[ast.AST] = [ast.parse(path.read_bytes())]
+    for node in nodes:
+        nodes += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "otagate":
+            yield node.module, [alias.name for alias in node.names]
+
+
 def _files(image: str) -> dict[str, bytes]:
+    """What lies in its folder; not the bytecode that an installer puts beside it."""
     folder = Path(otagate.__file__).parent / "images" / image
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def _ensured(

@@ -1,5 +1,6 @@
 """The wheel: it carries what a checkout has beside the package, and nothing that was fetched or made on a machine."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -72,6 +73,38 @@ def test_a_fetched_file_would_be_noticed(names: set[str]) -> None:
     """The control of the test above."""
     fetched = "otagate/environments/hello/data/linked/ct.0.dcm"
     assert strangers(names | {fetched}) == {fetched}
+
+
+def test_installed_and_compiled_it_makes_the_same_images_and_suites(wheel: Path, tmp_path: Path) -> None:
+    """An installer leaves bytecode beside each source, those of images and plug-in too."""
+    where = str(tmp_path)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--compile", "--target", where, str(wheel)],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert list((tmp_path / "otagate" / "images" / "holder").glob("__pycache__/*.pyc"))
+    told = (
+        "import otagate, otagate.adapters.images as images, otagate.adapters.pytest_child as child\n"
+        "print(otagate.__file__.startswith(%r), images.source_digest(), *images._files('holder'),"
+        " *images._files('switch'), *child.suite_files('s', {}))"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", told % where],
+            env={**os.environ, "PYTHONPATH": folder},
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout.split()
+        for folder in (where, str(ROOT))
+    ]
+    assert [words.pop(0) for words in said] == ["True", "False"]
+    assert said[0] == said[1]
+    assert "holder.py" in said[0]
 
 
 def test_the_command_is_declared(wheel: Path) -> None:
