@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench bench-switch bench-watch bench-clinic sweep soak clean venv engine images
 PY := .venv/bin/python
+# Where a machine keeps no bytecode, each of a test run's hundreds of commands would compile all of otagate anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two workers, each taking whole modules in order: a module's tests share what they raised.
 ABREAST := -n 2 --dist loadfile --no-loadscope-reorder
 

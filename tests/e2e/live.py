@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import docker
 import requests
+
+from otagate.core.cloud import LABEL_PLATFORM
 
 SECONDS = 1500  # for one command: a gate run of the clinic was seen to take 540 on a busy machine
 
@@ -59,6 +62,11 @@ def asked(live: Live) -> tuple[str, str]:
     answer = requests.get(f"http://{status(live)['listeners']['web']['address']}/healthz", timeout=10)
     assert answer.status_code == 200
     return answer.headers["X-Otagate-Colour"], answer.headers["X-Otagate-Build"]
+
+
+def containers(engine: docker.DockerClient, live: Live) -> set[str]:
+    found = engine.containers.list(all=True, filters={"label": f"{LABEL_PLATFORM}={live.name}"}, ignore_removed=True)
+    return {str(c.name) for c in found}
 
 
 def clear(live: Live) -> None:

@@ -5,7 +5,6 @@ The tests of this module share one production and run in the order of the file.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,16 +14,10 @@ import docker
 import pytest
 import requests
 
-from otagate.core.cloud import LABEL_PLATFORM
 from otagate.demo.client import as_bytes, fresh_object
-from tests.e2e.live import Live, asked, clear, status
+from tests.e2e.live import Live, asked, clear, containers, status
 
 pytestmark = pytest.mark.e2e
-
-
-def containers(engine: docker.DockerClient, hello: Live) -> set[str]:
-    found = engine.containers.list(all=True, filters={"label": f"{LABEL_PLATFORM}={hello.name}"}, ignore_removed=True)
-    return {str(c.name) for c in found}
 
 
 def test_production_serves_its_first_release_on_both_listeners(hello: Live) -> None:
@@ -84,59 +77,6 @@ def test_a_full_disk_is_a_fault_outside_and_production_is_as_it_was(hello: Live,
     assert done.returncode == 4, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert json.loads(done.stdout)["errors"][0]["hint"]
-    assert containers(engine, hello) == before
-
-
-def test_a_suite_that_cannot_be_imported_proves_nothing(hello: Live) -> None:
-    suite = hello.folder / "suites" / "functional" / "test_99_broken.py"
-    suite.write_text("import no_such_module\n")
-    try:
-        envelope = hello.otagate("test", "web=hello/web:1.1", exit=3)
-    finally:
-        suite.unlink()
-    assert envelope["data"]["verdict"] == "inconclusive"
-    found = {f["rule"]: f["reason"] for f in envelope["findings"] if f["mark"] == "unknown"}
-    assert found["dose"] == "suite-incoherent"
-
-
-def test_an_empty_suite_folder_is_told_before_anything_is_raised(hello: Live) -> None:
-    folder = hello.folder / "suites" / "functional"
-    away = folder.rename(hello.folder / "away")
-    folder.mkdir()
-    try:
-        errors = hello.otagate("test", "web=hello/web:1.1", exit=2)["errors"]
-    finally:
-        folder.rmdir()
-        away.rename(folder)
-    assert "functional" in errors[0]["message"]
-
-
-def test_a_crashing_build_is_refused_by_the_crash_rule_alone(hello: Live) -> None:
-    envelope = hello.otagate("test", "web=hello/web:1.6", exit=1)
-    failed = [(f["rule"], f["reason"]) for f in envelope["findings"] if f["mark"] == "fail"]
-    assert failed == [("crash", "crashed")]
-
-
-def test_a_build_that_ends_as_soon_as_it_starts_is_refused_beside_a_healthy_baseline(hello: Live) -> None:
-    envelope = hello.otagate("test", "web=otagate/base:13", exit=1)
-    failed = [(f["rule"], f["reason"]) for f in envelope["findings"] if f["mark"] == "fail"]
-    assert failed == [("crash", "crashed")]
-
-
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGHUP])
-def test_an_interrupt_takes_the_mirror_down_and_leaves_production_alone(
-    hello: Live, engine: docker.DockerClient, sign: signal.Signals
-) -> None:
-    before = containers(engine, hello)
-    process = hello.start("test", "web=hello/web:1.1")
-    until = time.monotonic() + 60
-    while not any("candidate-web" in name for name in containers(engine, hello)):
-        assert time.monotonic() < until, "the mirror was never raised"
-        time.sleep(0.2)
-    process.send_signal(sign)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 130, out + err
-    assert "Traceback" not in out + err
     assert containers(engine, hello) == before
 
 
