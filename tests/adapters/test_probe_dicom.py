@@ -163,7 +163,7 @@ class TestDeadline:
         began = time.monotonic()
         with pytest.raises(ProbeFault, match=r"does not answer within 0.5 s"):
             ask(DICOM, HERE, port, 0.5)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 10
 
     @pytest.mark.parametrize("begun", [b"", b"\2", b"\2\0\0\0\0", b"\2\0\0\0\0\xb0\0\1"])
     def test_a_silence_before_it_has_accepted(self, begun: bytes) -> None:

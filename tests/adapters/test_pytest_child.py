@@ -188,7 +188,7 @@ def test_the_cases_that_the_deadline_cuts_off_are_missing_with_their_marks(attem
         "import pytest, time\ndef test_a(): pass\n"
         "@pytest.mark.requirement('dose')\ndef test_b(): time.sleep(60)\ndef test_c(): pass\n"
     )
-    report = attempt({"test_a.py": text}, deadline=2.0).report
+    report = attempt({"test_a.py": text}, deadline=10.0).report
 
     a, b, c = report.cases
     assert (a.outcome, b.outcome, c.outcome) == (Outcome.PASSED, Outcome.MISSING, Outcome.MISSING)
@@ -197,11 +197,11 @@ def test_the_cases_that_the_deadline_cuts_off_are_missing_with_their_marks(attem
     assert b.ended >= b.started
     assert (c.started, c.ended) == (0.0, 0.0)
     assert report.flaws == (
-        "deadline of 2 s passed",
+        "deadline of 10 s passed",
         "2 collected case(s) were never reported, technical/test_a.py::test_b first",
     )
     assert not report.ended
-    assert report.seconds < 10
+    assert report.seconds < 60
 
 
 def test_names_and_messages_cannot_move_a_cursor_or_a_page(attempt: Try) -> None:

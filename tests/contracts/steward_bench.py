@@ -14,7 +14,7 @@ from otagate.ports import Hold, Steward
 from tests.e2e.edge import BUILDS
 from tests.fakes.steward import FakeSteward
 
-SHORT = WatchPolicy(lasts=0.3, every=0.1, window=1.0)
+SHORT = WatchPolicy(lasts=0.3, every=0.1, window=10.0)
 
 
 def claim_of(by: str, scope: Scope = Scope.PLATFORM) -> Claim:

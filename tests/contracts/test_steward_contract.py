@@ -1,6 +1,5 @@
 """What every Steward keeps to: the one in memory, and the real one in its container with a real switch beside it."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -324,10 +323,8 @@ def test_nobody_can_follow_what_was_never_begun(bench: Bench) -> None:
 def test_an_error_inside_the_lease_frees_it(bench: Bench) -> None:
     with pytest.raises(ZeroDivisionError), bench.steward.lease(claim_of("alice"), 0):
         raise ZeroDivisionError
-    began = time.monotonic()
-    with bench.steward.lease(claim_of("bob"), 3):
+    with bench.steward.lease(claim_of("bob"), 5):  # Busy if it were not: a line's silence is given longer
         pass
-    assert time.monotonic() - began < 3
 
 
 def test_a_schema_is_moved_in_deploying_alone_and_what_is_left_of_it_is_owed(bench: Bench) -> None:

@@ -24,6 +24,7 @@ from otagate.core.platform import Protocol
 from otagate.core.promotion import Event, Phase
 from otagate.core.shadow import ShadowRule, ShadowSeen
 from otagate.core.switch import flip_lua, haproxy_config
+from otagate.core.switch_counts import BackendCount, read_counts
 from otagate.core.topology import Door, HookCall, Topology
 from otagate.core.traffic import Claim, ColourView, Intent, Kind, PromotionView, Scope
 from otagate.core.watch import WatchPolicy
@@ -31,7 +32,7 @@ from otagate.ports import Hold
 
 BUILDS = {Colour.BLUE: digest_of("blue"), Colour.GREEN: digest_of("green")}
 FRONTS = {"web": 20001, "dicom": 20002, "raw": 20003}
-WATCH = WatchPolicy(lasts=2.0, every=0.1, window=1.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
+WATCH = WatchPolicy(lasts=2.0, every=0.1, window=10.0, error_share=0.02, minimum=20, blind=15, unhealthy=3)
 ALWAYS: Any = {"Name": "always"}
 FOLDER = "/srv"
 # What has pynetdicom, which no image of otagate's own needs.
@@ -213,7 +214,7 @@ class Edge:
         return self.end_of("g-1")
 
     def await_colour(self, hold: Hold, colour: Colour) -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:
             try:
                 return hold.prove(colour, {"web": BUILDS[colour]})
@@ -290,6 +291,9 @@ class Edge:
         code = f"from otagate.adapters.haproxy import HAProxy; print(HAProxy().ask({command!r}))"
         return self._python("shared-steward", code)
 
+    def counts(self) -> dict[str, BackendCount]:
+        return read_counts(self.haproxy("show stat;otagate counts"))
+
     def doze(self) -> None:
         """Every line to the steward is cut, as it is of a command that is not heard of for too long."""
         self._python("shared-steward", _CUT)
@@ -300,7 +304,7 @@ class Edge:
         assert status == 0, output
         return output.decode().strip()
 
-    def eventually(self, holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    def eventually(self, holds: Callable[[], bool], seconds: float = 60.0) -> bool:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with contextlib.suppress(Exception):

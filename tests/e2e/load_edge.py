@@ -20,7 +20,7 @@ from tests.e2e.edge import Edge
 from tests.e2e.flip_account import Flip
 
 SERVICE = Path(__file__).with_name("load_service.py")
-QUICK = WatchPolicy(lasts=0.3, every=0.1, window=1.0)
+QUICK = WatchPolicy(lasts=0.3, every=0.1, window=10.0)
 
 
 def topology_of(platform: str) -> Topology:
@@ -87,14 +87,14 @@ class LoadEdge(Edge):
 
         def wait() -> None:
             try:
-                assert self.eventually(lambda: self._is_watched(promotion), 20)
+                assert self.eventually(lambda: self._is_watched(promotion))
                 act()
             except BaseException as error:
                 wrong.append(error)
 
         thread = self.beside(wait)
         yield
-        thread.join(30)
+        thread.join(90)
         if wrong:
             raise wrong[0]
 

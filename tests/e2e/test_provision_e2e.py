@@ -102,8 +102,8 @@ def test_after_a_stop_in_the_middle_no_container_starts(
         assert eventually(lambda: (state(engine, web), state(engine, store)) == ("created", "running"))
         if number is not None:
             program.send_signal(number)
-            program.wait(timeout=10)
-            time.sleep(1.5 if number == signal.SIGKILL else 0.0)  # its guard looks once a second whether it lives
+            program.wait(timeout=60)
+            time.sleep(6.0 if number == signal.SIGKILL else 0.0)  # its guard looks once a second, then sweeps
         engine.containers.get(store).exec_run(["touch", "/go"])
         assert eventually(lambda: healthy(engine, store))
         if number is None:

