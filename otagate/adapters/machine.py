@@ -11,6 +11,7 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
+from otagate.adapters.images import BASE
 from otagate.core.diagnosis import Check
 
 _DEADLINE = 10
@@ -19,7 +20,8 @@ _FREE_GIB = 5.0
 
 
 def look_at_machine(home: Path, images: tuple[str, ...]) -> Iterator[Check]:
-    """Every check of the machine itself; `images` are those the platform names."""
+    """Every check of the machine itself; `images` are those the platform names; what the
+    edge is made from is looked at too."""
     yield _python()
     yield _ansible()
     yield _home(home)
@@ -37,7 +39,7 @@ def look_at_machine(home: Path, images: tuple[str, ...]) -> Iterator[Check]:
     yield _engine(version)
     yield _clock(client)
     yield _disk(client)
-    for image in images:
+    for image in (BASE, *images):
         yield _image(client, image)
 
 

@@ -245,7 +245,7 @@ def down(
     """Without `destroy` only the mirror and what an undone promotion left; with the platform's name, all of it.
 
     `claims` are for the mirror and for the platform. A steward that cannot answer does not stand in the way of
-    `destroy`: its platform is what is to go.
+    `destroy`: its platform is what is to go; one of another otagate that says it is at work did answer.
     """
     _named(platform, destroy)
     with ExitStack() as held:
@@ -253,8 +253,8 @@ def down(
         try:
             if ports.steward.present():
                 holds = [held.enter_context(ports.steward.lease(claim, wait)) for claim in claims]
-        except SwitchFault:
-            if destroy is None:
+        except SwitchFault as fault:
+            if destroy is None or fault.code == "version-at-work":
                 raise
         held.enter_context(awake(ports))
         mirror = lower_mirror(platform, ports)

@@ -87,13 +87,19 @@ def recover(platform: Platform, ports: Ports, claim: Claim, *, wait: float, over
     before, halfway = status.promotion, status.replacement
     view = ports.steward.recover(claim, wait, override)
     replacement = None if halfway is None or halfway.ended else finish_replacement(platform, ports, claim, wait=wait)
-    if before is None or before.phase.ended:
+    if view is not None and (before is None or before.phase.ended or not _same(before, view)):
+        before = view  # begun and cut off while this one waited
+    elif before is None or before.phase.ended:
         return Recovery(None, None, replacement=replacement, mended=_mended(status, ports))
     if view is not None and view.phase is Phase.DISCARDING:
         with ports.steward.lease(claim, wait) as hold, awake(ports):
             _finish_discarding(platform, view, ports, hold)
     after = follow(before, ports)
     return Recovery(before, after, left_open(after, ports), replacement)
+
+
+def _same(one: PromotionView, other: PromotionView) -> bool:
+    return one.intent.promotion == other.intent.promotion
 
 
 def _mended(before: Status, ports: Ports) -> tuple[str, ...]:
@@ -109,7 +115,7 @@ def _mended(before: Status, ports: Ports) -> tuple[str, ...]:
 def _finish_discarding(platform: Platform, view: PromotionView, ports: Ports, hold: Hold) -> None:
     """Unless somebody else has done it since: it is looked at again, now that the lease is held."""
     now = ports.steward.status().promotion
-    if now is None or now.intent.promotion != view.intent.promotion or now.phase is not Phase.DISCARDING:
+    if now is None or not _same(now, view) or now.phase is not Phase.DISCARDING:
         return
     if view.intent.kind is not Kind.ROLLBACK:
         discard(platform, view.intent.to, ports, hold)

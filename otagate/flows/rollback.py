@@ -77,13 +77,16 @@ def _plan(way: Way, override: str) -> Plan:
 
 
 def rollback(platform: Platform, ports: Ports, claim: Claim, *, wait: float, override: str = "") -> Return:
-    """Refused with the reason; `override` lifts what can be lifted, in the name of the claim's `by`. Raises Busy, and
-    Alarm where journal, map file and switch disagree."""
-    left = _gone_back_from(platform, ports, claim)
+    """Refused with the reason, also where another release went live while this waited: it is not the one to be left;
+    `override` lifts what can be lifted, in the name of the claim's `by`. Raises Busy, and Alarm where journal, map file
+    and switch disagree."""
+    asked = live_status(platform, ports)
+    left = _gone_back_from(asked, ports, claim)
     if left is not None and (left.view.intent.kind is Kind.ROLLBACK or left.view.phase is not Phase.PROMOTED):
         return _return(platform, ports, left)
     with ports.steward.lease(claim, max(wait, _LETTING_GO) if left else wait) as hold:
         status = live_status(platform, ports)
+        _still_serves(_served(asked) if left is None else (left.view.intent.to, left.view.intent.release), status)
         way = _way(status, override)
         for line in _plan(way, override).text().splitlines():
             ports.tell(Progress("rollback", "", line.strip()))
@@ -91,9 +94,29 @@ def rollback(platform: Platform, ports: Ports, claim: Claim, *, wait: float, ove
     return replace(_return(platform, ports, record), before=status.promotion)
 
 
-def _gone_back_from(platform: Platform, ports: Ports, claim: Claim) -> PromotionRecord | None:
+def _served(status: Status) -> tuple[Colour | None, str]:
+    """The live colour and its release, "" unknown."""
+    there = status.colours.get(status.live.value) if status.live is not None else None
+    return status.live, there.release if there else ""
+
+
+def _still_serves(leaves: tuple[Colour | None, str], status: Status) -> None:
+    """Raises Refused if what serves now is not what was to be left."""
+    if (now := _served(status)) == leaves:
+        return
+    (was, old), (serves, new) = leaves, now
+    view = status.promotion
+    by = f", by {view.intent.kind} {view.intent.promotion} of {view.intent.by}" if view else ""
+    raise Refused(
+        f"{was} with release {_short(old)} was to be left, and since then {serves} serves with {_short(new)}{by}",
+        code="changed-meanwhile",
+        hint="otagate status; to leave what serves now: otagate rollback",
+    )
+
+
+def _gone_back_from(status: Status, ports: Ports, claim: Claim) -> PromotionRecord | None:
     """What the steward is just doing is gone back from, whoever began it; None if it is doing nothing."""
-    view = _acting(live_status(platform, ports))
+    view = _acting(status)
     if view is None:
         return None
     ports.tell(Progress("rollback", "", f"{view.intent.kind} {view.intent.promotion} is {view.phase}: going back"))

@@ -279,11 +279,10 @@ class Desk:
 
     def _in_front(self, colour: Colour) -> str:
         """Whether map file or switch name a colour, or that it cannot be told. The journal may be an older copy, and
-        what serves is not removed on its word; a switch that is down serves nothing but what the file says."""
-        if not self._helm.map_file.exists():
-            return ""
-        named = set()
-        for read in (self._helm.map_file.read, self._helm.switch.entry):
+        what serves is not removed on its word; a switch that is down serves nothing but what the file says, and a file
+        that is gone says nothing of the switch."""
+        file, named = self._helm.map_file, set()
+        for read in (*([file.read] if file.exists() else ()), self._helm.switch.entry):
             try:
                 named.add(read()[0])
             except SwitchFault as fault:

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -211,3 +212,24 @@ def test_what_somebody_else_finished_meanwhile_is_not_removed_again() -> None:
     recover.recover(scene.platform, scene.ports, CLAIM, wait=0.0)
     assert live(scene) == "green"
     assert scene.world.containers["p-green-web"].running
+
+
+def test_what_was_begun_and_cut_off_while_it_waited_is_undone_and_told() -> None:
+    """When it looked first, the promotion that it waits for had not begun."""
+    scene, run = proven()
+    real = scene.steward.recover
+
+    def waits(claim: Claim, wait: float, override: str = "") -> PromotionView | None:
+        die(scene, scene.provisioner, "apply", after=True)
+        with suppress(Died):
+            go(scene, run)
+        revive(scene)
+        return real(claim, wait, override)
+
+    scene.steward.recover = waits  # type: ignore[method-assign]
+    done = recover.recover(scene.platform, scene.ports, CLAIM, wait=60.0)
+    assert done.before is not None
+    assert done.before.intent.run == run
+    assert done.after is not None
+    assert done.after.view.phase is Phase.ABANDONED
+    assert "p-green-web" not in scene.world.containers

@@ -95,6 +95,26 @@ def test_a_warm_colour_that_does_not_answer_is_left_standing_and_nothing_is_turn
     assert WEB_1 in scene.world.containers
 
 
+def test_what_went_live_while_it_waited_is_not_left() -> None:
+    """Somebody else has promoted a release meanwhile that this person has never seen."""
+    scene, run = proven()
+    go(scene, run)
+    newer = judged(scene, "hello/web:1.2")
+
+    def waits(name: str) -> None:
+        if name == "lease":
+            scene.steward.before = lambda _: None
+            assert go(scene, newer).record.view.phase is Phase.PROMOTED
+
+    scene.steward.before = waits
+    with pytest.raises(Refused, match="was to be left, and since then blue serves") as no:
+        back(scene, wait=60.0)
+    assert no.value.code == "changed-meanwhile"
+    assert live(scene) is Colour.BLUE
+    assert back(scene).record.view.phase is Phase.PROMOTED, "asked again it leaves what serves now"
+    assert live(scene) is Colour.GREEN
+
+
 def test_it_says_what_it_will_do_before_it_does_and_what_serves_after() -> None:
     scene, run = proven()
     go(scene, run)

@@ -126,7 +126,7 @@ def test_a_map_that_was_spoilt_in_the_watch_strands_nothing_that_recover_is_aske
     serves(world, steward, Colour.BLUE)
 
 
-@pytest.mark.parametrize("says", ["map file", "switch", "neither can tell"])
+@pytest.mark.parametrize("says", ["map file", "switch", "switch alone", "neither can tell"])
 def test_what_map_file_or_switch_name_is_not_removed_on_the_word_of_an_older_journal(world: World, says: str) -> None:
     steward = world.live()
     slow = Slow(steward)
@@ -134,8 +134,10 @@ def test_what_map_file_or_switch_name_is_not_removed_on_the_word_of_an_older_jou
     green = {"colour": Colour.GREEN}
     if says == "map file":
         world.map_file.write(Colour.GREEN, 7)
-    elif says == "switch":
+    elif says.startswith("switch"):
         world.switch.entry_now = (Colour.GREEN, 7)
+        if says == "switch alone":
+            world.map_file.path.unlink()
     else:
         world.map_file.path.write_text("activ")
     with pytest.raises(Refused, match="nothing of green was removed"):
