@@ -134,7 +134,7 @@ def _switch(platform: Platform, image: str, secret: SecretOf, number: int, *, se
         },
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
         files=tuple(
-            File(certificate_path(listener.name), _chain(listener, secret), 0o444, secret=True)
+            File(certificate_path(listener.name, number, second=second), _chain(listener, secret), 0o444, secret=True)
             for listener in platform.listeners.values()
             if listener.tls is Tls.END
         ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Colour
 from otagate.core.hold import GUARD, hold_lines, hold_lua
-from otagate.core.places import run_folder
+from otagate.core.places import SECOND, run_folder
 from otagate.core.platform import Protocol, Tls
 from otagate.core.switch_counts import COUNTS_LUA, counting, mode_of
 from otagate.core.topology import Door, Topology
@@ -57,9 +57,13 @@ def backend(door: str, side: str) -> str:
     return f"{door}_{side}"
 
 
-def certificate_path(listener: str) -> str:
-    """Where the switch reads the certificate and key with which it ends a listener's TLS."""
-    return f"{CERTIFICATES}/{listener}.pem"
+def certificate_path(listener: str, number: int = 1, *, second: bool = False) -> str:
+    """Where the switch of that number, or the second of a pair, reads the certificate and key with which it ends a
+    listener's TLS. All share one volume: what a new one cannot start with must not be what the serving one starts
+    with."""
+    if second:
+        return f"{CERTIFICATES}/{SECOND}-{number}/{listener}.pem"
+    return f"{CERTIFICATES}/{listener}.pem" if number == 1 else f"{CERTIFICATES}/{number}/{listener}.pem"
 
 
 def socket_path(number: int = 1, *, second: bool = False) -> str:
@@ -77,12 +81,16 @@ def rehearsal_path(number: int, *, second: bool = False) -> str:
 def haproxy_config(topology: Topology, number: int = 1, *, second: bool = False) -> str:
     """haproxy.cfg; a mirror's topology may know one colour only."""
     head = _HEAD.replace("@SOCKET@", socket_path(number, second=second))
-    return "\n".join([head, *(_door(door, topology.hold if door.coloured else 0.0) for door in topology.doors)])
+    doors = [
+        _door(door, topology.hold if door.coloured else 0.0, certificate_path(door.name, number, second=second))
+        for door in topology.doors
+    ]
+    return "\n".join([head, *doors])
 
 
-def _door(door: Door, hold: float) -> str:
+def _door(door: Door, hold: float, certificate: str) -> str:
     mode = mode_of(door)
-    ends = f" ssl crt {certificate_path(door.name)} ssl-min-ver TLSv1.2" if door.tls is Tls.END else ""
+    ends = f" ssl crt {certificate} ssl-min-ver TLSv1.2" if door.tls is Tls.END else ""
     idle = f"{max(1, round(door.idle_timeout * 1000))}ms"
     key = f"str(active),map({MAP_PATH})" if door.coloured else f"str(door.{door.name}),map({MAP_PATH},{STANDING})"
     front = [

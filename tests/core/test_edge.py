@@ -4,7 +4,7 @@ from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Container
 from otagate.core.edge import another_switch, mirror_switch, steward_stage, switch_stage
 from otagate.core.places import Place
-from otagate.core.platform import Tls
+from otagate.core.platform import Platform, Tls
 from tests.core.platforms import platform
 
 PORTS = {"web": 18080, "dicom": 10400}
@@ -96,10 +96,13 @@ def test_a_steward_of_a_pair_is_made_otherwise_and_a_mirror_has_one_switch() -> 
     assert mirror_switch(paired, place, "s") == mirror_switch(p, place, "s")
 
 
-def test_the_switch_gets_the_key_of_a_listener_whose_tls_it_ends_and_a_mirrors_makes_its_own() -> None:
+def ending_tls(second: str = "") -> Platform:
     p = platform()
-    listeners = {**p.listeners, "web": replace(p.listeners["web"], tls=Tls.END)}
-    p = replace(p, listeners=listeners)
+    return replace(p, second=second, listeners={**p.listeners, "web": replace(p.listeners["web"], tls=Tls.END)})
+
+
+def test_the_switch_gets_the_key_of_a_listener_whose_tls_it_ends_and_a_mirrors_makes_its_own() -> None:
+    p = ending_tls()
     _, switch = switch_stage(p, "s", "h", PORTS, lambda name: f"<{name}>\n".encode()).containers
     (file,) = switch.files
     assert (file.path, file.secret) == ("/run/otagate/tls/web.pem", True)
@@ -108,3 +111,17 @@ def test_the_switch_gets_the_key_of_a_listener_whose_tls_it_ends_and_a_mirrors_m
     assert own.files == ()
     assert own.environment["OTAGATE_SWITCH_OWN_TLS"] == "/run/otagate/tls/web.pem"
     assert "OTAGATE_SWITCH_NUMBER" not in own.environment, "nobody replaces it"
+
+
+def test_no_switch_is_given_the_file_that_another_one_starts_with() -> None:
+    """They share a volume, and a new one may turn out not to start with what it was given."""
+    p = ending_tls("127.0.0.2")
+    made = [
+        another_switch(p, "s", lambda _: b"x", number, second=second).containers[0]
+        for number in (1, 2, 12)
+        for second in (False, True)
+    ]
+    paths = [file.path for switch in made for file in switch.files]
+    assert len(set(paths)) == len(made)
+    for switch, path in zip(made, paths, strict=True):
+        assert f" ssl crt {path} " in switch.environment["OTAGATE_SWITCH_CONFIG"], switch.name
