@@ -62,6 +62,7 @@ class Account:
     turn: Turn | None = None
     meant: frozenset[tuple[Colour, int]] = frozenset()  # where turns since the last that was read back were to lead
     leaving: bool = False  # somebody asked to go back from the promotion
+    word: Entry | None = None  # the last override that stands apart, as older journals have it
     served: Mapping[str, Served] = field(default_factory=lambda: MappingProxyType({}))
     told: tuple[Written, ...] = ()  # what the services of the release that is left say they wrote
     incidents: tuple[Incident, ...] = ()
@@ -118,11 +119,19 @@ def _hung(account: Account, _entry: Entry) -> Account:
 
 
 def _kept(account: Account, entry: Entry) -> Account:
-    """Whoever asked to go back before that is overruled."""
+    """Of an older journal: it counts once it is acted on, see `_override`."""
     if account.promotion is None:
         raise ValueError("nothing is kept without a promotion")
-    kept = typed(Override, entry.body["override"])
-    return replace(account, leaving=False, promotion=replace(account.promotion, kept=kept))
+    return replace(account, word=entry)
+
+
+def _override(account: Account, entry: Entry) -> Override | None:
+    """By whose word it advances. Older journals say it in the entry just before; with anything in between the command
+    that gave it was cut off, and had said that it failed."""
+    said = entry.body.get("override")
+    if said is None and account.word is not None and account.word.seq == entry.seq - 1:
+        said = account.word.body["override"]
+    return None if said is None else typed(Override, said)
 
 
 def _newer(account: Account, epoch: int) -> int:
@@ -156,11 +165,14 @@ def _advance(account: Account, entry: Entry) -> Account:
     if event is not Event.OK and not owes:
         reason = f"{reason}; then {message}" if reason else message
     debts = (*view.debts, *((message,) if owes else ()), *account.schemas.debts(phase))
-    kept = None if phase is Phase.STRANDED else view.kept  # whoever strands it again is asked again
+    word = _override(account, entry)
+    kept = None if phase is Phase.STRANDED else word or view.kept  # whoever strands it again is asked again
+    leaving = account.leaving and word is None  # whoever asked to go back before that is overruled
     after = replace(view, phase=phase, changed=entry.at, reason=reason, debts=debts, kept=kept)
     opened = incident_of(account, phase, entry.at, after.reason)
     incidents = account.incidents if opened is None else (*account.incidents, opened)
-    return replace(account, promotion=after, colours=_colours(account.colours, after, event), incidents=incidents)
+    colours = _colours(account.colours, after, event)
+    return replace(account, promotion=after, colours=colours, incidents=incidents, leaving=leaving)
 
 
 def incident_of(account: Account, phase: Phase, at: float, reason: str) -> Incident | None:

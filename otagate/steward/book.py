@@ -10,7 +10,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import Refused
 from otagate.core.promotion import Event, Phase, advance
 from otagate.core.replacement import Reach, Replacement
-from otagate.core.traffic import Happening, PromotionView, StewardEvent
+from otagate.core.traffic import Happening, Override, PromotionView, StewardEvent
 from otagate.steward.account import Account, Stage, add, event_of
 from otagate.steward.journal import Entry, Journal, JournalUnreadable
 from otagate.steward.map_file import MapFile
@@ -57,16 +57,17 @@ class Book:
             self._grown.notify_all()
             return candidate
 
-    def advance(self, before: Phase, event: Event, message: str) -> Phase:
+    def advance(self, before: Phase, event: Event, message: str, override: Override | None = None) -> Phase:
         """Take the current promotion on from `before` by the table. Refused if it is not there any more: what was found
-        in one phase says nothing of another."""
+        in one phase says nothing of another. An `override` is said by the very entry that acts on it."""
         with self._grown:
             view = self.current()
             if view.phase is not before:
                 what = f"promotion {view.intent.promotion} is {view.phase}, and not {before} any more"
                 raise Refused(what, code="out-of-order", hint="otagate status")
             after = advance(before, event)
-            self.write("advance", view.intent.promotion, before=before, event=event, after=after, message=message)
+            body = {"before": before, "event": event, "after": after, "message": message, "override": override}
+            self.write("advance", view.intent.promotion, **body)
             return after
 
     def turn(self, came: Colour | None, to: Colour, epoch: int, stage: Stage) -> None:

@@ -364,10 +364,8 @@ class Course:
         self._hung.may_be_kept(view)
         self._helm.settle()
         message = f"{override.by} from {override.origin} keeps {view.intent.to}, unsigned: {override.reason}"
-        with self._book.locked():
-            self.forget_abort()
-            self._book.write("kept", view.intent.promotion, phase=view.phase, message=message, override=override)
-            self._book.advance(view.phase, Event.REFUSED, message)
+        self.forget_abort()
+        self._book.advance(view.phase, Event.REFUSED, message, override)
 
     def _outcome_of_way_back(self, view: PromotionView) -> tuple[Event, str]:
         try:

@@ -4,9 +4,10 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused
-from otagate.core.promotion import Phase
-from otagate.core.traffic import Kind
+from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Kind, Override
 from otagate.steward.desk import Caller
+from otagate.steward.journal import JournalFull
 from otagate.steward.map_file import MapFile
 from tests.steward.test_desk import CLAIM, Slow
 from tests.steward.test_hung_release import gone_back_unproven, recovered
@@ -181,13 +182,13 @@ def keep(steward: Steward) -> None:
     slow.desk.ask(Caller(lambda: False), "recover", WORD)
 
 
-@pytest.mark.parametrize("entry", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("entry", [0, 1, 2, 3, 4])
 def test_cut_off_at_any_entry_of_it_it_can_be_told_again(world: World, stranded: Steward, entry: int) -> None:
     """Killed just before its n-th entry is journalled."""
     whole, left = stranded.book.write, [entry]
 
     def write(kind: str, promotion: str = "", **body: object) -> object:
-        if kind in ("kept", "advance", "turn", "hung"):
+        if kind in ("advance", "turn", "hung"):
             if left[0] == 0:
                 raise Killed
             left[0] -= 1
@@ -207,3 +208,40 @@ def test_cut_off_at_any_entry_of_it_it_can_be_told_again(world: World, stranded:
     assert not following.book.account.colours["blue"].warm
     assert following.told("p-1").count("every listener answers from green") >= 2, "it was proven at the front again"
     assert world.switch.served == {Colour.BLUE, Colour.GREEN}
+
+
+@pytest.mark.parametrize("cut", [JournalFull("no room"), Killed()])
+def test_one_that_failed_is_nobodys_word(world: World, stranded: Steward, cut: BaseException) -> None:
+    """Somebody said to go back; once what came before is well again, `recover` does, and nothing says unsigned."""
+    stranded.book.write("go-back", "p-1", phase=Phase.STRANDED, message="ann says to go back")
+    whole = stranded.book.write
+
+    def write(kind: str, promotion: str = "", **body: object) -> object:
+        if kind == "advance":
+            raise cut
+        return whole(kind, promotion, **body)
+
+    stranded.book.write = write  # type: ignore[method-assign,assignment]
+    with pytest.raises(type(cut)):
+        keep(stranded)
+    world.close()
+    following = world.steward()
+    assert (view_of(following).phase, view_of(following).kept) == (Phase.STRANDED, None)
+    assert following.book.account.leaving
+    world.services.hung.clear()
+    assert recovered(following) is Phase.ROLLED_BACK
+    assert view_of(following).kept is None
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_journal_that_says_it_apart_is_read_as_what_was_done(stranded: Steward, between: bool) -> None:
+    """As before it was one entry; with another one in between it was cut off, and a plain `recover` came."""
+    word, book = Override("bob", "alice@here:1", "blue burnt down"), stranded.book
+    book.write("go-back", "p-1", phase=Phase.STRANDED, message="ann says to go back")
+    book.write("kept", "p-1", phase=Phase.STRANDED, message="bob keeps green", override=word)
+    assert (view_of(stranded).kept, book.account.leaving) == (None, True)
+    if between:
+        book.write("seen", message="recover by ann")
+    book.advance(Phase.STRANDED, Event.REFUSED, "green is turned to again")
+    assert (view_of(stranded).kept, book.account.leaving) == ((None, True) if between else (word, False))
+    assert "bob keeps green" in stranded.told("p-1")
