@@ -11,7 +11,7 @@ OtagateError ─┬─ UsageError          2  the caller asked for something tha
               │         ├─ ProbeFault       4  an address that should answer
               │         └─ StoreFault       4  the local record
               ├─ Alarm               8  evidence or production is not what it should be
-              └─ Interrupted       130  after the way out was taken
+              └─ Interrupted       130  after the way out was taken, or saying what is left
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ Whatever breaks is reported, and the way out is taken, before anything is raised
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from otagate.core.cloud import LABEL_BINDING, LABEL_COLOUR, LABEL_TIER, Binding, Colour
@@ -40,21 +40,47 @@ class _Drive:
     broke_in: Phase | None = None
     interrupted: bool = False
 
+    def begin(self, intent: Intent) -> PromotionView:
+        """Raises Interrupted by whoever wants out before it is answered: what may be begun by then is aborted first."""
+        try:
+            return self.hold.begin(intent)
+        except (KeyboardInterrupt, SystemExit):
+            try:
+                end = f"ended {self._abort()}"
+            except Refused:  # there is nothing to abort
+                end = "was not begun"
+            raise Interrupted(f"interrupted: the {intent.kind} {end}", hint="otagate status") from None
+
     def run(self, phase: Phase, step: Callable[[], object]) -> Phase:
         """One phase, and the phase that its outcome leads to by the table."""
+        try:
+            return self._outcome(phase, step)
+        except (KeyboardInterrupt, SystemExit):  # whoever wants out, a library too: the way out comes first
+            return self._abort()
+
+    def _outcome(self, phase: Phase, step: Callable[[], object]) -> Phase:
         try:
             step()
             return self._report(Event.OK, "done")
         except Refused as no:
             self._note(phase, no)
             return self._report(Event.REFUSED, no.message)
-        except (KeyboardInterrupt, SystemExit):  # whoever wants out, a library too: the way out comes first
-            self.interrupted = True
-            return self._report(Event.ABORT, "interrupted")
         except Exception as broke:  # also a bug of ours: what was begun is undone before it is told
             self._note(phase, broke)
             told = broke.message if isinstance(broke, OtagateError) else f"{type(broke).__name__}: {broke}"
             return self._report(Event.FAULT, told)
+
+    def _abort(self) -> Phase:
+        """Reported once more to whoever interrupts that too, for it may not have been taken; where it was, to abort
+        again changes nothing. Raises Interrupted, which says what is left, by whoever wants out even then."""
+        self.interrupted = True
+        with suppress(KeyboardInterrupt, SystemExit):
+            return self._report(Event.ABORT, "interrupted")
+        try:
+            return self._report(Event.ABORT, "interrupted")
+        except (KeyboardInterrupt, SystemExit):
+            left = f"interrupted before the way out was taken: {self.promotion} may be unfinished"
+            raise Interrupted(left, hint="otagate recover finishes or undoes it") from None
 
     def _note(self, phase: Phase, broke: Exception) -> None:
         if self.broke is None:
@@ -74,9 +100,9 @@ class _Drive:
 
 
 def drive(intent: Intent, steps: Steps, way_out: Callable[[], object], hold: Hold, ports: Ports) -> Driven:
-    """From preflight to the promotion's end. Raises Interrupted once the way out was taken."""
-    begun = hold.begin(intent)
+    """From preflight to the promotion's end. Raises Interrupted once the way out was taken, or as `_abort` does."""
     course = _Drive(hold, ports, intent.promotion)
+    begun = course.begin(intent)
     phase = begun.phase
     with awake(ports), open_end():
         while phase in steps or phase is Phase.DISCARDING:

@@ -8,6 +8,7 @@ from otagate.core.cloud import Colour
 from otagate.core.errors import EngineFault, Interrupted, SwitchFault, UsageError
 from otagate.core.judge import Decision, Verdict
 from otagate.core.promotion import Event, Phase
+from otagate.core.traffic import Holder
 from otagate.flows import course, gate, promote, rollback
 from otagate.ports import Progress
 from tests.flows.scene import CLAIM, MIRROR, Scene
@@ -62,6 +63,99 @@ def test_whoever_wants_out_while_a_colour_is_raised_takes_the_way_out_first(leav
     assert phase(scene) is Phase.ABANDONED
     assert live(scene) is Colour.BLUE
     assert "p-green-web" not in scene.world.containers
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("step", ["digest", "apply"])
+def test_a_second_interrupt_while_the_first_is_told_takes_the_way_out_as_well(step: str, taken: bool) -> None:
+    """Before the steward took it, or after."""
+    scene, run = proven()
+    aborts = interrupted_aborts(scene, 1, taken=taken)
+    parts = {"digest": scene.suites, "apply": scene.provisioner}
+    setattr(parts[step], step, interrupt)
+    with pytest.raises(Interrupted, match="ended abandoned"):
+        go(scene, run)
+    assert aborts == [Event.ABORT, Event.ABORT]
+    assert phase(scene) is Phase.ABANDONED
+    assert "p-green-web" not in scene.world.containers
+
+
+def test_an_interrupt_while_a_refusal_is_told_takes_the_way_out() -> None:
+    scene, run = proven()
+    real, reports = scene.steward.report, 0
+
+    def report(*words: object) -> Phase:
+        nonlocal reports
+        reports += 1
+        if reports == 2:
+            raise KeyboardInterrupt
+        answer: Phase = real(*words)  # type: ignore[arg-type]
+        return answer
+
+    scene.steward.report = report  # type: ignore[method-assign, assignment]
+    scene.provisioner.apply = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(Interrupted, match="ended abandoned"):
+        go(scene, run)
+    assert phase(scene) is Phase.ABANDONED
+
+
+def test_a_third_interrupt_is_told_what_is_left_and_what_to_type() -> None:
+    scene, run = proven()
+    interrupted_aborts(scene, 2, taken=False)
+    scene.provisioner.apply = interrupt  # type: ignore[method-assign, assignment]
+    with pytest.raises(Interrupted, match="may be unfinished") as left:
+        go(scene, run)
+    assert phase(scene) is Phase.DEPLOYING
+    assert scene.steward.current().intent.promotion in left.value.message
+    assert "otagate recover" in left.value.hint
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_interrupt_while_it_is_begun_leaves_nothing_unfinished(begun: bool) -> None:
+    scene, run = proven()
+    real, before = scene.steward.begin, scene.steward.current()
+
+    def begin(*words: object) -> None:
+        if begun:
+            real(*words)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    scene.steward.begin = begin  # type: ignore[method-assign, assignment]
+    with pytest.raises(Interrupted, match="ended abandoned" if begun else "was not begun"):
+        go(scene, run)
+    assert (scene.steward.current() != before) is begun
+    assert scene.steward.unfinished is None
+    scene.steward.begin = real  # type: ignore[method-assign]
+    assert go(scene, run).record.view.phase is Phase.PROMOTED
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def broken(*_: object) -> None:
+    raise EngineFault("gone")
+
+
+def interrupted_aborts(scene: Scene, times: int, *, taken: bool) -> list[Event]:
+    """So many of the first aborts are interrupted, once the steward took each or before; answers all aborts."""
+    real = scene.steward.report
+    aborts: list[Event] = []
+
+    def report(holder: Holder, event: Event, message: str) -> Phase:
+        if event is not Event.ABORT:
+            return real(holder, event, message)
+        aborts.append(event)
+        again = len(aborts) <= times
+        if again and not taken:
+            raise KeyboardInterrupt
+        answer = real(holder, event, message)
+        if again:
+            raise KeyboardInterrupt
+        return answer
+
+    scene.steward.report = report  # type: ignore[method-assign]
+    return aborts
 
 
 def test_an_answer_that_comes_too_late_is_settled_by_asking() -> None:
