@@ -192,14 +192,15 @@ def one(edge: InnerEdge, outer: Container, way: str, name: str, restarts: Restar
             asker.end()
     said = accounts(edge.container("shared-steward"))
     restarted = engine_of(outer) != before
-    restarts.wrong += [f"{way}: {what}" for what in wrong(said, ask_web(edge.address("web")), restarted=restarted)]
+    fronts = {ask_web(edge.address("web")), ask_dicom(edge.address("dicom"))}
+    restarts.wrong += [f"{way}: {what}" for what in wrong(said, fronts, restarted=restarted)]
     restarts.rows.append(f"| {way} | {took:.1f} | {askers['web'].gap:.1f} | {askers['dicom'].gap:.1f} | {phase} |")
 
 
-def wrong(said: Accounts, front: str, *, restarted: bool) -> list[str]:
-    """What must not be once all has settled; `front`: the colour that answers."""
-    agreed = said.agree and said.phase in ENDED and front == said.journal[0]
-    found = [] if agreed else [f"{said}; {front} answers"]
+def wrong(said: Accounts, fronts: set[str], *, restarted: bool) -> list[str]:
+    """What must not be once all has settled; `fronts`: the colours that answer at the front doors."""
+    agreed = said.agree and said.phase in ENDED and fronts == {said.journal[0]}
+    found = [] if agreed else [f"{said}; {sorted(fronts)} answer"]
     return found if restarted else [*found, "the engine never ended: it is the one that was there before"]
 
 

@@ -2,8 +2,10 @@
 
 import http.client
 import io
+import re
 import socket
 import sqlite3
+import struct
 import tarfile
 import tempfile
 import threading
@@ -23,6 +25,9 @@ from tests.sweep.invariants import journal_says
 EVERY = 0.02  # seconds between two questions: an outage is told no finer than that
 PATIENCE = 1.0
 Address = tuple[str, int]
+_ACCEPTED = 2
+_VERSION = re.compile(rb"\x55\0..([bg])-", re.DOTALL)
+_COLOURS = {b"b": "blue", b"g": "green"}
 
 
 def ask_web(address: Address, path: str = "/healthz") -> str:
@@ -36,10 +41,13 @@ def ask_web(address: Address, path: str = "/healthz") -> str:
 
 
 def ask_dicom(address: Address, called: str = "HELLO") -> str:
-    """ "accepted" if an association is; OSError if nobody answers, "" for another answer."""
-    with socket.create_connection(address, timeout=PATIENCE) as line:
+    """The colour that accepts an association, by its implementation version name (PS3.7 D.3.3.2); OSError if nobody
+    answers, "" for another answer."""
+    with socket.create_connection(address, timeout=PATIENCE) as line, line.makefile("rb") as answer:
         line.sendall(associate_request(called))
-        return "accepted" if line.recv(1) == b"\x02" else ""
+        kind, size = struct.unpack(">BxI", answer.read(6).ljust(6, b"\0"))
+        says = _VERSION.search(answer.read(size)) if kind == _ACCEPTED else None
+        return _COLOURS[says[1]] if says else ""
 
 
 @dataclass

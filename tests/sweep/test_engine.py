@@ -18,25 +18,28 @@ SAID = Accounts((Colour.GREEN, 4), (Colour.GREEN, 4), (Colour.GREEN, 4), "promot
 
 
 def test_an_engine_that_ended_and_left_one_colour_has_nothing_against_it() -> None:
-    assert wrong(SAID, "green", restarted=True) == []
+    assert wrong(SAID, {"green"}, restarted=True) == []
 
 
 def test_control_an_engine_that_never_ended_is_told() -> None:
-    assert wrong(SAID, "green", restarted=False) == ["the engine never ended: it is the one that was there before"]
+    assert wrong(SAID, {"green"}, restarted=False) == ["the engine never ended: it is the one that was there before"]
 
 
 @pytest.mark.parametrize(
-    ("said", "front"),
+    ("said", "fronts"),
     [
-        (replace(SAID, run=(Colour.BLUE, 3)), "green"),
-        (replace(SAID, file=(Colour.GREEN, 5)), "green"),
-        (replace(SAID, phase="watching"), "green"),
-        (SAID, "blue"),
-        (SAID, ""),
+        (replace(SAID, run=(Colour.BLUE, 3)), {"green"}),
+        (replace(SAID, file=(Colour.GREEN, 5)), {"green"}),
+        (replace(SAID, phase="watching"), {"green"}),
+        (SAID, {"blue"}),
+        (SAID, {"green", "blue"}),
+        (SAID, {"green", ""}),
     ],
 )
-def test_control_accounts_that_do_not_agree_and_a_promotion_at_no_end_are_told(said: Accounts, front: str) -> None:
-    assert len(wrong(said, front, restarted=True)) == 1
+def test_control_accounts_that_do_not_agree_and_a_promotion_at_no_end_are_told(
+    said: Accounts, fronts: set[str]
+) -> None:
+    assert len(wrong(said, fronts, restarted=True)) == 1
 
 
 class Outer:
@@ -71,7 +74,7 @@ class Edge:
 
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, answer in (("ask_web", "green"), ("ask_dicom", "accepted"), ("accounts", SAID), ("settle", "promoted")):
+    for name, answer in (("ask_web", "green"), ("ask_dicom", "green"), ("accounts", SAID), ("settle", "promoted")):
         monkeypatch.setattr(engine, name, lambda *_, answer=answer: answer)
     monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: None))
 
@@ -90,6 +93,12 @@ def test_an_engine_counts_as_killed_once_another_process_is_there() -> None:
     assert restarted(Outer(dies=False)).wrong == [
         f"{KILLED}: the engine never ended: it is the one that was there before"
     ]
+
+
+@pytest.mark.usefixtures("settled")
+def test_control_a_dicom_door_on_the_other_colour_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "ask_dicom", lambda _: "blue")
+    assert restarted(Outer()).wrong == [f"{KILLED}: {SAID}; ['blue', 'green'] answer"]
 
 
 @pytest.mark.usefixtures("settled")

@@ -15,6 +15,7 @@ from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
 from tests.sweep import real
 from tests.sweep.front import Accounts
+from tests.sweep.invariants import After
 from tests.sweep.real import PARTS, Kills, Move, kill_one
 
 MOVE = Move(("promote", "run-1"), Colour.BLUE, Colour.GREEN)
@@ -80,6 +81,25 @@ def test_a_flip_that_had_ended_was_not_cut_off(part: str, within: list[str]) -> 
     assert killed(part, lasts=0).made(part) == 1
     within.append("promoted")
     assert killed(part, lasts=0).missed[part] == 1
+
+
+@pytest.mark.parametrize(("dicom", "wrong"), [("green", 0), ("blue", 1), ("", 1)])
+def test_both_front_doors_must_name_the_colour_that_is_live(
+    monkeypatch: pytest.MonkeyPatch, dicom: str, wrong: int
+) -> None:
+    """A control: listeners that a kill left mixed are no agreement."""
+    live = (Colour.GREEN, 3)
+    monkeypatch.setattr(real, "ask_web", lambda _: "green")
+    monkeypatch.setattr(real, "ask_dicom", lambda _: dicom)
+    client: Any = None
+    shown = {name: {"address": "127.0.0.1:1"} for name in ("web", "dicom")}
+    platform: Any = SimpleNamespace(name="p", otagate=lambda _: {"data": {"listeners": shown}})
+    ground, after = real.Ground(platform, client, client), After(recovered_in=0.0)
+    status = SimpleNamespace(live=Colour.GREEN, disagreements=())
+    ground.steward = SimpleNamespace(status=lambda: status)  # type: ignore[assignment]
+    real._agreed(ground, Accounts(live, live, live, "promoted"), after)
+    assert len(after.wrong) == wrong
+    assert not wrong or f"{sorted(['green', dicom])} answer at the front doors, green is live" in after.wrong[0]
 
 
 def test_too_few_kills_of_a_part_are_told() -> None:
