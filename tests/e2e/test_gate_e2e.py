@@ -40,7 +40,7 @@ def test_a_suite_that_cannot_be_imported_proves_nothing(swift: Live) -> None:
     broken = swift.folder / BROKEN
     broken.write_text("import no_such_module\n")
     try:
-        assert marked(swift, "unknown", "hello/web:1.1", 3) == [("technical", "suite-incoherent")]
+        assert ("technical", "suite-incoherent") in marked(swift, "unknown", "hello/web:1.1", 3)
     finally:
         broken.unlink()
 
