@@ -62,7 +62,6 @@ class Account:
     turn: Turn | None = None
     meant: frozenset[tuple[Colour, int]] = frozenset()  # where turns since the last that was read back were to lead
     leaving: bool = False  # somebody asked to go back from the promotion
-    word: Entry | None = None  # the last override that stands apart, as older journals have it
     served: Mapping[str, Served] = field(default_factory=lambda: MappingProxyType({}))
     told: tuple[Written, ...] = ()  # what the services of the release that is left say they wrote
     incidents: tuple[Incident, ...] = ()
@@ -118,22 +117,6 @@ def _hung(account: Account, _entry: Entry) -> Account:
     return replace(account, promotion=replace(account.promotion, hung=True))
 
 
-def _kept(account: Account, entry: Entry) -> Account:
-    """Of an older journal: it counts once it is acted on, see `_override`."""
-    if account.promotion is None:
-        raise ValueError("nothing is kept without a promotion")
-    return replace(account, word=entry)
-
-
-def _override(account: Account, entry: Entry) -> Override | None:
-    """By whose word it advances. Older journals say it in the entry just before; with anything in between the command
-    that gave it was cut off, and had said that it failed."""
-    said = entry.body.get("override")
-    if said is None and account.word is not None and account.word.seq == entry.seq - 1:
-        said = account.word.body["override"]
-    return None if said is None else typed(Override, said)
-
-
 def _newer(account: Account, epoch: int) -> int:
     if epoch <= account.epoch:
         raise ValueError(f"epoch {epoch} does not follow {account.epoch}")
@@ -165,7 +148,8 @@ def _advance(account: Account, entry: Entry) -> Account:
     if event is not Event.OK and not owes:
         reason = f"{reason}; then {message}" if reason else message
     debts = (*view.debts, *((message,) if owes else ()), *account.schemas.debts(phase))
-    word = _override(account, entry)
+    said = entry.body.get("override")
+    word = None if said is None else typed(Override, said)
     kept = None if phase is Phase.STRANDED else word or view.kept  # whoever strands it again is asked again
     leaving = account.leaving and word is None  # whoever asked to go back before that is overruled
     after = replace(view, phase=phase, changed=entry.at, reason=reason, debts=debts, kept=kept)
@@ -320,7 +304,6 @@ _ADDS: Mapping[str, Callable[[Account, Entry], Account]] = {
     "debt": _owe,
     "go-back": _leave,
     "hung": _hung,
-    "kept": _kept,
     "written": _tell,
     "cleared": _clear,
     "schema": _schema,
@@ -334,7 +317,6 @@ _TOLD = {
     "note": Happening.STEP,
     "go-back": Happening.STEP,
     "hung": Happening.STEP,
-    "kept": Happening.STEP,
     "written": Happening.STEP,
     "schema": Happening.STEP,
     "watch": Happening.WATCH,

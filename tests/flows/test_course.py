@@ -82,17 +82,7 @@ def test_a_second_interrupt_while_the_first_is_told_takes_the_way_out_as_well(st
 
 def test_an_interrupt_while_a_refusal_is_told_takes_the_way_out() -> None:
     scene, run = proven()
-    real, reports = scene.steward.report, 0
-
-    def report(*words: object) -> Phase:
-        nonlocal reports
-        reports += 1
-        if reports == 2:
-            raise KeyboardInterrupt
-        answer: Phase = real(*words)  # type: ignore[arg-type]
-        return answer
-
-    scene.steward.report = report  # type: ignore[method-assign, assignment]
+    break_report(scene, 2, KeyboardInterrupt(), taken=False)
     scene.provisioner.apply = broken  # type: ignore[method-assign, assignment]
     with pytest.raises(Interrupted, match="ended abandoned"):
         go(scene, run)
@@ -137,6 +127,22 @@ def broken(*_: object) -> None:
     raise EngineFault("gone")
 
 
+def break_report(scene: Scene, nth: int, error: BaseException, *, taken: bool) -> None:
+    """The `nth` report ends in `error`, once the steward took it or before."""
+    real, reports = scene.steward.report, 0
+
+    def report(holder: Holder, event: Event, message: str) -> Phase:
+        nonlocal reports
+        reports += 1
+        if reports != nth:
+            return real(holder, event, message)
+        if taken:
+            real(holder, event, message)
+        raise error
+
+    scene.steward.report = report  # type: ignore[method-assign]
+
+
 def interrupted_aborts(scene: Scene, times: int, *, taken: bool) -> list[Event]:
     """So many of the first aborts are interrupted, once the steward took each or before; answers all aborts."""
     real = scene.steward.report
@@ -161,17 +167,7 @@ def interrupted_aborts(scene: Scene, times: int, *, taken: bool) -> list[Event]:
 def test_an_answer_that_comes_too_late_is_settled_by_asking() -> None:
     """The steward took the report that begins the flip, and its answer was lost: the promotion is followed."""
     scene, run = proven()
-    real, reports = scene.steward.report, 0
-
-    def late(*words: object) -> Phase:
-        nonlocal reports
-        reports += 1
-        answer: Phase = real(*words)  # type: ignore[arg-type]
-        if reports == 3:
-            raise SwitchFault("no answer in time", code="steward-silent")
-        return answer
-
-    scene.steward.report = late  # type: ignore[method-assign, assignment]
+    break_report(scene, 3, SwitchFault("no answer in time", code="steward-silent"), taken=True)
     assert go(scene, run).record.view.phase is Phase.PROMOTED
     assert live(scene) is Colour.GREEN
 

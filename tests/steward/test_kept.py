@@ -4,8 +4,8 @@ import pytest
 
 from otagate.core.cloud import Colour
 from otagate.core.errors import Refused
-from otagate.core.promotion import Event, Phase
-from otagate.core.traffic import Kind, Override
+from otagate.core.promotion import Phase
+from otagate.core.traffic import Kind
 from otagate.steward.desk import Caller
 from otagate.steward.journal import JournalFull
 from otagate.steward.map_file import MapFile
@@ -231,17 +231,3 @@ def test_one_that_failed_is_nobodys_word(world: World, stranded: Steward, cut: B
     world.services.hung.clear()
     assert recovered(following) is Phase.ROLLED_BACK
     assert view_of(following).kept is None
-
-
-@pytest.mark.parametrize("between", [False, True])
-def test_a_journal_that_says_it_apart_is_read_as_what_was_done(stranded: Steward, between: bool) -> None:
-    """As before it was one entry; with another one in between it was cut off, and a plain `recover` came."""
-    word, book = Override("bob", "alice@here:1", "blue burnt down"), stranded.book
-    book.write("go-back", "p-1", phase=Phase.STRANDED, message="ann says to go back")
-    book.write("kept", "p-1", phase=Phase.STRANDED, message="bob keeps green", override=word)
-    assert (view_of(stranded).kept, book.account.leaving) == (None, True)
-    if between:
-        book.write("seen", message="recover by ann")
-    book.advance(Phase.STRANDED, Event.REFUSED, "green is turned to again")
-    assert (view_of(stranded).kept, book.account.leaving) == ((None, True) if between else (word, False))
-    assert "bob keeps green" in stranded.told("p-1")
