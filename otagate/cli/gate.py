@@ -170,5 +170,5 @@ def _differences(comparison: Comparison) -> str:
         f"{len(comparison.drift)} unexplained (fidelity {comparison.fidelity:.4f})"
     ]
     for d in sorted(comparison.differences, key=lambda d: d.explanation is not Explanation.DRIFT):
-        lines.append(f"  {d.explanation:<22} {d.service} {d.field}: {d.production} → {d.mirror}  {d.reason}")
+        lines.append(f"  {d.explanation:<25} {d.service} {d.field}: {d.production} → {d.mirror}  {d.reason}")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from otagate import wiring
-from otagate.cli.promotion import UNAPPLIED, alarm, ending, listed
+from otagate.cli.promotion import UNAPPLIED, alarm, ending, listed, redefined
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
@@ -66,11 +66,11 @@ def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result
         if raised.genesis:
             head += f"; genesis by {claim.by}, unproven: {raised.genesis.view.phase}"
         data = {"changed": list(raised.changed), "listeners": listed(shown)}
-        data["unapplied"] = list(raised.unapplied)
+        data |= {"unapplied": list(raised.unapplied), "redefined": list(raised.redefined)}
         left = [alarm("definition-changed", f"{name}: changed; not applied", UNAPPLIED) for name in raised.unapplied]
         code = ending(raised.genesis.view) if raised.genesis else Exit.ALARM if left else Exit.DONE
         service = platform.of_tier(Tier.RELEASE)[0].name
-        text = "\n".join([head, *where_it_is])
+        text = "\n".join([head, *redefined(raised.redefined), *where_it_is])
         return Result(code, data, text, errors=[*left, *unknown], next=f"otagate test {service}=IMAGE")
 
 

@@ -145,9 +145,10 @@ def status(where: str | None) -> Result:
             **_traffic(seen.status),
             "listeners": listed(seen.addresses),
             "departures": departures,
+            "redefined": list(seen.redefined),
         }
         doors = (f"  {name:<10} {'  '.join(at)}" for name, at in seen.addresses.items())
-        lines = [*_status_lines(platform.name, seen.status), *doors]
+        lines = [*_status_lines(platform.name, seen.status), *redefined(seen.redefined), *doors]
         lines.extend(_container(c) for cloud in seen.clouds for c in cloud.containers)
         disagreements = seen.status.disagreements if seen.status else ()
         missing = any(_mending(d) == ADDED for d in seen.departures)
@@ -171,6 +172,12 @@ def _mending(departure: Difference) -> str:
             return ADDED
         case _:
             return "find out who changed it"
+
+
+def redefined(services: Sequence[str]) -> list[str]:
+    """What the files hold that only a promotion brings in, for people."""
+    names = ", ".join(services)
+    return [f"  files      define {names} anew: otagate test and promote bring it in"] * bool(services)
 
 
 def listed(addresses: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:

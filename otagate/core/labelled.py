@@ -20,8 +20,9 @@ from otagate.core.platform import Tier
 
 
 def specified(container: Container) -> Container:
-    """With the digest of everything but its labels under `otagate.spec`."""
-    content = plain(replace(container, labels={}))
+    """With the digest under `otagate.spec` of everything but its labels, and but what it starts after: that is no
+    property of a container that stands."""
+    content = plain(replace(container, labels={}, after=()))
     return replace(container, labels={**container.labels, LABEL_SPEC: digest_of(content)})
 
 

@@ -54,6 +54,7 @@ class ObservedCloud:
 class Explanation(StrEnum):
     ALLOWED = "allowed"
     BUILD = "the build under test"
+    DEFINITION = "the definition under test"
     DRIFT = "drift"
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from otagate.core.cloud import (
     LABEL_BINDING,
+    LABEL_DEFINITION,
     LABEL_RELEASE,
     LABEL_RUN,
     Binding,
@@ -16,6 +17,7 @@ from otagate.core.cloud import (
     Colour,
 )
 from otagate.core.container import Attachment, Container, File, Network, Stage, Volume, VolumeMount
+from otagate.core.definition import kept
 from otagate.core.edge import SecretOf, mirror_switch
 from otagate.core.labelled import labels_of, specified
 from otagate.core.places import (
@@ -174,7 +176,7 @@ def _release(platform: Platform, release: Release, place: Place, secret: SecretO
             name=place.container(service.name),
             networks=(Attachment(place.network, (service.name,)),),
             volume=lambda volume: f"{place.prefix}-{volume}",
-            labels=place_labels(place, service, release),
+            labels={**place_labels(place, service, release), LABEL_DEFINITION: kept(service)},
             secret=secret,
             after=place.container,
             environment={

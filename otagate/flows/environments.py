@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
+from otagate.core.definition import redefined
 from otagate.core.edge import steward_stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
@@ -18,7 +19,7 @@ from otagate.core.release import Release, release_of
 from otagate.core.traffic import Claim, Intent, Kind, Status
 from otagate.core.watch import WatchPolicy
 from otagate.flows.course import awake, discard, drive, what_discard_removes
-from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
+from otagate.flows.look import addresses, images_beside, live_definition, production_stages, serving
 from otagate.flows.migrate import migrate_production
 from otagate.flows.mirror import lower_mirror, plan_lowering
 from otagate.flows.switch import keeps_pair, needs_holder, turns_as_many
@@ -39,6 +40,7 @@ class Wanted:
     stages: tuple[Stage, ...]
     clouds: tuple[ObservedCloud, ...]
     renewed: tuple[Stage, ...] = ()
+    redefined: tuple[str, ...] = ()  # as `Raised` has it
 
     @property
     def plan(self) -> Plan:
@@ -52,26 +54,20 @@ class Wanted:
 def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     status = ports.steward.status() if ports.steward.present() else None
     live = status.live if status else None
-    if status is not None and live is not None:
-        release = live_release(platform, status, live)
-    else:
-        first = {s.name: ports.engine.resolve(s.name, s.image) for s in platform.of_tier(Tier.RELEASE)}
-        release = release_of(platform, first)
-    if status is not None and live is not None and status.colours[live.value].release != release.digest:
-        raise Alarm(
-            "the platform's files define another release than the one that is live; up never changes what is live",
-            code="definition-changed",
-            hint="otagate test and promote bring a changed definition to production",
-        )
-    images = images_beside(platform, ports)
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     needs_holder(clouds)
     keeps_pair(platform, clouds)
+    if status is not None and live is not None:
+        defined, release = live_definition(platform, status, live, clouds)
+    else:
+        first = {s.name: ports.engine.resolve(s.name, s.image) for s in platform.of_tier(Tier.RELEASE)}
+        defined, release = platform, release_of(platform, first)
+    images = images_beside(platform, ports)
     edge, numbers = ports.engine.images(), (status.serving, status.serving_second) if status else (1, 1)
-    stages = production_stages(platform, ports, release, live or GENESIS_COLOUR, images, edge, numbers)
+    stages = production_stages(defined, ports, release, live or GENESIS_COLOUR, images, edge, numbers)
     due = status is not None and renewal_is_due(platform, status, clouds, ports) and at_rest(status)
     renewed = tuple(stage for stage in stages if due and stage.name == STEWARD)
-    return Wanted(status, live, release, stages, clouds, renewed)
+    return Wanted(status, live, release, stages, clouds, renewed, redefined(platform, defined))
 
 
 def renewal_is_due(platform: Platform, status: Status, clouds: Sequence[ObservedCloud], ports: Ports) -> bool:
@@ -142,11 +138,12 @@ def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float
 @dataclass(frozen=True)
 class Raised:
     """`genesis` is the first release's promotion, if this made it; `unapplied` names what stands as it was defined
-    once, because `up` only adds."""
+    once, because `up` only adds; `redefined` the services that the files define otherwise than the live release."""
 
     changed: tuple[str, ...]
     genesis: PromotionRecord | None
     unapplied: tuple[str, ...] = ()
+    redefined: tuple[str, ...] = ()
 
 
 def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: float) -> Raised:
@@ -167,7 +164,7 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
             turns_as_many(platform, seen.status)
         if seen.live is not None:
             apply(*seen.stages)
-            return Raised(tuple(changed), None, left)
+            return Raised(tuple(changed), None, left, seen.redefined)
         if wanted.status is not None:
             apply(*seen.stages[:2])
         genesis = _genesis(platform, seen, ports, claim, hold, apply)
@@ -303,12 +300,14 @@ def _what_leftovers_removes(platform: Platform, ports: Ports) -> tuple[str, ...]
 
 @dataclass(frozen=True)
 class Picture:
-    """What `status` shows. `status` None: no production. `departures`: production against its own definition."""
+    """What `status` shows. `status` None: no production. `departures`: production against its own definition;
+    `redefined`: the services that the files define otherwise than the live release, which is no departure."""
 
     status: Status | None
     addresses: dict[str, tuple[str, ...]]
     clouds: tuple[ObservedCloud, ...]
     departures: tuple[Difference, ...]
+    redefined: tuple[str, ...] = ()
 
     @property
     def red(self) -> bool:
@@ -327,12 +326,12 @@ def describe(platform: Platform, ports: Ports) -> Picture:
     if status.live is None:
         return Picture(status, addresses(platform, ports), clouds, ())
     try:
-        release = live_release(platform, status, status.live)
+        defined, release = live_definition(platform, status, status.live, clouds)
     except Alarm as alarm:
         grown = Difference("platform", "services", None, None, Explanation.DRIFT, alarm.message)
         return Picture(status, addresses(platform, ports), clouds, (grown,))
     edge, images = ports.engine.images(), images_beside(platform, ports)
     numbers = (status.serving, status.serving_second)
-    stages = production_stages(platform, ports, release, status.live, images, edge, numbers)
+    stages = production_stages(defined, ports, release, status.live, images, edge, numbers)
     departures = against_definition(stages, serving(clouds, status.live))
-    return Picture(status, addresses(platform, ports), clouds, departures)
+    return Picture(status, addresses(platform, ports), clouds, departures, redefined(platform, defined))

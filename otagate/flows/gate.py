@@ -15,7 +15,7 @@ from otagate.core.redaction import Redactor
 from otagate.core.release import Release, release_of
 from otagate.core.suite import Crash
 from otagate.core.traffic import Claim
-from otagate.flows.look import Production, SuitesSeen, look_at_production, look_at_suites, policy_digest
+from otagate.flows.look import Production, SuitesSeen, keeps_hooks, look_at_production, look_at_suites, policy_digest
 from otagate.flows.migrate import moves_of
 from otagate.flows.mirror import (
     SIDES,
@@ -56,6 +56,7 @@ def look_for_test(platform: Platform, asked: Mapping[str, str], ports: Ports) ->
             )
     suites = look_at_suites(platform, ports)  # an empty suite folder ends here, before anything is raised
     production = look_at_production(platform, ports)
+    keeps_hooks(platform, production)
     tested = {name: ports.engine.resolve(name, reference) for name, reference in asked.items()}
     return Subject(production, release_of(platform, {**production.release.builds, **tested}), suites)
 

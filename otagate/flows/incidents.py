@@ -1,6 +1,6 @@
 """What rolled-back releases left behind: listed, and cleared by a named person."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from otagate.core.errors import Fault, UsageError
 from otagate.core.incident import Incident, incident_id
@@ -36,7 +36,11 @@ def left_open(record: PromotionRecord, ports: Ports) -> Incident | None:
         return None
 
 
-def worst_impact(platform: Platform, before: Mapping[str, str], after: Mapping[str, str]) -> str:
-    """The worst class among the release-tier services whose build differs; "" where none does."""
-    changed = [s.impact for s in platform.of_tier(Tier.RELEASE) if before.get(s.name) != after.get(s.name)]
-    return min(changed).value if changed else ""
+def worst_impact(
+    platform: Platform, before: Mapping[str, str], after: Mapping[str, str], redefined: Collection[str] = ()
+) -> str:
+    """The worst class among the release-tier services whose build differs, or that are `redefined`; among all of them
+    where no build differs and nobody knows whose definition does; "" for a platform without one."""
+    services = platform.of_tier(Tier.RELEASE)
+    changed = [s.impact for s in services if before.get(s.name) != after.get(s.name) or s.name in redefined]
+    return min(changed or [s.impact for s in services]).value if services else ""

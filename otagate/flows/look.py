@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from otagate.core.build import Build
 from otagate.core.canonical import digest_of, plain
-from otagate.core.cloud import Binding, Colour
+from otagate.core.cloud import LABEL_DEFINITION, Binding, Colour
 from otagate.core.container import Stage
+from otagate.core.definition import defined_as, read
 from otagate.core.edge import steward_stage, switch_stage
-from otagate.core.errors import Alarm, UsageError
+from otagate.core.errors import Alarm, Refused, UsageError
 from otagate.core.mirror import Difference, ObservedCloud, against_definition
 from otagate.core.platform import Platform, Tier
 from otagate.core.release import Release, release_of
@@ -22,12 +23,13 @@ _TRIES = 20  # ports free at one address of a pair and taken at the other
 
 @dataclass(frozen=True)
 class Production:
-    """Production as it is: `live` serves `release`; `images` are the state and external tiers' by service; `clouds`
-    leave out the colour that does not serve."""
+    """Production as it is: `live` serves `release`, and `defined` is the platform as that release defines it; `images`
+    are the state and external tiers' by service; `clouds` leave out the colour that does not serve."""
 
     status: Status
     live: Colour
     release: Release
+    defined: Platform
     images: Mapping[str, str]
     edge: EdgeImages
     clouds: tuple[ObservedCloud, ...]
@@ -47,11 +49,12 @@ def look_at_production(platform: Platform, ports: Ports) -> Production:
         )
     images = images_beside(platform, ports)
     edge = ports.engine.images()
-    release = live_release(platform, status, status.live)
     clouds = serving(ports.engine.observe(platform.name, [Binding.PRODUCTION]), status.live)
+    defined, release = live_definition(platform, status, status.live, clouds)
     numbers = (status.serving, status.serving_second)
-    stages = production_stages(platform, ports, release, status.live, images, edge, numbers)
-    return Production(status, status.live, release, images, edge, clouds, against_definition(stages, clouds))
+    stages = production_stages(defined, ports, release, status.live, images, edge, numbers)
+    departures = against_definition(stages, clouds)
+    return Production(status, status.live, release, defined, images, edge, clouds, departures)
 
 
 def serving(clouds: Sequence[ObservedCloud], live: Colour) -> tuple[ObservedCloud, ...]:
@@ -87,16 +90,53 @@ def live_builds(status: Status, live: Colour) -> dict[str, Build]:
     return {service: Build(service, digest, digest) for service, digest in view.builds.items()}
 
 
-def live_release(platform: Platform, status: Status, live: Colour) -> Release:
-    """The live release as the platform's files define it now. Alarm where they have a service that it does not."""
-    try:
-        return release_of(platform, live_builds(status, live))
-    except ValueError as hole:
+def live_definition(
+    platform: Platform, status: Status, live: Colour, clouds: Sequence[ObservedCloud]
+) -> tuple[Platform, Release]:
+    """The platform as the live release defines it, and that release.
+
+    Where the files define another by now, it is read from the live containers, and believed only if it comes to the
+    digest that the journal names. Alarm if it does not, or if the files have another set of services.
+    """
+    builds, named = live_builds(status, live), status.colours[live.value].release
+    if unlike := {s.name for s in platform.of_tier(Tier.RELEASE)} ^ set(builds):
         raise Alarm(
-            f"the platform's files and the live release have different services: {hole}",
+            f"the platform's files and the live release have different services: {', '.join(sorted(unlike))}",
             code="definition-changed",
-            hint="take the service out of compose.yaml, or make the platform anew: a live one cannot grow yet",
-        ) from None
+            hint="take the change back, or make the platform anew: a live one cannot gain or lose a service yet",
+        )
+    release = release_of(platform, builds)
+    if release.digest == named:
+        return platform, release
+    made = {c.service: c for cloud in clouds for c in cloud.containers if c.colour == live}
+    try:
+        defined = defined_as(platform, {name: read(made[name].labels[LABEL_DEFINITION]) for name in builds})
+    except (KeyError, ValueError) as missing:
+        raise _unknown(live, f"its containers do not tell how it was defined ({missing})") from missing
+    release = release_of(defined, builds)
+    if release.digest != named:
+        raise _unknown(live, "what its containers tell of their definition does not come to its digest")
+    return defined, release
+
+
+def keeps_hooks(platform: Platform, production: Production) -> None:
+    """Refused where the release under test has other hooks, or another hold, than the live one: the steward knows one
+    set of them, and in a promotion it must speak with both releases."""
+    new, was = topology(platform), topology(production.defined)
+    if (new.hooks, new.hold) != (was.hooks, was.hold):
+        raise Refused(
+            "the platform's files define other hooks, or another hold, than the live release has",
+            code="hooks-changed",
+            hint="take the change back, or make the platform anew: those of a live one cannot be changed yet",
+        )
+
+
+def _unknown(live: Colour, why: str) -> Alarm:
+    return Alarm(
+        f"the platform's files define another release than the one that is live on {live}, and {why}",
+        code="definition-changed",
+        hint="take the change of the files back; then otagate status tells what is missing",
+    )
 
 
 def production_stages(

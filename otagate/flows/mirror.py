@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from otagate.core.cloud import Binding
 from otagate.core.container import Stage
+from otagate.core.definition import explained
 from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, compare
 from otagate.core.places import Place
 from otagate.core.plan import Action, Plan, Step, steps_of
-from otagate.core.platform import Platform
+from otagate.core.platform import Platform, Tier
 from otagate.core.release import Release
 from otagate.core.stages import mirror_stage, together
 from otagate.flows.look import Production
@@ -39,15 +40,14 @@ def plan_mirror(
     """The candidate with a switch of its own, and the live release freshly started beside it. Where a schema `moves`,
     the live release is asked as the candidate is, through a switch too."""
     places = {side: Place(platform.name, side, production.live.other) for side in SIDES}
-    releases = {Binding.CANDIDATE: candidate, Binding.BASELINE: production.release}
+    releases = {Binding.CANDIDATE: (platform, candidate), Binding.BASELINE: (production.defined, production.release)}
 
     def side(binding: Binding) -> Stage:
         def secret(name: str) -> bytes:
             return ports.secrets.of(platform.name, binding, name)
 
         return mirror_stage(
-            platform,
-            releases[binding],
+            *releases[binding],
             production.images,
             places[binding],
             secret,
@@ -76,8 +76,12 @@ def compare_mirror(platform: Platform, production: Production, candidate: Releas
     """Mirror against production, and production against its own definition."""
     clouds = ports.engine.observe(platform.name, [Binding.CANDIDATE])
     tested = {name: build.digest for name, build in candidate.builds.items()}
-    found = compare(_containers(production.clouds), _containers(clouds), platform.allowed, tested)
-    return Comparison(found.compared, (*found.differences, *production.departures))
+    ours, theirs = _containers(production.clouds), _containers(clouds)
+    found = compare(ours, theirs, platform.allowed, tested)
+    one, other = ({c.service: c for c in side} for side in (ours, theirs))
+    was, new = ({s.name: s for s in p.of_tier(Tier.RELEASE)} for p in (production.defined, platform))
+    differences = explained(found, one, other, was, new).differences
+    return Comparison(found.compared, (*differences, *production.departures))
 
 
 def plan_lowering(platform: Platform, ports: Ports) -> Plan:

@@ -10,6 +10,7 @@ from functools import partial
 
 from otagate.core.cloud import Binding, Cloud, Colour
 from otagate.core.container import Stage
+from otagate.core.definition import redefined
 from otagate.core.errors import Fault, Refused, UsageError
 from otagate.core.incident import Incident, held, held_message
 from otagate.core.judge import Decision, contradiction
@@ -28,7 +29,7 @@ from otagate.core.traffic import Claim, Intent, Kind
 from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, read_back, what_discard_removes
 from otagate.flows.incidents import left_open, worst_impact
-from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
+from otagate.flows.look import Production, keeps_hooks, look_at_production, look_at_suites, policy_digest
 from otagate.flows.migrate import migrate_production, moves_of, unproven_of
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
@@ -59,6 +60,7 @@ def look_for_promotion(platform: Platform, run: str, ports: Ports) -> Candidate:
         raise UsageError("promote needs the run to be named", hint="otagate verdict shows the newest run")
     stored = ports.store.run(platform.name, run)
     production = look_at_production(platform, ports)
+    keeps_hooks(platform, production)
     builds = {build.service: build for build in stored.header.builds}
     try:
         release = release_of(platform, builds)
@@ -270,6 +272,7 @@ def _smoke(platform: Platform, candidate: Candidate, hold: Hold) -> None:
 
 
 def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim) -> Intent:
+    live = candidate.production
     return Intent(
         promotion=ports.clock.new_id("p-"),
         kind=Kind.PROMOTE,
@@ -281,7 +284,9 @@ def _intent(platform: Platform, candidate: Candidate, ports: Ports, claim: Claim
         watch=platform.watch,
         drain=platform.deadlines.drain,
         schemas=platform.schemas,
-        impact=worst_impact(platform, candidate.production.release.digests, candidate.release.digests),
+        impact=worst_impact(
+            platform, live.release.digests, candidate.release.digests, redefined(platform, live.defined)
+        ),
     )
 
 

@@ -5,7 +5,6 @@ import pytest
 from otagate.core.cloud import Colour
 from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, SwitchFault, UsageError
 from otagate.core.plan import Action
-from otagate.core.platform import Platform
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Intent, Kind
 from otagate.flows import environments, gate, promote
@@ -44,13 +43,6 @@ def test_up_adds_what_is_missing_from_the_live_digests_not_from_a_moved_tag() ->
     scene.world.images["hello/web:1.0"] = "sha256:" + "f" * 64
     scene.up()
     assert scene.world.containers["p-blue-web"].container.image == live
-
-
-def test_up_never_changes_what_is_live_when_the_definition_changed() -> None:
-    scene = raised()
-    scene.platform = _with_environment(scene, {"STORE_HOST": "elsewhere"})
-    with pytest.raises(Alarm, match="another release"):
-        scene.up()
 
 
 def test_a_first_release_that_breaks_leaves_nothing_live_and_state_standing() -> None:
@@ -146,11 +138,6 @@ def test_disagreement_of_switch_map_and_journal_is_red() -> None:
 def test_without_production_status_shows_none() -> None:
     shown = environments.describe(Scene().platform, Scene().ports)
     assert (shown.status, shown.red) == (None, False)
-
-
-def _with_environment(scene: Scene, environment: dict[str, str]) -> Platform:
-    web = replace(scene.platform.services["web"], environment=environment)
-    return replace(scene.platform, services={**scene.platform.services, "web": web})
 
 
 def test_a_busy_platform_is_told_with_its_holder() -> None:
