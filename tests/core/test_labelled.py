@@ -8,10 +8,11 @@ from otagate.core.platform import Tier
 PLAIN = Container(name="p-shared-x", image="sha256:1", networks=(), labels={"a": "b"})
 
 
-def test_the_digest_names_how_it_was_made_and_not_what_it_bears() -> None:
+def test_the_digest_names_how_it_was_made_and_not_what_it_bears_or_started_after() -> None:
     made = specified(PLAIN)
     assert made.labels["a"] == "b"
     assert specified(replace(PLAIN, labels={"c": "d"})).labels[LABEL_SPEC] == made.labels[LABEL_SPEC]
+    assert specified(replace(PLAIN, after=("p-shared-y",))).labels[LABEL_SPEC] == made.labels[LABEL_SPEC]
     assert specified(replace(PLAIN, image="sha256:2")).labels[LABEL_SPEC] != made.labels[LABEL_SPEC]
 
 

@@ -7,11 +7,13 @@ import pytest
 
 from otagate.core.cloud import LABEL_DEFINITION, Colour
 from otagate.core.errors import Alarm, Refused
+from otagate.core.impact import Impact
 from otagate.core.judge import Decision
 from otagate.core.mirror import Explanation
 from otagate.core.platform import Hook, HookName, Service
 from otagate.core.promotion import Phase
 from otagate.flows import environments, gate, incidents, promote, rollback
+from otagate.flows.incidents import worst_impact
 from otagate.flows.look import look_at_production
 from otagate.ports import StoredRun
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
@@ -142,8 +144,12 @@ def test_other_hooks_than_those_of_the_live_release_are_refused_before_anything_
     assert not environments.describe(scene.platform, scene.ports).red
 
 
-def test_what_a_service_starts_after_is_no_property_of_what_stands() -> None:
-    scene = raised()
-    redefine(scene, depends_on=())
-    assert not environments.describe(scene.platform, scene.ports).red
-    assert gated(scene).verdict.decision is Decision.APPROVE
+def test_the_impact_counts_every_service_that_differs_by_build_or_definition() -> None:
+    web = raised().platform.services["web"]
+    worse = replace(web, name="dose", impact=Impact.K0)
+    platform = replace(raised().platform, services={"web": replace(web, impact=Impact.K3), "dose": worse})
+    same, other = {"web": "1", "dose": "1"}, {"web": "2", "dose": "1"}
+    assert worst_impact(platform, same, other) == "K3"
+    assert worst_impact(platform, same, other, ["dose"]) == "K0"
+    assert worst_impact(platform, same, same, ["web"]) == "K3"
+    assert worst_impact(platform, same, same) == "K0"  # nobody knows whose definition it is
