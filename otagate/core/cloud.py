@@ -46,4 +46,5 @@ LABEL_BINDING = "otagate.binding"
 LABEL_TIER = "otagate.tier"
 LABEL_SPEC = "otagate.spec"  # digest of the container's specification: what makes a second raise change nothing
 LABEL_RELEASE = "otagate.release"
+LABEL_DOORS = "otagate.doors"  # what a holder's doors were made for
 LABEL_ONCE = "otagate.once"  # a container that ends by itself, to be removed once its log is read

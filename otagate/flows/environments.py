@@ -1,10 +1,10 @@
 """Production as a whole: make it (genesis) or add what is missing, describe it, take it down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from otagate.core.cloud import Binding, Colour
+from otagate.core.cloud import LABEL_SPEC, Binding, Colour
 from otagate.core.container import Stage
 from otagate.core.edge import steward_stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
@@ -21,7 +21,7 @@ from otagate.flows.course import awake, discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_release, production_stages, serving
 from otagate.flows.migrate import migrate_production
 from otagate.flows.mirror import lower_mirror, plan_lowering
-from otagate.flows.switch import keeps_pair, needs_holder, turns_as_many
+from otagate.flows.switch import doors_of, keeps_doors, keeps_pair, needs_holder, turns_as_many
 from otagate.ports import Hold, Ports
 
 GENESIS_COLOUR = Colour.BLUE
@@ -75,12 +75,46 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
 
 
 def renewal_is_due(platform: Platform, status: Status, clouds: Sequence[ObservedCloud], ports: Ports) -> bool:
-    """Whether the steward was made from another image, or for another number of switches."""
+    """Whether the steward was made from another image or for another number of switches, or as the files defined it
+    once, where nothing keeps it so."""
+    if _made_otherwise(platform, status, clouds, ports):
+        return True
+    wanted = steward_stage(platform, ports.engine.images().steward).containers[0]
+    standing = {c.name: c.labels.get(LABEL_SPEC) for cloud in clouds for c in cloud.containers}
+    changed = wanted.name in standing and standing[wanted.name] != wanted.labels[LABEL_SPEC]
+    return changed and _kept_because(platform, status, clouds) is None
+
+
+def _made_otherwise(platform: Platform, status: Status, clouds: Sequence[ObservedCloud], ports: Ports) -> bool:
     if status.paired is not bool(platform.second):
         return True
     wanted = steward_stage(platform, ports.engine.images().steward).containers[0]
     standing = {c.name: c.image for cloud in clouds for c in cloud.containers}
     return standing.get(wanted.name, wanted.image) != wanted.image
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Why a steward stays as it was defined once, and what to do."""
+
+    why: str
+    hint: str
+
+
+def _kept_because(platform: Platform, status: Status, clouds: Sequence[ObservedCloud]) -> Kept | None:
+    """None where nothing keeps the steward from being renewed for its definition alone."""
+    if not at_rest(status):
+        return Kept("what it began is unfinished", "otagate status, then otagate up once it has ended")
+    if warm := [colour for colour, view in status.colours.items() if view.warm]:
+        # Until the switch is replaced too, a way back would find a steward and a switch of two definitions.
+        return Kept(
+            f"{warm[0]} is warm", "take the change back, or otagate up once no colour is warm: after a rollback"
+        )
+    try:
+        keeps_doors(platform, doors_of(platform, clouds))
+    except Refused as no:
+        return Kept(no.message, no.hint)
+    return None
 
 
 def at_rest(status: Status) -> bool:
@@ -98,6 +132,7 @@ def plan_up(platform: Platform, ports: Ports) -> Plan:
             raise
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     keeps_pair(platform, clouds)
+    _keeps_labelled_doors(platform, clouds)
     first = steps_of([_renewed(platform, ports)], clouds)
     then = Step(
         Action.RUN, "production", "looked at through the new steward: what is missing is added, nothing replaced"
@@ -109,19 +144,25 @@ def _renewed(platform: Platform, ports: Ports) -> Stage:
     return replace(steward_stage(platform, ports.engine.images().steward), replace=True)
 
 
-def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> None:
-    """Replace a steward that was made from another otagate or image, or for another number of switches; its journal
-    stays, and traffic does not pass it.
+def _keeps_labelled_doors(platform: Platform, clouds: Sequence[ObservedCloud]) -> None:
+    """Refused where doors say that they were made for others. Those that an older otagate made say nothing, and its
+    steward must not be left unreadable for that."""
+    keeps_doors(platform, {holder: made for holder, made in doors_of(platform, clouds).items() if made})
+
+
+def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> tuple[str, ...]:
+    """Replace a steward for which `renewal_is_due`, or that is another otagate's; its journal stays, and traffic does
+    not pass it. Answers what was changed.
 
     Never while it is at work: of another otagate it says so itself, else it is asked under the lease.
     """
     if not ports.steward.present():
-        return
+        return ()
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     keeps_pair(platform, clouds)
 
-    def apply() -> None:
-        ports.provisioner.apply(
+    def apply() -> tuple[str, ...]:
+        return ports.provisioner.apply(
             platform.name, [_renewed(platform, ports)], ports.vault.folder(f"up-{platform.name}"), ports.tell
         )
 
@@ -130,23 +171,29 @@ def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float
     except SwitchFault as fault:
         if fault.code != "version":
             raise
-        apply()
-        return
+        _keeps_labelled_doors(platform, clouds)
+        return apply()
     if not renewal_is_due(platform, status, clouds, ports):
-        return
+        return ()
     with ports.steward.lease(claim, wait):
-        if at_rest(ports.steward.status()):
-            apply()
+        status, clouds = ports.steward.status(), ports.engine.observe(platform.name, [Binding.PRODUCTION])
+        if not (at_rest(status) and renewal_is_due(platform, status, clouds, ports)):
+            return ()
+        if not _made_otherwise(platform, status, clouds, ports):
+            # Hooks and hold are the release's: no steward gets those of one that is not live.
+            look_for_up(platform, ports)
+        return apply()
 
 
 @dataclass(frozen=True)
 class Raised:
-    """`genesis` is the first release's promotion, if this made it; `unapplied` names what stands as it was defined
-    once, because `up` only adds."""
+    """`genesis` is the first release's promotion, if this made it; `unapplied` maps the containers that stand as they
+    were defined once, because `up` only adds, to their service; `kept` says why the steward is one of them."""
 
     changed: tuple[str, ...]
     genesis: PromotionRecord | None
-    unapplied: tuple[str, ...] = ()
+    unapplied: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept | None = None
 
 
 def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: float) -> Raised:
@@ -162,16 +209,18 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
     with ports.steward.lease(claim, wait) as hold:
         # Looked at again under the lease: while it was waited for, production may have turned.
         seen = look_for_up(platform, ports)
-        left = unapplied(seen.stages, seen.clouds)
+        names = unapplied(seen.stages, seen.clouds)
+        left = {c.name: c.service for cloud in seen.clouds for c in cloud.containers if c.name in names}
+        kept = _kept_because(platform, seen.status, seen.clouds) if seen.status and STEWARD in left.values() else None
         if seen.status is not None:
             turns_as_many(platform, seen.status)
         if seen.live is not None:
             apply(*seen.stages)
-            return Raised(tuple(changed), None, left)
+            return Raised(tuple(changed), None, left, kept)
         if wanted.status is not None:
             apply(*seen.stages[:2])
         genesis = _genesis(platform, seen, ports, claim, hold, apply)
-    return Raised(tuple(changed), genesis, left)
+    return Raised(tuple(changed), genesis, left, kept)
 
 
 def _genesis(
