@@ -1,14 +1,19 @@
 """Bodies of the commands about a platform as a whole: doctor, init, check, up, down."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otagate import wiring
-from otagate.cli.promotion import UNAPPLIED, alarm, ending, listed, redefined
+from otagate.cli.promotion import alarm, applied_by, ending, listed, redefined
 from otagate.cli.result import Result, kept, planned
 from otagate.cli.session import opened
 from otagate.core.errors import Exit
+from otagate.core.places import STEWARD, SWITCH
 from otagate.core.platform import Tier
 from otagate.core.traffic import Scope
+
+if TYPE_CHECKING:
+    from otagate.flows.renewal import Kept
 
 
 def check(where: str | None) -> Result:
@@ -46,32 +51,40 @@ def doctor(where: str | None) -> Result:
 
 
 def up(where: str | None, *, by: str | None, dry_run: bool, wait: str) -> Result:
-    from otagate.flows import environments
+    from otagate.flows import environments, renewal
     from otagate.flows.look import addresses
 
     with opened(where) as (platform, ports):
         if dry_run:
             return planned(environments.plan_up(platform, ports))
         renewing = wiring.claim(Scope.PLATFORM, by, "otagate up", "renew the steward")
-        environments.renew_steward(platform, ports, renewing, wait=wiring.duration(wait))
+        renewed = renewal.renew_steward(platform, ports, renewing, wait=wiring.duration(wait))
         wanted = environments.look_for_up(platform, ports)
         claim = wiring.claim(Scope.PLATFORM, by, "otagate up", "genesis" if wanted.live is None else "what is missing")
         raised = environments.up(platform, wanted, ports, claim, wait=wiring.duration(wait))
         shown: dict[str, tuple[str, ...]] = {}
         unknown = kept(lambda: shown.update(addresses(platform, ports)), "shown")
         where_it_is = [f"  {name:<8} {'  '.join(at)}" for name, at in shown.items()]
-        head = (
-            f"{platform.name}: {len(raised.changed)} changed" if raised.changed else f"{platform.name}: nothing changed"
-        )
+        changed = [*renewed, *raised.changed]
+        head = f"{platform.name}: {len(changed)} changed" if changed else f"{platform.name}: nothing changed"
         if raised.genesis:
             head += f"; genesis by {claim.by}, unproven: {raised.genesis.view.phase}"
-        data = {"changed": list(raised.changed), "listeners": listed(shown)}
+        data = {"changed": changed, "listeners": listed(shown)}
         data |= {"unapplied": list(raised.unapplied), "redefined": list(raised.redefined)}
-        left = [alarm("definition-changed", f"{name}: changed; not applied", UNAPPLIED) for name in raised.unapplied]
+        left = [_left(name, service, raised.kept) for name, service in raised.unapplied.items()]
         code = ending(raised.genesis.view) if raised.genesis else Exit.ALARM if left else Exit.DONE
-        service = platform.of_tier(Tier.RELEASE)[0].name
+        test = f"otagate test {platform.of_tier(Tier.RELEASE)[0].name}=IMAGE"
+        follow = "otagate switch replace" if SWITCH in raised.unapplied.values() else test
         text = "\n".join([head, *redefined(raised.redefined), *where_it_is])
-        return Result(code, data, text, errors=[*left, *unknown], next=f"otagate test {service}=IMAGE")
+        return Result(code, data, text, errors=[*left, *unknown], next=follow)
+
+
+def _left(name: str, service: str, kept: "Kept | None") -> dict[str, str]:
+    """A container that stands as it was defined once, with what brings its definition in."""
+    told = f"{name}: changed; not applied"
+    if service == STEWARD and kept is not None:
+        return alarm("definition-changed", f"{told}: {kept.why}", kept.hint)
+    return alarm("definition-changed", told, applied_by(service))
 
 
 def down(where: str | None, *, destroy: str | None, dry_run: bool, wait: str) -> Result:

@@ -14,7 +14,7 @@ from otagate.cli.switch import lines_of as lines_of_switch
 from otagate.core import mirror
 from otagate.core.errors import Exit, UsageError
 from otagate.core.mirror import Difference, ObservedContainer
-from otagate.core.places import SWITCH
+from otagate.core.places import STEWARD, SWITCH
 from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.schema import either
 from otagate.core.traffic import ColourView, Holder, Kind, PromotionView, Scope, Status
@@ -23,7 +23,7 @@ from otagate.core.wayback import KEEP
 if TYPE_CHECKING:
     from otagate.flows.promote import Attempt
 
-# No command applies these yet: switch, steward and state tier stand as they were defined when they were made.
+# No command applies these yet: holder and state tier stand as they were defined when they were made.
 UNAPPLIED = "take the change back, or make the platform anew (otagate down --destroy-state NAME, then otagate up)"
 ADDED = "otagate up adds what is missing"
 
@@ -164,10 +164,10 @@ def status(where: str | None) -> Result:
 
 def _mending(departure: Difference) -> str:
     match departure.field:
-        case mirror.SPECIFICATION | mirror.IMAGE if departure.service == SWITCH:
-            return "otagate switch replace brings it in while traffic runs"
         case mirror.SPECIFICATION:
-            return UNAPPLIED
+            return applied_by(departure.service)
+        case mirror.IMAGE if departure.service in (STEWARD, SWITCH):
+            return applied_by(departure.service)
         case mirror.CONTAINER | mirror.RUNNING if departure.mirror is not None:
             return ADDED
         case _:
@@ -178,6 +178,15 @@ def redefined(services: Sequence[str]) -> list[str]:
     """What the files hold that only a promotion brings in, for people."""
     names = ", ".join(services)
     return [f"  files      define {names} anew: otagate test and promote bring it in"] * bool(services)
+
+
+def applied_by(service: str) -> str:
+    """What brings in a changed definition of a container that stands."""
+    known = {
+        SWITCH: "otagate switch replace brings it in while traffic runs",
+        STEWARD: "otagate up renews it; its journal stays",
+    }
+    return known.get(service, UNAPPLIED)
 
 
 def listed(addresses: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:

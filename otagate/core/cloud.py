@@ -47,4 +47,5 @@ LABEL_TIER = "otagate.tier"
 LABEL_SPEC = "otagate.spec"  # digest of the container's specification: what makes a second raise change nothing
 LABEL_RELEASE = "otagate.release"
 LABEL_DEFINITION = "otagate.definition"  # JSON: what a release's service was defined as when its container was made
+LABEL_DOORS = "otagate.doors"  # what a holder's doors were made for
 LABEL_ONCE = "otagate.once"  # a container that ends by itself, to be removed once its log is read

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
-from otagate.core.cloud import Binding, Cloud
+from otagate.core.cloud import LABEL_DOORS, Binding, Cloud
 from otagate.core.container import Attachment, Container, File, Port, Stage, Volume, VolumeMount
 from otagate.core.labelled import labels_of, specified
 from otagate.core.places import (
@@ -101,14 +101,24 @@ def another_switch(platform: Platform, image: str, secret: SecretOf, number: int
     )
 
 
+def doors_label(seen: Topology) -> str:
+    """What the doors are for, in the order of their fronts, which are numbered by it: a switch made for other doors
+    would lead who asks at one port to another's service."""
+    return " ".join(f"{door.name}/{door.protocol}/{door.service}/{door.tls}" for door in seen.doors)
+
+
 def _holder(platform: Platform, image: str, host_ports: Mapping[str, int], *, second: bool = False) -> Container:
     """Owns the doors' sockets and published ports, and lends the sockets to the switch that serves."""
-    name, doors = platform.name, topology(platform).doors
+    name, seen = platform.name, topology(platform)
+    doors = seen.doors
     container = Container(
         name=holder_name(name, second=second),
         image=image,
         networks=tuple(Attachment(n, (doors_name(second=second),)) for n in production_networks(name)),
-        labels=labels_of(name, Cloud.SHARED, HOLDER, Binding.PRODUCTION, Tier.EDGE),
+        labels={
+            **labels_of(name, Cloud.SHARED, HOLDER, Binding.PRODUCTION, Tier.EDGE),
+            LABEL_DOORS: doors_label(seen),
+        },
         command=(run_folder(second=second), *(str(door.front) for door in doors)),
         mounts=(VolumeMount(steward_volume(name), RUN_FOLDER),),
         ports=tuple(

@@ -1,13 +1,12 @@
 """Production as a whole: make it (genesis) or add what is missing, describe it, take it down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
 from otagate.core.definition import redefined
-from otagate.core.edge import steward_stage
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
 from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
 from otagate.core.places import STEWARD, Place
@@ -22,6 +21,7 @@ from otagate.flows.course import awake, discard, drive, what_discard_removes
 from otagate.flows.look import addresses, images_beside, live_definition, production_stages, serving
 from otagate.flows.migrate import migrate_production
 from otagate.flows.mirror import lower_mirror, plan_lowering
+from otagate.flows.renewal import Kept, keeps_labelled_doors, kept_because, renewal_is_due, renewed_stage
 from otagate.flows.switch import keeps_pair, needs_holder, turns_as_many
 from otagate.ports import Hold, Ports
 
@@ -65,24 +65,9 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     images = images_beside(platform, ports)
     edge, numbers = ports.engine.images(), (status.serving, status.serving_second) if status else (1, 1)
     stages = production_stages(defined, ports, release, live or GENESIS_COLOUR, images, edge, numbers)
-    due = status is not None and renewal_is_due(platform, status, clouds, ports) and at_rest(status)
+    due = status is not None and renewal_is_due(defined, status, clouds, ports)
     renewed = tuple(stage for stage in stages if due and stage.name == STEWARD)
     return Wanted(status, live, release, stages, clouds, renewed, redefined(platform, defined))
-
-
-def renewal_is_due(platform: Platform, status: Status, clouds: Sequence[ObservedCloud], ports: Ports) -> bool:
-    """Whether the steward was made from another image, or for another number of switches."""
-    if status.paired is not bool(platform.second):
-        return True
-    wanted = steward_stage(platform, ports.engine.images().steward).containers[0]
-    standing = {c.name: c.image for cloud in clouds for c in cloud.containers}
-    return standing.get(wanted.name, wanted.image) != wanted.image
-
-
-def at_rest(status: Status) -> bool:
-    """Whether the steward can be replaced: nothing that it began is unfinished."""
-    promoted = status.promotion is None or status.promotion.phase.ended
-    return promoted and (status.replacement is None or status.replacement.ended)
 
 
 def plan_up(platform: Platform, ports: Ports) -> Plan:
@@ -94,55 +79,24 @@ def plan_up(platform: Platform, ports: Ports) -> Plan:
             raise
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     keeps_pair(platform, clouds)
-    first = steps_of([_renewed(platform, ports)], clouds)
+    keeps_labelled_doors(platform, clouds)
+    first = steps_of([renewed_stage(platform, ports)], clouds)
     then = Step(
         Action.RUN, "production", "looked at through the new steward: what is missing is added, nothing replaced"
     )
     return Plan(f"up {platform.name}: the steward is another otagate's", (*first, then))
 
 
-def _renewed(platform: Platform, ports: Ports) -> Stage:
-    return replace(steward_stage(platform, ports.engine.images().steward), replace=True)
-
-
-def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> None:
-    """Replace a steward that was made from another otagate or image, or for another number of switches; its journal
-    stays, and traffic does not pass it.
-
-    Never while it is at work: of another otagate it says so itself, else it is asked under the lease.
-    """
-    if not ports.steward.present():
-        return
-    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
-    keeps_pair(platform, clouds)
-
-    def apply() -> None:
-        ports.provisioner.apply(
-            platform.name, [_renewed(platform, ports)], ports.vault.folder(f"up-{platform.name}"), ports.tell
-        )
-
-    try:
-        status = ports.steward.status()
-    except SwitchFault as fault:
-        if fault.code != "version":
-            raise
-        apply()
-        return
-    if not renewal_is_due(platform, status, clouds, ports):
-        return
-    with ports.steward.lease(claim, wait):
-        if at_rest(ports.steward.status()):
-            apply()
-
-
 @dataclass(frozen=True)
 class Raised:
-    """`genesis` is the first release's promotion, if this made it; `unapplied` names what stands as it was defined
-    once, because `up` only adds; `redefined` the services that the files define otherwise than the live release."""
+    """`genesis` is the first release's promotion, if this made it; `unapplied` maps the containers that stand as they
+    were defined once, because `up` only adds, to their service, and `kept` says why the steward is one of them;
+    `redefined`: the services that the files define otherwise than the live release."""
 
     changed: tuple[str, ...]
     genesis: PromotionRecord | None
-    unapplied: tuple[str, ...] = ()
+    unapplied: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept | None = None
     redefined: tuple[str, ...] = ()
 
 
@@ -159,16 +113,18 @@ def up(platform: Platform, wanted: Wanted, ports: Ports, claim: Claim, *, wait: 
     with ports.steward.lease(claim, wait) as hold:
         # Looked at again under the lease: while it was waited for, production may have turned.
         seen = look_for_up(platform, ports)
-        left = unapplied(seen.stages, seen.clouds)
+        names = unapplied(seen.stages, seen.clouds)
+        left = {c.name: c.service for cloud in seen.clouds for c in cloud.containers if c.name in names}
+        kept = kept_because(platform, seen.status, seen.clouds) if seen.status and STEWARD in left.values() else None
         if seen.status is not None:
             turns_as_many(platform, seen.status)
         if seen.live is not None:
             apply(*seen.stages)
-            return Raised(tuple(changed), None, left, seen.redefined)
+            return Raised(tuple(changed), None, left, kept, seen.redefined)
         if wanted.status is not None:
             apply(*seen.stages[:2])
         genesis = _genesis(platform, seen, ports, claim, hold, apply)
-    return Raised(tuple(changed), genesis, left)
+    return Raised(tuple(changed), genesis, left, kept)
 
 
 def _genesis(

@@ -1,9 +1,9 @@
 """The switch itself, replaced while traffic runs: containers are raised and removed here, the steward hands over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from otagate.core.cloud import Binding
-from otagate.core.edge import another_switch
+from otagate.core.cloud import LABEL_DOORS, Binding
+from otagate.core.edge import another_switch, doors_label
 from otagate.core.errors import EngineFault, OtagateError, Refused, SwitchFault, UsageError
 from otagate.core.mirror import ObservedCloud
 from otagate.core.places import HOLDER, SWITCH, holder_name, switch_name
@@ -60,6 +60,27 @@ def _sides(platform: Platform) -> tuple[bool, ...]:
     return (False, True) if platform.second else (False,)
 
 
+def doors_of(platform: Platform, clouds: Sequence[ObservedCloud]) -> dict[str, str]:
+    """Of each holder that stands, what its doors were made for; "" where it does not say."""
+    holders = {holder_name(platform.name, second=second) for second in _sides(platform)}
+    there = [c for cloud in clouds for c in cloud.containers if c.name in holders]
+    return {c.name: c.labels.get(LABEL_DOORS, "") for c in there}
+
+
+def keeps_doors(platform: Platform, made: Mapping[str, str]) -> None:
+    """Refused where the doors of a holder were made for other listeners than the files define."""
+    defined = doors_label(topology(platform))
+    for holder, label in made.items():
+        if label != defined:
+            raise Refused(
+                f"the doors of {holder} were made for {label or 'what no label says'}; the platform's files define "
+                f"{defined}",
+                code="doors-changed",
+                hint="a replacement adds, removes and reorders no listener and changes neither its protocol nor its "
+                "service nor its TLS: take the change back, or make the platform anew",
+            )
+
+
 def plan_replacement(platform: Platform, ports: Ports) -> Plan:
     """What `switch replace` would do, for `--dry-run`."""
     status = _ready(platform, ports)
@@ -102,17 +123,11 @@ def _ready(platform: Platform, ports: Ports) -> Status:
     status = live_status(platform, ports)
     if status.live is None:
         raise UsageError(f"platform {platform.name} is not live yet", code="no-production", hint="otagate up goes on")
-    needs_holder(ports.engine.observe(platform.name, [Binding.PRODUCTION]))
+    clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    needs_holder(clouds)
     turns_as_many(platform, status)
-    defined = {door.front for door in topology(platform).doors}
-    for second in _sides(platform):
-        held = set(ports.engine.published(platform.name, second=second))
-        if held != defined:
-            raise Refused(
-                f"the platform's files define {len(defined)} listeners, its doors were made for {len(held)}",
-                code="doors-changed",
-                hint="a replacement adds and removes no listener: take the change back, or make the platform anew",
-            )
+    missing = {holder_name(platform.name, second=second): "" for second in _sides(platform)}
+    keeps_doors(platform, missing | doors_of(platform, clouds))
     return status
 
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from otagate.core.cloud import Binding, Colour
+from otagate.core.cloud import LABEL_DOORS, Binding, Colour
 from otagate.core.container import Container
 from otagate.core.edge import another_switch, mirror_switch, steward_stage, switch_stage
 from otagate.core.places import Place
@@ -26,6 +26,18 @@ def test_the_front_doors_bear_the_name_and_no_switch_does() -> None:
     holder, switch = edge()
     assert {alias for a in holder.networks for alias in a.aliases} == {"switch"}
     assert [a.aliases for a in switch.networks] == [(), (), ()]
+
+
+def test_the_holder_says_what_its_doors_were_made_for_and_nothing_that_a_replacement_brings_in() -> None:
+    p = platform()
+    dicom = replace(p.listeners["dicom"], tls=Tls.PASS, service="archive", idle_timeout=1.0, called_ae="X", probe="/x")
+    services = {**p.services, "archive": replace(p.services["web"], name="archive")}
+    other = replace(p, services=services, listeners={"dicom": dicom, "web": p.listeners["web"]})
+    made = [switch_stage(q, "s", "h", PORTS, lambda _: b"x").containers for q in (p, other)]
+    assert [holder.labels[LABEL_DOORS] for holder, _ in made] == [
+        "web/http/web/none dicom/dicom/web/none",
+        "dicom/dicom/archive/pass web/http/web/none",
+    ]
 
 
 def test_edge_containers_are_unprivileged_and_read_only() -> None:

@@ -62,3 +62,17 @@ def test_control_a_limit_raised_by_hand_on_what_is_live_is_drift(redefined: Live
         assert [f["rule"] for f in envelope["findings"] if f["mark"] == "fail"] == ["drift"]
     finally:
         blue.update(mem_limit="512m", memswap_limit="1024m")
+
+
+def test_a_changed_idle_time_is_brought_in_by_up_and_switch_replace(redefined: Live) -> None:
+    """The whole way back to green, and no request lost on it is `test_switch_replace_e2e.py`'s to show."""
+    redefined.edit("otagate.yaml", "idle: 4h", "idle: 3h")
+    assert redefined.otagate("status", exit=8)["errors"]
+    up = redefined.otagate("up", exit=8)
+    assert up["data"]["changed"] == [f"{redefined.name}-shared-steward"]
+    assert up["data"]["unapplied"] == [f"{redefined.name}-shared-switch"]
+    assert [e["hint"] for e in up["errors"]] == ["otagate switch replace brings it in while traffic runs"]
+    redefined.otagate("switch", "replace")
+    after = redefined.otagate("status")["data"]
+    assert (after["live"], after["departures"]) == ("blue", [])
+    assert redefined.otagate("up")["data"]["changed"] == []

@@ -7,7 +7,7 @@ from otagate.core.errors import Alarm, Busy, ProvisionFault, Refused, SwitchFaul
 from otagate.core.plan import Action
 from otagate.core.promotion import Event, Phase
 from otagate.core.traffic import Intent, Kind
-from otagate.flows import environments, gate, promote
+from otagate.flows import environments, gate, promote, renewal
 from tests.flows.scene import CLAIM, MIRROR, Scene, raised
 
 
@@ -178,38 +178,16 @@ def test_a_service_that_the_live_release_does_not_know_is_told_and_status_still_
     assert shown.red
 
 
-def idle_changed(scene: Scene) -> None:
-    listeners = dict(scene.platform.listeners)
-    listeners["dicom"] = replace(listeners["dicom"], idle_timeout=3 * 3600.0)
-    scene.platform = replace(scene.platform, listeners=listeners)
-
-
-def test_a_changed_listener_is_told_as_not_applied_and_nothing_is_replaced() -> None:
-    scene = raised()
-    before = {name: s.id for name, s in scene.world.containers.items()}
-    idle_changed(scene)
-    plan = environments.plan_up(scene.platform, scene.ports)
-    assert {s.action for s in plan.steps} == {Action.KEEP}
-    assert [s.subject for s in plan.steps if "changed; not applied" in s.cause] == [
-        "p-shared-steward",
-        "p-shared-switch",
-    ]
-    renew(scene)
-    again = scene.up()
-    assert (again.changed, again.unapplied) == ((), ("p-shared-steward", "p-shared-switch"))
-    assert {name: s.id for name, s in scene.world.containers.items()} == before
-
-
 def test_a_changed_state_service_is_told_as_not_applied() -> None:
     scene = raised()
     services = dict(scene.platform.services)
     services["store"] = replace(services["store"], memory=123_000_000)
     scene.platform = replace(scene.platform, services=services)
-    assert scene.up().unapplied == ("p-shared-store",)
+    assert scene.up().unapplied == {"p-shared-store": "store"}
 
 
 def renew(scene: Scene) -> None:
-    environments.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
+    renewal.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
 
 
 def other_image(scene: Scene) -> str:
@@ -234,7 +212,7 @@ def test_a_steward_of_another_image_is_renewed_under_the_lease_alone() -> None:
     assert scene.world.containers["p-shared-steward"].id == old
     renew(scene)
     assert scene.world.containers["p-shared-steward"].id != old
-    assert scene.up().unapplied == ()
+    assert scene.up().unapplied == {}
 
 
 def test_a_dry_run_says_that_a_steward_of_another_image_is_replaced() -> None:
@@ -307,7 +285,7 @@ def declaring(scene: Scene, second: str) -> Scene:
 
 def renewed_up(scene: Scene) -> environments.Raised:
     """As the command does it."""
-    environments.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
+    renewal.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
     return scene.up()
 
 
@@ -346,7 +324,7 @@ def test_a_second_that_is_declared_later_is_added_beside_a_steward_that_turns_bo
     assert environments.describe(scene.platform, scene.ports).red
     added = renewed_up(scene)
     assert set(added.changed) == {"p-shared-holder-second", "p-shared-switch-second"}
-    assert added.unapplied == ()
+    assert added.unapplied == {}
     assert scene.steward.status().paired
     after = {name: scene.world.containers[name].id for name in PRODUCTION}
     assert {name for name in PRODUCTION if before[name] != after[name]} == {"p-shared-steward"}
