@@ -156,6 +156,7 @@ def status(where: str | None) -> Result:
         errors = [
             *(alarm("disagreement", told, agreed) for told in disagreements),
             *(alarm("drift", told, _mending(d)) for told, d in zip(departures, seen.departures, strict=True)),
+            *([alarm(seen.untold.code, seen.untold.message, seen.untold.hint)] if seen.untold else []),
         ]
         stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
         code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
@@ -177,7 +178,7 @@ def _mending(departure: Difference) -> str:
 def redefined(services: Sequence[str]) -> list[str]:
     """What the files hold that only a promotion brings in, for people."""
     names = ", ".join(services)
-    return [f"  files      define {names} anew: otagate test and promote bring it in"] * bool(services)
+    return [f"  files      define {names} anew, which is not live: otagate test"] * bool(services)
 
 
 def applied_by(service: str) -> str:

@@ -9,16 +9,13 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
-from otagate.core.canonical import canonical, digest_of_bytes, plain
-from otagate.core.mirror import PRESENT, Comparison, Difference, Explanation, ObservedContainer, file_fact
+from otagate.core.canonical import canonical, plain
+from otagate.core.mirror import BUILD_VARIABLE, Comparison, Difference, Explanation, ObservedContainer
 from otagate.core.platform import ConfigFile, Platform, Service, Tier
 from otagate.core.release import definition
 from otagate.core.wire import typed
 
-# Fields of which the definition knows the very value that an engine shows, not only that it sets them.
-_EXACT = ("env.*", "file.*", "restart", "limit.memory", "limit.cpus")
 _REASON = "the release under test defines it otherwise"
 
 
@@ -54,8 +51,13 @@ def read(text: str) -> Service:
 
 
 def defined_as(platform: Platform, services: Mapping[str, Service]) -> Platform:
-    """The platform with these services in the place of its own of the same name."""
-    return replace(platform, services={name: services.get(name, s) for name, s in platform.services.items()})
+    """The platform with these services in the place of its own of the same name. What a service starts after is no part
+    of a release, and stays as the files say."""
+
+    def one(own: Service) -> Service:
+        return replace(services[own.name], depends_on=own.depends_on) if own.name in services else own
+
+    return replace(platform, services={name: one(own) for name, own in platform.services.items()})
 
 
 def redefined(platform: Platform, defined: Platform) -> tuple[str, ...]:
@@ -65,53 +67,23 @@ def redefined(platform: Platform, defined: Platform) -> tuple[str, ...]:
     )
 
 
-def fields_defined(service: Service) -> dict[str, str]:
-    """What a service's definition sets in its container, by the names under which drift compares it."""
-    check = service.healthcheck
-    plainly = {
-        "command": service.command,
-        "entrypoint": service.entrypoint,
-        "user": service.user,
-        "read_only": service.read_only,
-        "capabilities.drop": service.cap_drop,
-        "security": service.no_new_privileges,
-        "stop.signal": service.stop_signal,
-        "stop.timeout": service.stop_grace,
-        "healthcheck": check and plain(check),
-        "limit.memory": service.memory,
-        "limit.swap": service.memory,  # an engine sets one by the other
-    }
-    return {
-        **{name: json.dumps(value) for name, value in plainly.items() if value},
-        **({"limit.cpus": f"{service.cpus:g}"} if service.cpus else {}),
-        **{f"env.{name}": digest_of_bytes(value.encode()) for name, value in service.environment.items()},
-        **{f"mount.{m.target}": f"{m.volume} {'ro' if m.read_only else 'rw'}" for m in service.mounts},
-        **{f"tmpfs.{path}": rest for path, _, rest in (entry.partition(":") for entry in service.tmpfs)},
-        **{f"file.{f.target}": file_fact(f.content, f.mode) for f in service.configs},
-        **{f"secret./run/secrets/{name}": PRESENT for name in service.secrets},
-        "restart": service.restart,
-    }
-
-
 def explained(
     comparison: Comparison,
-    production: Mapping[str, ObservedContainer],
-    mirror: Mapping[str, ObservedContainer],
-    live: Mapping[str, Service],
-    tested: Mapping[str, Service],
+    live: ObservedContainer,
+    candidate: ObservedContainer,
+    baseline: ObservedContainer,
 ) -> Comparison:
-    """The same comparison, with what differs because the release under test defines it otherwise than the live one
-    told as that. All by service: what is observed, and what both releases define."""
+    """The same comparison, of a service that the release under test defines otherwise than the live one: what the
+    candidate's container differs in from the baseline's, which was made as the live release is defined, is told as that
+    where the live one shows what the baseline shows.
+    """
 
     def anew(difference: Difference) -> Difference:
-        name, field = difference.service, difference.field
-        if difference.explanation is not Explanation.DRIFT or name not in live or name not in tested:
-            return difference
-        was, new = fields_defined(live[name]).get(field), fields_defined(tested[name]).get(field)
-        sides = ((production[name], was, difference.production), (mirror[name], new, difference.mirror))
-        exact = any(fnmatchcase(field, pattern) for pattern in _EXACT)
-        as_it_says = all((value or side.from_image.get(field)) == seen for side, value, seen in sides)
-        if was == new or (exact and not as_it_says):
+        field = difference.field
+        was, new = baseline.fields.get(field), candidate.fields.get(field)
+        mine = difference.service == live.service and difference.explanation is Explanation.DRIFT
+        same = (difference.production, difference.mirror) == (was, new) and was != new
+        if not (mine and same and field != BUILD_VARIABLE):
             return difference
         return replace(difference, explanation=Explanation.DEFINITION, reason=_REASON)
 

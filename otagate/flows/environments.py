@@ -8,8 +8,8 @@ from otagate.core.cloud import Binding, Colour
 from otagate.core.container import Stage
 from otagate.core.definition import redefined
 from otagate.core.errors import Alarm, Refused, SwitchFault, UsageError
-from otagate.core.mirror import Difference, Explanation, ObservedCloud, against_definition
-from otagate.core.places import STEWARD, Place
+from otagate.core.mirror import CONTAINER, Difference, Explanation, ObservedCloud, against_definition
+from otagate.core.places import STEWARD, Place, shared_name
 from otagate.core.plan import Action, Plan, Step, steps_of, unapplied
 from otagate.core.platform import Platform, Tier
 from otagate.core.promotion import Phase
@@ -57,6 +57,8 @@ def look_for_up(platform: Platform, ports: Ports) -> Wanted:
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     needs_holder(clouds)
     keeps_pair(platform, clouds)
+    if status is None:
+        keeps_labelled_doors(platform, clouds)
     if status is not None and live is not None:
         defined, release = live_definition(platform, status, live, clouds)
     else:
@@ -256,19 +258,21 @@ def _what_leftovers_removes(platform: Platform, ports: Ports) -> tuple[str, ...]
 
 @dataclass(frozen=True)
 class Picture:
-    """What `status` shows. `status` None: no production. `departures`: production against its own definition;
-    `redefined`: the services that the files define otherwise than the live release, which is no departure."""
+    """What `status` shows. `status` None: no production, or one without its steward. `departures`: production against
+    its own definition, `untold` where nobody can tell that; `redefined`: the services that the files define otherwise
+    than the live release, which is no departure."""
 
     status: Status | None
     addresses: dict[str, tuple[str, ...]]
     clouds: tuple[ObservedCloud, ...]
     departures: tuple[Difference, ...]
     redefined: tuple[str, ...] = ()
+    untold: Alarm | None = None
 
     @property
     def red(self) -> bool:
-        if self.status is None:
-            return bool(self.departures)
+        if self.status is None or self.untold:
+            return bool(self.departures or self.untold)
         replacement = self.status.replacement
         return bool(self.departures or self.status.disagreements or (replacement and not replacement.ended))
 
@@ -277,17 +281,24 @@ def describe(platform: Platform, ports: Ports) -> Picture:
     """Production as it is, with every departure; reads only."""
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     if not ports.steward.present():
-        return Picture(None, addresses(platform, ports), clouds, ())
+        return Picture(None, addresses(platform, ports), clouds, _unturned(platform, clouds))
     status = ports.steward.status()
     if status.live is None:
         return Picture(status, addresses(platform, ports), clouds, ())
     try:
         defined, release = live_definition(platform, status, status.live, clouds)
     except Alarm as alarm:
-        grown = Difference("platform", "services", None, None, Explanation.DRIFT, alarm.message)
-        return Picture(status, addresses(platform, ports), clouds, (grown,))
+        return Picture(status, addresses(platform, ports), clouds, (), untold=alarm)
     edge, images = ports.engine.images(), images_beside(platform, ports)
     numbers = (status.serving, status.serving_second)
     stages = production_stages(defined, ports, release, status.live, images, edge, numbers)
     departures = against_definition(stages, serving(clouds, status.live))
     return Picture(status, addresses(platform, ports), clouds, departures, redefined(platform, defined))
+
+
+def _unturned(platform: Platform, clouds: Sequence[ObservedCloud]) -> tuple[Difference, ...]:
+    """The steward, where something of production stands without it: nobody tells what serves, and nobody turns it."""
+    steward = shared_name(platform.name, STEWARD)
+    reason = "is defined, but is not there"
+    missing = Difference(STEWARD, CONTAINER, None, steward, Explanation.DRIFT, reason)
+    return (missing,) * any(cloud.containers for cloud in clouds)

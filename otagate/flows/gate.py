@@ -1,10 +1,10 @@
 """The gate: raise the mirror with the build in it, compare, run the suites, judge, keep the record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from otagate.core.build import Build
-from otagate.core.cloud import Binding
+from otagate.core.cloud import LABEL_RELEASE, Binding
 from otagate.core.errors import ProvisionFault, UsageError
 from otagate.core.judge import Decision, judge
 from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, production_digest
@@ -86,6 +86,12 @@ def compare_standing(platform: Platform, ports: Ports) -> Comparison:
         c.service: Build(c.service, c.image, c.image) for c in candidates if c.service in production.release.builds
     }
     candidate = release_of(platform, {**production.release.builds, **released})
+    if any(c.labels.get(LABEL_RELEASE, candidate.digest) != candidate.digest for c in candidates):
+        raise UsageError(
+            "the standing mirror was raised from other files than these",
+            code="mirror-changed",
+            hint="otagate mirror up",
+        )
     return compare_mirror(platform, production, candidate, ports)
 
 
@@ -142,7 +148,7 @@ def _run(platform: Platform, subject: Subject, ports: Ports, header: RunHeader) 
         record = Record({}, {}, None, None, migration=moved)
     else:
         record = _looked_at(platform, subject, mirror, ports, header, moved)
-    record = _redacted(record, platform, ports)
+    record = _redacted(record, [platform, production.defined], ports)
     verdict = judge(platform.policy, record)
     ended = ports.clock.now()
     return StoredRun(header, record, verdict, ended, ended + platform.policy.max_age)
@@ -164,10 +170,12 @@ def _looked_at(
         return record
 
 
-def _redacted(record: Record, platform: Platform, ports: Ports) -> Record:
-    """Without the mirror's secrets in what its containers logged before they ended."""
-    names = {name for service in platform.services.values() for name in service.secrets}
-    names |= {name for service in platform.migrating if service.migrate for name in service.migrate.secrets}
+def _redacted(record: Record, platforms: Sequence[Platform], ports: Ports) -> Record:
+    """Without the mirror's secrets in what its containers logged before they ended, those included that only the live
+    release has."""
+    platform = platforms[0]
+    names = {name for p in platforms for service in p.services.values() for name in service.secrets}
+    names |= {name for p in platforms for service in p.migrating if service.migrate for name in service.migrate.secrets}
     sides = SIDES if record.migration else (Binding.CANDIDATE,)
     hide = Redactor(ports.secrets.of(platform.name, side, name) for side in sides for name in sorted(names))
 

@@ -108,14 +108,22 @@ def live_definition(
     release = release_of(platform, builds)
     if release.digest == named:
         return platform, release
-    made = {c.service: c for cloud in clouds for c in cloud.containers if c.colour == live}
+    there = [c for cloud in clouds for c in cloud.containers if c.colour == live]
+    made = {c.service: c.labels.get(LABEL_DEFINITION, "") for c in there}
+    for name in builds:
+        if not made.get(name):
+            why = "bears no definition: an earlier otagate made it" if name in made else "is not there"
+            raise _untold(live, f"the container of {name} {why}")
     try:
-        defined = defined_as(platform, {name: read(made[name].labels[LABEL_DEFINITION]) for name in builds})
-    except (KeyError, ValueError) as missing:
-        raise _unknown(live, f"its containers do not tell how it was defined ({missing})") from missing
-    release = release_of(defined, builds)
-    if release.digest != named:
-        raise _unknown(live, "what its containers tell of their definition does not come to its digest")
+        services = {name: read(made[name]) for name in builds}
+        defined = defined_as(platform, services)
+        release = release_of(defined, builds)
+    except (ValueError, OverflowError, RecursionError) as odd:
+        raise _untold(live, "what its containers tell of their definition cannot be read") from odd
+    if release.digest != named or {name: s.name for name, s in services.items()} != {name: name for name in builds}:
+        raise _untold(live, "what its containers tell of their definition does not come to its digest")
+    if gone := sorted({s for service in services.values() for s in service.secrets} - set(platform.secrets)):
+        raise _untold(live, f"it uses secrets that the files do not declare any more: {', '.join(gone)}")
     return defined, release
 
 
@@ -131,11 +139,11 @@ def keeps_hooks(platform: Platform, production: Production) -> None:
         )
 
 
-def _unknown(live: Colour, why: str) -> Alarm:
+def _untold(live: Colour, why: str) -> Alarm:
     return Alarm(
         f"the platform's files define another release than the one that is live on {live}, and {why}",
         code="definition-changed",
-        hint="take the change of the files back; then otagate status tells what is missing",
+        hint="take the change of the files back, then otagate up; bring it in again once status is green",
     )
 
 

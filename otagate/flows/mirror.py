@@ -1,15 +1,15 @@
 """The mirror alone: raise it, compare it with production, lower it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otagate.core.cloud import Binding
 from otagate.core.container import Stage
-from otagate.core.definition import explained
+from otagate.core.definition import explained, redefined
 from otagate.core.mirror import Comparison, ObservedCloud, ObservedContainer, compare
 from otagate.core.places import Place
 from otagate.core.plan import Action, Plan, Step, steps_of
-from otagate.core.platform import Platform, Tier
+from otagate.core.platform import Platform
 from otagate.core.release import Release
 from otagate.core.stages import mirror_stage, together
 from otagate.flows.look import Production
@@ -73,15 +73,21 @@ def raise_mirror(platform: Platform, mirror: Mirror, ports: Ports, folder: str) 
 
 
 def compare_mirror(platform: Platform, production: Production, candidate: Release, ports: Ports) -> Comparison:
-    """Mirror against production, and production against its own definition."""
-    clouds = ports.engine.observe(platform.name, [Binding.CANDIDATE])
-    tested = {name: build.digest for name, build in candidate.builds.items()}
-    ours, theirs = _containers(production.clouds), _containers(clouds)
-    found = compare(ours, theirs, platform.allowed, tested)
-    one, other = ({c.service: c for c in side} for side in (ours, theirs))
-    was, new = ({s.name: s for s in p.of_tier(Tier.RELEASE)} for p in (production.defined, platform))
-    differences = explained(found, one, other, was, new).differences
-    return Comparison(found.compared, (*differences, *production.departures))
+    """Mirror against production, and production against its own definition; of what the release under test defines anew
+    production also against the baseline, which stands as the live release is defined."""
+    clouds = ports.engine.observe(platform.name, SIDES)
+    ours = _containers(production.clouds)
+    theirs, others = ([c for c in _containers(clouds) if c.binding == side] for side in SIDES)
+    found = compare(ours, theirs, platform.allowed, candidate.digests)
+    differences = list(production.departures)
+    for name in redefined(platform, production.defined):
+        live, new, was = ([c for c in side if c.service == name] for side in (ours, theirs, others))
+        if len(live) == len(new) == len(was) == 1:
+            found = explained(found, live[0], new[0], was[0])
+        against = compare(live, was, platform.allowed, production.release.digests)
+        differences += against.drift
+        found = replace(found, compared=found.compared + against.compared)
+    return Comparison(found.compared, (*found.differences, *differences))
 
 
 def plan_lowering(platform: Platform, ports: Ports) -> Plan:

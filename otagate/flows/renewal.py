@@ -15,7 +15,7 @@ from otagate.core.mirror import ObservedCloud
 from otagate.core.platform import Platform
 from otagate.core.traffic import Claim, Status
 from otagate.flows.look import live_definition
-from otagate.flows.switch import doors_of, keeps_doors, keeps_pair
+from otagate.flows.switch import doors_of, keeps_doors, keeps_pair, needs_holder
 from otagate.ports import Ports
 
 
@@ -39,10 +39,12 @@ def renewed_stage(platform: Platform, ports: Ports) -> Stage:
 
 def renewal_is_due(platform: Platform, status: Status, clouds: Sequence[ObservedCloud], ports: Ports) -> bool:
     """Whether the steward was made from another image or for another number of switches, or as the files defined it
-    once, where nothing keeps it so."""
+    once, where nothing keeps it so. Refused where it must be renewed and the doors were made for others."""
     (wanted,) = renewed_stage(platform, ports).containers
     there = {c.name: c for cloud in clouds for c in cloud.containers}.get(wanted.name)
     if status.paired is not bool(platform.second) or (there is not None and there.image != wanted.image):
+        if at_rest(status):
+            keeps_labelled_doors(platform, clouds)
         return at_rest(status)
     changed = there is not None and there.labels.get(LABEL_SPEC) != wanted.labels[LABEL_SPEC]
     return changed and kept_because(platform, status, clouds) is None
@@ -86,6 +88,7 @@ def renew_steward(platform: Platform, ports: Ports, claim: Claim, *, wait: float
     if not ports.steward.present():
         return ()
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
+    needs_holder(clouds)
     keeps_pair(platform, clouds)
     try:
         due = _due(platform, ports)

@@ -7,14 +7,16 @@ own, after the warm side is proven.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from otagate.core.build import Build
 from otagate.core.cloud import Colour
 from otagate.core.errors import Alarm, EngineFault, Refused, SwitchFault, UsageError
 from otagate.core.incident import Incident
 from otagate.core.plan import Action, Plan, Step
-from otagate.core.platform import Platform
+from otagate.core.platform import Platform, Tier
 from otagate.core.preflight import Objection
 from otagate.core.promotion import STEWARDS_OWN, Phase
 from otagate.core.record import PromotionRecord
+from otagate.core.release import release_of
 from otagate.core.schema import Schema
 from otagate.core.traffic import Claim, Intent, Kind, PromotionView, Status
 from otagate.core.watch import WatchPolicy
@@ -30,13 +32,14 @@ _LETTING_GO = 15.0  # seconds for the command line whose promotion was gone back
 @dataclass(frozen=True)
 class Way:
     """Where a rollback leads. `lifted`: objections that an override lifts; without one there are none; `left`: the
-    builds that are left; `run`: the one whose release that is, "" unknown."""
+    builds that are left, of `left_release`; `run`: the one whose release that is, "" unknown."""
 
     came: Colour
     to: Colour
     release: str
     builds: Mapping[str, str]
     left: Mapping[str, str]
+    left_release: str
     schemas: Mapping[str, Schema]
     run: str
     lifted: tuple[Objection, ...] = ()
@@ -156,8 +159,8 @@ def _way(status: Status, override: str) -> Way:
         worst = against[0]
         raise Refused(worst.message, code=worst.code, hint=worst.hint)
     live = status.colours.get(came.value)
-    left, run = (live.builds, live.run) if live else ({}, "")
-    return Way(came, to, there.release, there.builds, left, there.schemas, run, against)
+    left, release, run = (live.builds, live.release, live.run) if live else ({}, "", "")
+    return Way(came, to, there.release, there.builds, left, release, there.schemas, run, against)
 
 
 def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: str) -> Intent:
@@ -173,8 +176,23 @@ def _intent(platform: Platform, ports: Ports, way: Way, claim: Claim, override: 
         drain=platform.deadlines.drain,
         override=override,
         schemas=way.schemas,
-        impact=worst_impact(platform, way.left, way.builds),
+        impact=worst_impact(platform, way.left, way.builds, _redefined(platform, way)),
     )
+
+
+def _redefined(platform: Platform, way: Way) -> tuple[str, ...]:
+    """The services whose definition may differ between both releases: none where both are as the files say."""
+    both = ((way.release, way.builds), (way.left_release, way.left))
+    services = tuple(s.name for s in platform.of_tier(Tier.RELEASE))
+    return () if all(_as_the_files_say(platform, *one) for one in both) else services
+
+
+def _as_the_files_say(platform: Platform, release: str, builds: Mapping[str, str]) -> bool:
+    known = {name: Build(name, digest, digest) for name, digest in builds.items()}
+    try:
+        return release_of(platform, known).digest == release
+    except ValueError:  # another set of services
+        return False
 
 
 def _turn_back(platform: Platform, ports: Ports, hold: Hold, way: Way, intent: Intent) -> PromotionRecord:

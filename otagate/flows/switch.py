@@ -13,7 +13,7 @@ from otagate.core.replacement import Reach, Replacement
 from otagate.core.topology import topology
 from otagate.core.traffic import Claim, Status
 from otagate.flows.course import open_end
-from otagate.flows.look import live_status
+from otagate.flows.look import live_definition, live_status
 from otagate.ports import Hold, Ports, Progress
 
 LOOK = 0.3  # seconds between two looks at what the steward does
@@ -77,13 +77,15 @@ def keeps_doors(platform: Platform, made: Mapping[str, str]) -> None:
                 f"{defined}",
                 code="doors-changed",
                 hint="a replacement adds, removes and reorders no listener and changes neither its protocol nor its "
-                "service nor its TLS: take the change back, or make the platform anew",
+                "service nor its TLS: take the change back, or make the platform anew"
+                if label
+                else "docs/switch.md, a platform made before its holder said what its doors were made for",
             )
 
 
 def plan_replacement(platform: Platform, ports: Ports) -> Plan:
     """What `switch replace` would do, for `--dry-run`."""
-    status = _ready(platform, ports)
+    status, _ = _ready(platform, ports)
     last = status.replacement.new if status.replacement else 1
     image = ports.engine.images().switch
     steps: list[Step] = []
@@ -118,17 +120,21 @@ def _draining(seconds: float) -> str:
     return f"once its sessions have ended, {seconds:g} s at most"
 
 
-def _ready(platform: Platform, ports: Ports) -> Status:
-    """Refused and UsageError for what the switch cannot be replaced in."""
+def _ready(platform: Platform, ports: Ports) -> tuple[Status, Platform]:
+    """The platform as its live release defines it: a hold of files that are not live is not the switch's yet. Alarm,
+    Refused and UsageError for what the switch cannot be replaced in."""
     status = live_status(platform, ports)
     if status.live is None:
         raise UsageError(f"platform {platform.name} is not live yet", code="no-production", hint="otagate up goes on")
     clouds = ports.engine.observe(platform.name, [Binding.PRODUCTION])
     needs_holder(clouds)
     turns_as_many(platform, status)
-    missing = {holder_name(platform.name, second=second): "" for second in _sides(platform)}
-    keeps_doors(platform, missing | doors_of(platform, clouds))
-    return status
+    doors = doors_of(platform, clouds)
+    for holder in (holder_name(platform.name, second=second) for second in _sides(platform)):
+        if holder not in doors:
+            raise Refused(f"{holder}, which owns the doors, is not there", code="no-holder", hint="otagate up adds it")
+    keeps_doors(platform, doors)
+    return status, live_definition(platform, status, status.live, clouds)[0]
 
 
 def replace(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> tuple[Replacement, ...]:
@@ -137,10 +143,11 @@ def replace(platform: Platform, ports: Ports, claim: Claim, *, wait: float) -> t
     _ready(platform, ports)
     done: list[Replacement] = []
     with ports.steward.lease(claim, wait) as hold:
+        _, defined = _ready(platform, ports)  # again: while the lease was waited for, production may have turned
         for second in _sides(platform):
             if done and done[-1].reach is not Reach.REPLACED:
                 break  # what one could not take, the other is not tried with
-            done.append(_replaced(platform, ports, hold, second=second))
+            done.append(_replaced(defined, ports, hold, second=second))
             ports.tell(Progress("switch", _new_name(platform, done[-1]), str(done[-1].reach)))
     return tuple(done)
 

@@ -12,6 +12,7 @@ from otagate.core.platform import Platform
 from otagate.flows import switch
 from otagate.ports import Ports
 from tests.flows.scene import CLAIM, Scene, raised
+from tests.flows.test_definition import redefine
 from tests.flows.test_environments import other_image
 from tests.flows.test_renewal import added, idle_changed, promoted
 
@@ -83,3 +84,22 @@ def test_status_names_the_command_that_brings_in_each_of_the_edge(monkeypatch: p
     assert hints["steward image: departs from its definition"] == renewal
     assert hints["steward specification: departs from its definition"] == renewal
     assert hints["switch specification: departs from its definition"] == SWITCH_LEFT[1]
+
+
+def test_what_is_live_and_cannot_be_told_any_more_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = raised()
+    redefine(scene, environment={"STORE_HOST": "store", "LEVEL": "debug"})
+    done = upped(scene, monkeypatch)
+    files = "  files      define web anew, which is not live: otagate test"
+    assert (done.exit, done.data["redefined"]) == (Exit.DONE, ["web"])
+    assert files in done.text
+    shown = promotion.status("p")
+    assert (shown.exit, shown.data["redefined"]) == (Exit.DONE, ["web"])
+    assert files in shown.text
+    scene.world.containers.pop("p-blue-web")
+    shown = promotion.status("p")
+    assert shown.exit is Exit.ALARM
+    assert [(e["code"], e["message"].rpartition(" and ")[2]) for e in shown.errors] == [
+        ("definition-changed", "the container of web is not there")
+    ]
+    assert "take the change of the files back, then otagate up" in shown.errors[0]["hint"]

@@ -1,18 +1,22 @@
 """A definition that the files change reaches production as a build does: by test and promote, and by nothing else."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from otagate.core.cloud import LABEL_DEFINITION, Colour
-from otagate.core.errors import Alarm, Refused
+from otagate.core.canonical import digest_of_bytes
+from otagate.core.cloud import LABEL_DEFINITION, Binding, Colour
+from otagate.core.errors import Alarm, Refused, UsageError
 from otagate.core.impact import Impact
 from otagate.core.judge import Decision
 from otagate.core.mirror import Explanation
 from otagate.core.platform import Hook, HookName, Service
 from otagate.core.promotion import Phase
-from otagate.flows import environments, gate, incidents, promote, rollback
+from otagate.core.record import Record
+from otagate.core.suite import Crash
+from otagate.flows import environments, gate, incidents, promote, rollback, switch
 from otagate.flows.incidents import worst_impact
 from otagate.flows.look import look_at_production
 from otagate.ports import StoredRun
@@ -86,7 +90,7 @@ def test_a_changed_definition_is_no_departure_and_up_goes_on_adding_what_is_miss
     before = scene.world.containers["p-blue-web"].id
     scene.world.containers.pop("p-shared-switch")
     made = scene.up()
-    assert made.redefined == ("web",)
+    assert (made.redefined, made.unapplied) == (("web",), {})
     assert "p-shared-switch" in scene.world.containers
     assert scene.world.containers["p-blue-web"].id == before
 
@@ -99,26 +103,87 @@ def test_control_production_that_was_changed_by_hand_departs_from_the_definition
     assert gated(scene).verdict.decision is Decision.REFUSE
 
 
+@pytest.mark.parametrize(
+    ("field", "by_hand", "change"),
+    [
+        ("limit.swap", "-1", {"memory": 99_000_000}),
+        ("user", "root", {"user": "1:1"}),
+        ("env.LEVEL", digest_of_bytes(b"debug"), {"environment": {"STORE_HOST": "store", "LEVEL": "debug"}}),
+        ("network.colour", "other", {"user": "1:1"}),
+    ],
+)
+def test_control_production_that_is_not_as_the_baseline_is_drift_whatever_the_files_say_by_now(
+    field: str, by_hand: str, change: dict[str, object]
+) -> None:
+    """Also where it was changed to the very value that the release under test defines."""
+    scene = raised()
+    redefine(scene, **change)
+    assert gated(scene).verdict.decision is Decision.APPROVE
+    scene.world.containers["p-blue-web"].changed[field] = by_hand
+    stored = gated(scene, "hello/web:1.2")
+    assert stored.verdict.decision is Decision.REFUSE
+    assert stored.record.comparison is not None
+    assert field in {d.field for d in stored.record.comparison.drift}
+
+
+@pytest.mark.parametrize("redefined", [False, True])
+@pytest.mark.parametrize("name", ["p-green-candidate-web", "p-green-baseline-web"])
+def test_a_side_of_the_mirror_that_is_not_there_is_told_and_nothing_is_explained_by_it(
+    name: str, redefined: bool
+) -> None:
+    scene = raised()
+    if redefined:
+        redefine(scene, environment={"STORE_HOST": "store", "LEVEL": "debug"})
+    gated(scene)
+    scene.world.containers.pop(name)
+    if name == "p-green-candidate-web" or redefined:
+        assert gate.compare_standing(scene.platform, scene.ports).drift
+    else:
+        assert not gate.compare_standing(scene.platform, scene.ports).drift
+
+
+def test_a_mirror_that_was_raised_from_other_files_is_not_compared() -> None:
+    scene = raised()
+    gated(scene)
+    redefine(scene, environment={"STORE_HOST": "store", "LEVEL": "debug"})
+    with pytest.raises(UsageError, match="other files") as told:
+        gate.compare_standing(scene.platform, scene.ports)
+    assert told.value.hint == "otagate mirror up"
+
+
 def forged(scene: Scene, **labels: str | None) -> None:
     standing = scene.world.containers["p-blue-web"]
     kept = {**standing.container.labels, **labels}
     standing.container = replace(standing.container, labels={n: v for n, v in kept.items() if v is not None})
 
 
-def _other(text: str) -> str:
+def _other(text: str, **changes: object) -> str:
     found = json.loads(text)
-    found["service"]["environment"]["LEVEL"] = "debug"
+    found["service"] |= changes
     return json.dumps(found)
 
 
-@pytest.mark.parametrize("how", ["gone", "odd", "forged", "missing"])
+ODD: dict[str, Callable[[str], str | None]] = {
+    "gone": lambda _: None,
+    "odd": lambda text: text[:-3],
+    "forged": lambda text: _other(text, environment={"LEVEL": "debug"}),
+    "of another service": lambda text: _other(text, name="store"),
+    "of another tier": lambda text: _other(text, tier="state"),
+    "not a number": lambda text: _other(text, cpus=float("nan")),
+    "a number that is none": lambda text: text.replace('"memory":null', '"memory":' + "9" * 400),
+    "deep": lambda _: "[" * 200_000,
+    "missing": lambda text: text,
+}
+
+
+@pytest.mark.parametrize("how", list(ODD))
 def test_control_a_live_definition_that_cannot_be_told_is_an_alarm(how: str) -> None:
     scene = raised()
     text = scene.world.containers["p-blue-web"].container.labels[LABEL_DEFINITION]
     if how == "missing":
         scene.world.containers.pop("p-blue-web")
     else:
-        forged(scene, **{LABEL_DEFINITION: {"gone": None, "odd": text[:-3], "forged": _other(text)}[how]})
+        forged(scene, **{LABEL_DEFINITION: ODD[how](text)})
     own = scene.platform
     redefine(scene, environment={"STORE_HOST": "elsewhere"})
     with pytest.raises(Alarm, match="another release") as told:
@@ -126,7 +191,10 @@ def test_control_a_live_definition_that_cannot_be_told_is_an_alarm(how: str) -> 
     assert told.value.code == "definition-changed"
     with pytest.raises(Alarm, match="another release"):
         scene.up()
-    assert environments.describe(scene.platform, scene.ports).red
+    shown = environments.describe(scene.platform, scene.ports)
+    assert shown.red
+    assert shown.untold is not None
+    assert "take the change of the files back" in shown.untold.hint
     scene.platform = own
     scene.up()  # the hint's way out: with the change taken back, what is missing is made again
     assert not environments.describe(scene.platform, scene.ports).red
@@ -142,6 +210,61 @@ def test_other_hooks_than_those_of_the_live_release_are_refused_before_anything_
         gated(scene)
     assert told.value.code == "hooks-changed"
     assert not environments.describe(scene.platform, scene.ports).red
+
+
+def test_a_replaced_switch_has_the_hold_of_the_live_release_not_that_of_the_files() -> None:
+    scene = raised()
+    redefine(scene, hold=10.0)
+    switch.replace(scene.platform, scene.ports, CLAIM, wait=0.0)
+    (standing,) = [s for s in scene.world.containers.values() if s.container.name.startswith("p-shared-switch")]
+    assert "otagate hold" not in standing.container.environment["OTAGATE_SWITCH_LUA"]
+    assert not environments.describe(scene.platform, scene.ports).red
+
+
+def test_a_secret_that_the_live_release_needs_and_the_files_do_not_declare_is_told_and_none_is_made_up() -> None:
+    scene = raised()
+    redefine(scene, secrets=())
+    store = replace(scene.platform.services["store"], secrets=())
+    services = {**scene.platform.services, "store": store}
+    scene.platform = replace(scene.platform, services=services, secrets={})
+    with pytest.raises(Alarm, match="secrets that the files do not declare any more: password"):
+        gated(scene)
+
+
+def test_a_secret_that_only_the_live_release_has_is_hidden_in_the_record() -> None:
+    scene = raised()
+    live = look_at_production(scene.platform, scene.ports)
+    redefine(scene, secrets=())
+    store = replace(scene.platform.services["store"], secrets=())
+    scene.platform = replace(scene.platform, services={**scene.platform.services, "store": store})
+    secret = scene.secrets.of("p", Binding.CANDIDATE, "password").decode()
+    crash = Crash("web", "p-green-candidate-web", 1.0, f"said {secret}", secret)
+    record = Record({}, {}, (crash,), None)
+    hidden = gate._redacted(record, [scene.platform, live.defined], scene.ports)
+    assert secret not in str(hidden)
+    assert secret in str(gate._redacted(record, [scene.platform], scene.ports))
+
+
+def two() -> Scene:
+    """With another service of the release, whose failure is worse than that of `web`."""
+    scene = Scene()
+    web = scene.platform.services["web"]
+    dose = replace(web, name="dose", image="hello/web:1.3", impact=Impact.K0, hooks=())
+    scene.platform = replace(scene.platform, services={**scene.platform.services, "dose": dose})
+    scene.up()
+    return scene
+
+
+@pytest.mark.parametrize(("redefined", "impact"), [(False, "K1"), (True, "K0")])
+def test_a_promotion_and_its_rollback_count_also_what_only_the_definition_changes(redefined: bool, impact: str) -> None:
+    scene = two()
+    if redefined:
+        dose = replace(scene.platform.services["dose"], environment={"LEVEL": "debug"})
+        scene.platform = replace(scene.platform, services={**scene.platform.services, "dose": dose})
+    there = promoted(scene, gated(scene))
+    assert (there.record.view.phase, there.record.view.intent.impact) == (Phase.PROMOTED, impact)
+    back = rollback.rollback(scene.platform, scene.ports, CLAIM, wait=0.0)
+    assert back.record.view.intent.impact == impact
 
 
 def test_the_impact_counts_every_service_that_differs_by_build_or_definition() -> None:

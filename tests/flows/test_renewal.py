@@ -41,6 +41,12 @@ def renewed(scene: Scene) -> tuple[str, ...]:
     return renewal.renew_steward(scene.platform, scene.ports, CLAIM, wait=0.0)
 
 
+def up(scene: Scene) -> environments.Raised:
+    """As the command does it."""
+    renewed(scene)
+    return scene.up()
+
+
 def replaced(scene: Scene) -> None:
     switch.replace(scene.platform, scene.ports, CLAIM, wait=0.0)
 
@@ -223,6 +229,51 @@ def test_other_doors_are_brought_in_by_nothing(change: Callable[[Scene], None]) 
             refused(scene)
         assert no.value.code == "doors-changed"
     assert ids(scene) == before
+
+
+@pytest.mark.parametrize("change", OTHER_DOORS)
+@pytest.mark.parametrize("why", ["image", "second", "gone"])
+def test_a_steward_that_must_be_made_anew_is_not_made_for_other_doors(
+    why: str, change: Callable[[Scene], None]
+) -> None:
+    scene = raised()
+    change(scene)
+    if why == "image":
+        other_image(scene)
+    elif why == "second":
+        scene.platform = replace(scene.platform, second="127.0.0.2")
+    else:
+        scene.world.containers.pop(STEWARD)
+    before = ids(scene)
+    for refused in (up, lambda s: environments.plan_up(s.platform, s.ports)):
+        with pytest.raises(Refused) as no:
+            refused(scene)
+        assert no.value.code == "doors-changed"
+    assert ids(scene) == before
+
+
+def test_a_steward_is_not_renewed_where_the_switch_owns_its_ports_itself() -> None:
+    scene = raised()
+    scene.world.containers.pop(HOLDER)
+    other_image(scene)
+    before = ids(scene)
+    with pytest.raises(Refused) as no:
+        renewed(scene)
+    assert no.value.code == "no-holder"
+    assert ids(scene) == before
+
+
+@pytest.mark.parametrize("left", [(), ("p-shared-store",)])
+def test_production_without_its_steward_is_told_and_up_brings_it_back(left: tuple[str, ...]) -> None:
+    scene = raised()
+    for name in [*scene.world.containers] if left else [STEWARD]:
+        if name not in left:
+            scene.world.containers.pop(name)
+    shown = environments.describe(scene.platform, scene.ports)
+    assert shown.red
+    assert [(d.service, d.field) for d in shown.departures] == [("steward", "container")]
+    up(scene)
+    assert not red(scene)
 
 
 def other_label(scene: Scene, holder: str, made: str | None) -> None:

@@ -223,7 +223,7 @@ def test_of_a_pair_one_that_was_cut_off_at_the_second_is_finished_by_recover(hal
 def test_a_second_that_lost_its_holder_is_not_replaced() -> None:
     scene = raised(second="127.0.0.2")
     del scene.world.containers["p-shared-holder-second"]
-    with pytest.raises(Refused, match="doors of p-shared-holder-second were made for what no label says"):
+    with pytest.raises(Refused, match="p-shared-holder-second, which owns the doors, is not there"):
         both(scene)
     assert switches(scene) == {OLD, SECOND_OLD}
 
