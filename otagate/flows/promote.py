@@ -29,7 +29,7 @@ from otagate.core.traffic import Claim, Intent, Kind
 from otagate.core.watch import WatchPolicy
 from otagate.flows.course import discard, drive, read_back, what_discard_removes
 from otagate.flows.incidents import left_open, worst_impact
-from otagate.flows.look import Production, keeps_hooks, look_at_production, look_at_suites, policy_digest
+from otagate.flows.look import Production, look_at_production, look_at_suites, policy_digest
 from otagate.flows.migrate import migrate_production, moves_of, unproven_of
 from otagate.ports import Clock, Hold, Ports, StoredRun
 
@@ -60,7 +60,6 @@ def look_for_promotion(platform: Platform, run: str, ports: Ports) -> Candidate:
         raise UsageError("promote needs the run to be named", hint="otagate verdict shows the newest run")
     stored = ports.store.run(platform.name, run)
     production = look_at_production(platform, ports)
-    keeps_hooks(platform, production)
     builds = {build.service: build for build in stored.header.builds}
     try:
         release = release_of(platform, builds)

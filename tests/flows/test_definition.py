@@ -276,3 +276,12 @@ def test_the_impact_counts_every_service_that_differs_by_build_or_definition() -
     assert worst_impact(platform, same, other, ["dose"]) == "K0"
     assert worst_impact(platform, same, same, ["web"]) == "K3"
     assert worst_impact(platform, same, same) == "K0"  # nobody knows whose definition it is
+
+
+def test_a_run_of_a_release_whose_hooks_the_files_change_afterwards_is_not_promoted() -> None:
+    scene = raised()
+    stored = gated(scene)
+    redefine(scene, hooks=(Hook(HookName.DRAIN, 8080, "/drain", 2.0),))
+    attempt = promoted(scene, stored)
+    assert attempt.record.view.phase is Phase.ABANDONED
+    assert [o.code for o in attempt.objections] == ["changed"]
