@@ -182,10 +182,28 @@ def truly_done(story: Story, told: Told, live: Colour | None, after: After) -> N
     came_to = (told.body.get("data", {}).get("promotion") or {}).get("phase")
     if (told.status in (1, 5) or came_to in UNDONE) and story.before is not story.target:
         after.must(live is story.before, f"said undone, and {live} is live")
-    if told.status is not None and told.status > 0 and live is story.target is not story.before:
+    if told.status is not None and told.status > 0 and live is not story.before:
         after.must("status" in told.errors, f"said {told.status} and is done, without a word: {told.errors}")
     if told.status == 0 and story.name == "test":
         after.must(told.body.get("data", {}).get("verdict") == "approve", "said approved without a verdict")
+
+
+def truly_ended(told: Told, volume: Path, after: After) -> None:
+    """A promotion of which the command told the end has ended so, whichever colour that means: an end is final."""
+    said = told.body.get("data", {}).get("promotion") or {}
+    if told.status == 0 and told.words[0] == "promote":
+        after.must(said.get("phase") == "promoted", f"ended with 0, and said {said.get('phase')}")
+    if said.get("phase") in ENDED:
+        so = ended_as(volume, said["id"])
+        after.must(so == said["phase"], f"said {said['phase']}, and {said['id']} ended {so}")
+
+
+def ended_as(volume: Path, promotion: str) -> str:
+    """The phase in which the journal leaves a promotion, by its entries alone."""
+    with closing(sqlite3.connect(f"file:{volume / JOURNAL}?mode=ro", uri=True)) as line:
+        read = "SELECT json_extract(body, '$.after') FROM entries WHERE kind = 'advance' AND promotion = ? "
+        found = line.execute(read + "ORDER BY seq DESC", (promotion,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def truly_replaced(told: Told, serving: int, after: After) -> None:
@@ -246,6 +264,7 @@ def examined(scene: Scene, story: Story, told: Told) -> After:
     journal_adds_up(scene.ground.volume, after)
     schema_true(scene, after)
     truly_done(story, told, live, after)
+    truly_ended(told, scene.ground.volume, after)
     if told.words == ("switch", "replace"):
         truly_replaced(told, replacement_says(scene.ground.volume)[0], after)
     folders_readable(scene, after)

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -112,6 +113,20 @@ def test_control_an_end_that_is_not_what_serves_is_caught(grounds: Grounds) -> N
     after = examined(scene, BAD, scene.run(*grounds.words(BAD)))
     scene.close()
     assert "the promotion ended rolled-back, and green is live" in after.wrong
+
+
+@pytest.mark.parametrize("phase", ["promoted", "abandoned", None])
+def test_control_an_end_that_is_told_and_was_not_is_caught(grounds: Grounds, phase: str | None) -> None:
+    """Of a build that goes bad, whose promotion may end on either colour: this one was rolled back."""
+    scene = Scene(grounds.copy(BAD.ground))
+    scene.steward(scene.ground.faults())
+    told = scene.run(*grounds.words(BAD))
+    honest = examined(scene, BAD, told).wrong
+    said = {"data": {"promotion": {**told.body["data"]["promotion"], "phase": phase}}}
+    wrong = examined(scene, BAD, replace(told, status=0, body=said)).wrong
+    scene.close()
+    assert honest == []
+    assert any(word.startswith(("said ", "ended with 0")) for word in wrong), wrong
 
 
 @pytest.mark.parametrize(("part", "name"), [("cli", "steward asked report"), ("steward", "switch flip")])
