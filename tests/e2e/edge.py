@@ -20,6 +20,7 @@ from otagate.adapters.images import edge_images
 from otagate.adapters.steward_client import StewardClient
 from otagate.core.canonical import digest_of, plain
 from otagate.core.cloud import LABEL_PLATFORM, LABEL_SERVICE, Colour
+from otagate.core.places import run_folder
 from otagate.core.platform import Protocol
 from otagate.core.promotion import Event, Phase
 from otagate.core.shadow import ShadowRule, ShadowSeen
@@ -45,7 +46,7 @@ def topology_of(platform: str) -> Topology:
     hosts = {colour.value: f"{platform}-{colour}-web" for colour in Colour}
     return Topology(
         platform=platform,
-        switch=f"{platform}-shared-switch",
+        switch=f"{platform}-shared-holder",
         doors=(
             Door("web", Protocol.HTTP, FRONTS["web"], hosts, 8080, "/healthz", idle_timeout=HTTP_IDLE, service="web"),
             Door("dicom", Protocol.DICOM, FRONTS["dicom"], hosts, 11112, "", "HELLO", 3600, service="web"),
@@ -102,13 +103,22 @@ class Edge:
         topology = json.dumps(plain(self.topology()))
         self._edge("steward", self.images.steward, {"OTAGATE_TOPOLOGY": topology}, {})
 
-    def run_switch(self) -> None:
-        topology = self.topology()
-        environment = {"OTAGATE_SWITCH_CONFIG": haproxy_config(topology), "OTAGATE_SWITCH_LUA": flip_lua(topology)}
-        self._edge("switch", self.images.switch, environment, self.published())
+    def run_switch(self, *, second: bool = False) -> None:
+        """Holder and switch as `otagate up` makes them."""
+        topology, run = self.topology(), run_folder(second=second)
+        fronts = [str(front) for front in self.fronts.values()]
+        holder, switch = ("holder-second", "switch-second") if second else ("holder", "switch")
+        self._edge(holder, self.images.holder, {}, self.published(), [run, *fronts])
+        environment = {
+            "OTAGATE_SWITCH_CONFIG": haproxy_config(topology, second=second),
+            "OTAGATE_SWITCH_LUA": flip_lua(topology),
+            "OTAGATE_SWITCH_NUMBER": "1",
+            "OTAGATE_SWITCH_RUN": run,
+        }
+        self._edge(switch, self.images.switch, environment, {})
 
     def published(self) -> Mapping[str, tuple[str, int | None]]:
-        """Where the switch's ports are found on the engine's machine; None: the engine chooses."""
+        """Where the doors are found on the engine's machine; None: the engine chooses."""
         return {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
 
     def _edge(
@@ -172,14 +182,13 @@ class Edge:
     def steward(self) -> StewardClient:
         return StewardClient(lambda: self.client, self.platform, self.images.source)
 
-    def address(self, listener: str) -> tuple[str, int]:
+    def address(self, listener: str, holder: str = "holder") -> tuple[str, int]:
         until = time.monotonic() + 10
         while True:
-            switch = self.container("shared-switch")
-            published = switch.ports.get(f"{self.fronts[listener]}/tcp")
+            published = self.container(f"shared-{holder}").ports.get(f"{self.fronts[listener]}/tcp")
             if published:
                 return "127.0.0.1", int(published[0]["HostPort"])
-            assert time.monotonic() < until, "the switch publishes no port"
+            assert time.monotonic() < until, "the holder publishes no port"
             time.sleep(0.05)
 
     def url(self, path: str = "/") -> str:

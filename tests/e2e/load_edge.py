@@ -27,7 +27,7 @@ def topology_of(platform: str) -> Topology:
     hosts = {colour.value: f"{platform}-{colour}-web" for colour in Colour}
     return Topology(
         platform=platform,
-        switch=f"{platform}-shared-switch",
+        switch=f"{platform}-shared-holder",
         doors=(
             Door("web", Protocol.HTTP, 20001, hosts, 8080, "/healthz", service="web"),
             Door("dicom", Protocol.DICOM, 20002, hosts, 11112, "", "LOAD", 3600, service="web"),

@@ -33,7 +33,7 @@ def topology_of(platform: str) -> Topology:
     hosts = {colour.value: f"{platform}-{colour}-web" for colour in Colour}
     return Topology(
         platform=platform,
-        switch=f"{platform}-shared-switch",
+        switch=f"{platform}-shared-holder",
         doors=(Door("web", Protocol.HTTP, 20001, hosts, 8080, "/healthz", service="web", shadowed=True),),
         hooks=tuple(HookCall("web", name, hosts, 8080, f"/hooks/{name}", 5.0) for name in ("activate", "passive")),
     )

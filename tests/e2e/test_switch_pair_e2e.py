@@ -9,7 +9,7 @@ import requests
 
 from otagate.core.cloud import Colour
 from otagate.core.promotion import Phase
-from otagate.core.switch import flip_lua, haproxy_config, socket_path
+from otagate.core.switch import socket_path
 from otagate.core.topology import Topology
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
@@ -21,23 +21,17 @@ SECOND = socket_path(second=True)
 
 
 def paired(platform: str) -> Topology:
-    return replace(topology_of(platform), second=f"{platform}-shared-second")
+    return replace(topology_of(platform), second=f"{platform}-shared-holder-second")
 
 
 class PairEdge(Edge):
-    def run_switch(self) -> None:
-        super().run_switch()
-        topology = self.topology()
-        config = haproxy_config(topology, second=True)
-        environment = {"OTAGATE_SWITCH_CONFIG": config, "OTAGATE_SWITCH_LUA": flip_lua(topology)}
-        ports = {f"{front}/tcp": ("127.0.0.1", None) for front in self.fronts.values()}
-        self._edge("second", self.images.switch, environment, ports)
+    def raise_(self) -> None:
+        super().raise_()
+        self.run_switch(second=True)
 
     def colours(self) -> tuple[str, str]:
         """What each front door answers with."""
-        published = self.container("shared-second").ports[f"{self.fronts['web']}/tcp"]
-        assert published
-        second = requests.get(f"http://127.0.0.1:{published[0]['HostPort']}/", timeout=5)
+        second = requests.get("http://{}:{}/".format(*self.address("web", "holder-second")), timeout=5)
         return self.colour_now(), second.headers["X-Otagate-Colour"]
 
     def second(self, command: str) -> str:
@@ -83,13 +77,13 @@ def test_a_way_back_is_gone_by_one_while_the_other_is_stopped(pair: PairEdge) ->
     with pair.steward().lease(claim_of("alice"), 0) as hold:
         pair.to_flip(hold, pair.intent(Kind.PROMOTE, Colour.BLUE, "p-alone", watch))
         assert pair.eventually(lambda: pair.phase() is Phase.WATCHING)
-        pair.container("shared-second").stop(timeout=0)
+        pair.container("shared-switch-second").stop(timeout=0)
         pair.poke(Colour.BLUE, "/sick")
     view = pair.end_of("p-alone")
     assert view.phase is Phase.ROLLED_BACK
     assert pair.colour_now() == "green"
     assert [debt for debt in view.debts if debt.startswith("the second switch is gone and was not turned")]
     assert "the second switch: " in pair.steward().status().disagreements[0]
-    pair.container("shared-second").start()
+    pair.container("shared-switch-second").start()
     assert pair.eventually(lambda: pair.steward().status().disagreements == ())
     assert pair.colours() == ("green", "green")

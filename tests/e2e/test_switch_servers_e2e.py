@@ -24,6 +24,8 @@ class Rehearsing(Edge):
     def raise_switch(self) -> None:
         self.container("shared-steward").exec_run(["sh", "-c", f"echo {NUMBER} > /run/otagate/serving"])
         self.container("shared-switch").stop(timeout=2)  # so that nobody else asks the server how it is
+        self.container("shared-holder").remove(force=True)
+        self.container("shared-steward").exec_run(["sh", "-c", "rm /run/otagate/holder /run/otagate/holder.sock"])
         topology = self.topology()
         environment = {
             "OTAGATE_SWITCH_CONFIG": haproxy_config(topology, NUMBER),

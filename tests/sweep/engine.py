@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +28,6 @@ from otagate.adapters.images import BASE, PYTHON, edge_images
 from otagate.core.cloud import LABEL_PLATFORM, Colour
 from otagate.core.errors import OtagateError
 from otagate.core.promotion import Event, Phase
-from otagate.core.switch import flip_lua, haproxy_config
-from otagate.core.topology import Topology
 from otagate.core.traffic import Kind
 from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import COLOUR_IMAGE, Edge, claim_of
@@ -47,25 +45,14 @@ WAYS: Mapping[str, str] = {KILLED: "KILL", ENDED_BY_TERM: "TERM", POWER: ""}
 
 @dataclass
 class InnerEdge(Edge):
-    """An edge whose doors are reached at the inner engine's own address, with a holder as `otagate up` makes it."""
+    """An edge whose doors are reached at the inner engine's own address."""
 
     at: str = ""
-
-    def topology(self) -> Topology:
-        return replace(super().topology(), switch=f"{self.platform}-shared-holder")
-
-    def run_switch(self) -> None:
-        topology = self.topology()
-        fronts = [str(front) for front in self.fronts.values()]
-        self._edge("holder", self.images.holder, {}, self.published(), ["/run/otagate", *fronts])
-        config, lua = haproxy_config(topology), flip_lua(topology)
-        environment = {"OTAGATE_SWITCH_CONFIG": config, "OTAGATE_SWITCH_LUA": lua, "OTAGATE_SWITCH_NUMBER": "1"}
-        self._edge("switch", self.images.switch, environment, {})
 
     def published(self) -> Mapping[str, tuple[str, int | None]]:
         return {f"{front}/tcp": ("0.0.0.0", front) for front in self.fronts.values()}
 
-    def address(self, listener: str) -> tuple[str, int]:
+    def address(self, listener: str, holder: str = "holder") -> tuple[str, int]:  # noqa: ARG002
         return self.at, self.fronts[listener]
 
 
