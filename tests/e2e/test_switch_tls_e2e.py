@@ -112,13 +112,18 @@ def test_listeners_with_tls_turn_together_with_the_others(edge: Edge, pems: dict
     view = edge.promote(Colour.GREEN, "p-tls", intent=edge.intent(Kind.PROMOTE, Colour.GREEN, "p-tls", SHORT))
     assert view.phase is Phase.PROMOTED, view.reason
     assert colour_of(edge, pems["the-switch"]) == "green"
+    assert associated(edge, pems["the-service"]) == "g"
+
+
+def associated(edge: Edge, trusted: Path) -> str:
+    """The colour that a DICOM association over TLS comes to, by its letter."""
     entity = AE(ae_title="TLS")
     entity.add_requested_context(VERIFICATION)
-    context = ssl.create_default_context(cafile=str(pems["the-service"]))
+    context = ssl.create_default_context(cafile=str(trusted))
     association = entity.associate(*edge.address("dicom"), ae_title="HELLO", tls_args=(context, "127.0.0.1"))
     assert association.is_established
-    assert (association.acceptor.implementation_version_name or "")[:1] == "g"
     association.release()
+    return (association.acceptor.implementation_version_name or "")[:1]
 
 
 def test_a_colour_whose_tls_ends_is_seen_down(edge: Edge) -> None:
@@ -129,3 +134,30 @@ def test_a_colour_whose_tls_ends_is_seen_down(edge: Edge) -> None:
     edge.renew(live.other)
     assert edge.eventually(lambda: not edge.steward().status().switch.up[f"dicom_{live.other}"], 20)
     assert edge.eventually(lambda: edge.steward().status().switch.up[f"web_{live.other}"], 20)
+
+
+def ended_topology_of(platform: str) -> Topology:
+    known = plain.topology_of(platform)
+    web, dicom, raw = known.doors
+    return replace(known, doors=(web, replace(dicom, tls=Tls.END), raw))
+
+
+def test_dicom_is_ended_at_the_switch_where_the_platform_says_so(
+    engine: docker.DockerClient, pems: dict[str, Path]
+) -> None:
+    """Its service speaks in the clear behind it, is checked in the clear, and turns."""
+    pem = pems["the-switch"]
+    made = Edge(engine, topology_of=ended_topology_of, certificates={"dicom": pem.read_bytes()})
+    try:
+        made.raise_()
+        assert made.genesis().phase is Phase.PROMOTED
+        assert shown(made.address("dicom"), pem) == "the-switch"
+        assert associated(made, pem) == "b"
+        with pytest.raises(ProbeFault):
+            ask(made.topology().doors[1], *made.address("dicom"), 5.0)
+        made.run_colour(Colour.GREEN)
+        view = made.promote(Colour.GREEN, "p-end", intent=made.intent(Kind.PROMOTE, Colour.GREEN, "p-end", SHORT))
+        assert view.phase is Phase.PROMOTED, view.reason
+        assert associated(made, pem) == "g"
+    finally:
+        made.remove()
