@@ -1,11 +1,8 @@
 """Switch and steward in a real engine: what they promise while traffic runs, processes die and builds go bad."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import requests
@@ -20,6 +17,7 @@ from otagate.core.watch import WatchPolicy
 from tests.e2e.edge import Edge, claim_of
 from tests.e2e.load import Load
 from tests.sweep.front import TOLD, accounts
+from tests.sweep.leases import killed_through_an_engine
 from tests.sweep.slayer import Slayer
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
@@ -215,37 +213,12 @@ def test_a_second_holder_is_told_who_holds_the_lease_and_may_have_another_scope(
         assert [h.claim.by for h in edge.steward().status().holders] == ["alice"]
 
 
-HOLDER = """
-import sys, time, docker
-from otagate.adapters.steward_client import StewardClient
-from tests.e2e.edge import claim_of
-steward = StewardClient(docker.from_env, sys.argv[1], sys.argv[2])
-with steward.lease(claim_of("killed"), 0):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def test_the_lease_of_a_killed_command_line_is_free_at_once(edge: Edge) -> None:
-    arguments = [sys.executable, "-c", HOLDER, edge.platform, edge.images.source]
-    path = os.pathsep.join(sys.path)
-    got: list[float] = []
-
-    def wait() -> None:
-        with edge.steward().lease(claim_of("next"), 40):
-            got.append(time.monotonic())
-
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        assert [h.claim.by for h in edge.steward().status().holders] == ["killed"]
-        waiting = edge.beside(wait)  # its session stands already: what is timed is the lease alone
-        time.sleep(3)
-        holder.send_signal(signal.SIGKILL)
-        killed = time.monotonic()
-        waiting.join(40)
-    assert len(got) == 1
-    assert got[0] - killed < 10.0  # one that is not seen to be dead is given up after its silence, fifteen
+def test_the_lease_of_a_killed_command_line_is_free_at_once(edge: Edge, tmp_path: Path) -> None:
+    """`python -m tests.sweep.leases` times it: here a session may be slow to begin."""
+    handed = killed_through_an_engine(edge, tmp_path / "holders.log", 2, waits=4.0)
+    assert handed.newer
+    assert min(handed.seconds) >= 0
+    assert max(handed.seconds) < 10.0  # one that is not seen to be dead is given up after its silence, fifteen
 
 
 def test_a_flip_past_the_map_file_is_seen_and_recover_puts_it_right(edge: Edge, to: Colour) -> None:

@@ -1,6 +1,8 @@
 """The lease among many: holders killed one after the other, and promoters who all begin at once.
 
-python -m tests.sweep.leases [--holders N] [--promoters N] [--rounds N]
+Holders twice: at the steward's own socket, and through a real engine's exec, as the command line has it.
+
+python -m tests.sweep.leases [--holders N] [--through-engine N] [--promoters N] [--rounds N]
 """
 
 import argparse
@@ -10,10 +12,16 @@ import shutil
 import struct
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import docker
+
+from otagate.adapters.steward_client import StewardClient
 from otagate.core.traffic import Claim, Scope
+from otagate.ports import Steward
+from tests.e2e.edge import Edge
 from tests.sweep.invariants import After, one_colour
 from tests.sweep.kill_sweep import room
 from tests.sweep.processes import Process, client, command, forked
@@ -53,18 +61,17 @@ class Handed:
 class Holder:
     """A process that waits for the lease, tells when it has it, and keeps it until it is killed."""
 
-    def __init__(self, scene: Scene, name: str) -> None:
+    def __init__(self, name: str, steward: Callable[[], Steward], log: Path) -> None:
         self._read, write = os.pipe()
 
         def work() -> int:
-            steward = client(scene.ground, scene.ground.faults())
             claim = Claim(Scope.PLATFORM, name, f"{name}@here:{os.getpid()}", "otagate promote", "a test")
-            with steward.lease(claim, _WAIT) as hold:
+            with steward().lease(claim, _WAIT) as hold:
                 os.write(write, _STAMP.pack(time.monotonic()) + _STAMP.pack(hold.epoch))
                 time.sleep(_WAIT)
             return 0
 
-        self.process: Process = forked(work, scene.ground.root / "holders.log")
+        self.process: Process = forked(work, log)
         os.close(write)
 
     def has_it(self) -> tuple[float, int]:
@@ -76,16 +83,14 @@ class Holder:
         return _STAMP.unpack_from(content)[0], int(_STAMP.unpack_from(content, _STAMP.size)[0])
 
 
-def killed_holders(grounds: Grounds, count: int) -> Handed:
-    scene, handed = Scene(grounds.copy("raised")), Handed()
-    scene.steward()
-    await_steward(scene)
-    holder = Holder(scene, "holder-0")
+def handed_on(begin: Callable[[str], Holder], count: int, waits: float) -> Handed:
+    """Each holder is killed once the next one has had `waits` seconds to wait: what is timed is the lease, no start."""
+    handed, holder = Handed(), begin("holder-0")
     handed.epochs.append(holder.has_it()[1])
     try:
         for number in range(1, count + 1):
-            following = Holder(scene, f"holder-{number}")
-            time.sleep(0.1)  # it waits by now: what is timed is the lease, not a start
+            following = begin(f"holder-{number}")
+            time.sleep(waits)
             killed = time.monotonic()
             holder.process.kill()
             got, epoch = following.has_it()
@@ -94,8 +99,27 @@ def killed_holders(grounds: Grounds, count: int) -> Handed:
             holder = following
     finally:
         holder.process.kill()
-        scene.close()
     return handed
+
+
+def killed_holders(grounds: Grounds, count: int) -> Handed:
+    scene = Scene(grounds.copy("raised"))
+    scene.steward()
+    await_steward(scene)
+    ground = scene.ground
+    try:
+        return handed_on(
+            lambda name: Holder(name, lambda: client(ground, ground.faults()), ground.root / "holders.log"), count, 0.1
+        )
+    finally:
+        scene.close()
+
+
+def killed_through_an_engine(edge: Edge, log: Path, count: int, waits: float = 1.5) -> Handed:
+    def steward() -> Steward:
+        return StewardClient(docker.from_env, edge.platform, edge.images.source)
+
+    return handed_on(lambda name: Holder(name, steward, log), count, waits)
 
 
 @dataclass
@@ -167,9 +191,21 @@ def judged(scene: Scene, told: dict[int, Told]) -> list[str]:
     return after.wrong
 
 
+def through_an_engine(log: Path, count: int) -> Handed:
+    edge = Edge(docker.from_env())
+    try:
+        edge.raise_()
+        edge.genesis()
+        return killed_through_an_engine(edge, log, count)
+    finally:
+        edge.remove()
+        edge.client.close()
+
+
 def main() -> int:
     words = argparse.ArgumentParser()
     words.add_argument("--holders", type=int, default=200)
+    words.add_argument("--through-engine", type=int, default=200)
     words.add_argument("--promoters", type=int, default=50)
     words.add_argument("--rounds", type=int, default=20)
     asked = words.parse_args()
@@ -178,9 +214,11 @@ def main() -> int:
         grounds.of("tested")
         handed = killed_holders(grounds, asked.holders)
         print(handed.text(), flush=True)
+        engines = through_an_engine(folder / "engine.log", asked.through_engine)
+        print(f"through an engine: {engines.text()}", flush=True)
         came = race(grounds, asked.promoters, asked.rounds)
         print(came.text())
-    return 1 if came.wrong or not came.rounds or handed.wrong else 0
+    return 1 if came.wrong or not came.rounds or handed.wrong or engines.wrong else 0
 
 
 if __name__ == "__main__":
