@@ -1,7 +1,8 @@
 """Asking the steward over its engine's API: an exec of `session` in its container, JSON lines on the exec's streams.
 
-Works through unix and TCP URLs, in the clear and by TLS; an ssh URL's stream is handled as the SDK gives it, and was not
-tried. The lease dies with this process: the kernel closes the connection, the engine closes the session's stdin, and the steward frees what was held. Raises SwitchFault, and what the steward raises.
+Works through unix and TCP URLs, in the clear and by TLS; an ssh URL's stream is taken as the SDK gives it, and was not
+tried. The lease dies with this process: the kernel closes the connection, the engine closes the session's stdin, and
+the steward frees what was held. Raises SwitchFault, and what the steward raises.
 """
 
 import contextlib
