@@ -60,7 +60,7 @@ def page(live: Live, run: str, form: str) -> str:
 def test_what_is_answered_otherwise_refuses_the_promotion_and_stands_on_its_page(judged: tuple[Live, str]) -> None:
     """A passive colour says in its health that it is passive: nobody declared that this may differ."""
     live, run = judged
-    with asked(live, "/healthz?patient=4711") as codes:
+    with asked(live, "/healthz?patient=Muster") as codes:
         envelope = live.otagate("promote", run, "--by", "tests", exit=5)
     promotion = envelope["data"]["promotion"]
     assert promotion["phase"] == "abandoned"
@@ -74,7 +74,7 @@ def test_what_is_answered_otherwise_refuses_the_promotion_and_stands_on_its_page
     assert "body /active" in html
     assert "shadow of web: fail" in summary
     assert "body /active" in summary
-    assert "4711" not in html + summary
+    assert "Muster" not in html + summary
 
 
 def test_without_a_client_nothing_was_compared_and_the_promotion_is_refused(judged: tuple[Live, str]) -> None:

@@ -9,7 +9,7 @@ from otagate.report import FORMATS
 from otagate.report.shadows import shadows
 from tests.samples import HOSTILE, START, promotion, stored
 
-GET = Request("GET", "/objects?patient=4711", ())
+GET = Request("GET", "/objects?patient=Muster", ())
 SEEN = ShadowSeen(compared=40, moving=2).with_compared(GET, [Difference("body /dose", "another value")])
 
 
@@ -35,7 +35,7 @@ def test_the_page_and_the_summary_show_them() -> None:
     assert "body /dose" in page(event())
     summary = page(event(), form="markdown")
     assert "shadow of web: fail" in summary
-    assert "4711" not in page(event()) + summary
+    assert "Muster" not in page(event()) + summary
 
 
 def test_without_a_shadow_nothing_is_said_of_one() -> None:
