@@ -122,7 +122,8 @@ def live_definition(
         raise _untold(live, "what its containers tell of their definition cannot be read") from odd
     if release.digest != named or {name: s.name for name, s in services.items()} != {name: name for name in builds}:
         raise _untold(live, "what its containers tell of their definition does not come to its digest")
-    if gone := sorted({s for service in services.values() for s in service.secrets} - set(platform.secrets)):
+    used = {name for s in services.values() for name in (*s.secrets, *(s.migrate.secrets if s.migrate else ()))}
+    if gone := sorted(used - set(platform.secrets)):
         raise _untold(live, f"it uses secrets that the files do not declare any more: {', '.join(gone)}")
     return defined, release
 

@@ -12,7 +12,7 @@ from otagate.core.errors import Alarm, Refused, UsageError
 from otagate.core.impact import Impact
 from otagate.core.judge import Decision
 from otagate.core.mirror import Explanation
-from otagate.core.platform import Hook, HookName, Service
+from otagate.core.platform import Hook, HookName, Migrate, Service
 from otagate.core.promotion import Phase
 from otagate.core.record import Record
 from otagate.core.suite import Crash
@@ -221,9 +221,13 @@ def test_a_replaced_switch_has_the_hold_of_the_live_release_not_that_of_the_file
     assert not environments.describe(scene.platform, scene.ports).red
 
 
-def test_a_secret_that_the_live_release_needs_and_the_files_do_not_declare_is_told_and_none_is_made_up() -> None:
-    scene = raised()
-    redefine(scene, secrets=())
+@pytest.mark.parametrize("by", ["service", "migrate"])
+def test_a_secret_that_the_live_release_needs_and_the_files_do_not_declare_is_told_and_none_is_made_up(by: str) -> None:
+    scene = Scene()
+    if by == "migrate":
+        redefine(scene, secrets=(), migrate=Migrate(("migrate",), ("password",), 30.0))
+    scene.up()
+    redefine(scene, secrets=(), migrate=None)
     store = replace(scene.platform.services["store"], secrets=())
     services = {**scene.platform.services, "store": store}
     scene.platform = replace(scene.platform, services=services, secrets={})
