@@ -23,7 +23,8 @@ IMAGE = "hello/web:1.1"
 def declare(scene: Scene, schema: Schema, step: Migrate | None = STEP) -> None:
     services = dict(scene.platform.services)
     services["web"] = replace(services["web"], schema=schema, migrate=step)
-    scene.platform = replace(scene.platform, services=services)
+    secrets = {**scene.platform.secrets, "owner": scene.platform.secrets["password"]}
+    scene.platform = replace(scene.platform, services=services, secrets=secrets)
 
 
 def before() -> Scene:
