@@ -1,6 +1,6 @@
 """Bodies of the commands about what is live: promote, rollback, status, recover."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,9 @@ def status(where: str | None) -> Result:
         ]
         stranded = seen.status and seen.status.promotion and seen.status.promotion.phase is Phase.STRANDED
         code = Exit.STRANDED if stranded else Exit.ALARM if seen.red else Exit.DONE
-        return Result(code, data, "\n".join(lines), errors=errors, next=_next(seen.status, missing=missing))
+        changed = {d.service for d in seen.departures if d.field in (mirror.SPECIFICATION, mirror.IMAGE)}
+        follow = _next(seen.status, missing=missing, changed=changed)
+        return Result(code, data, "\n".join(lines), errors=errors, next=follow)
 
 
 def _mending(departure: Difference) -> str:
@@ -349,9 +351,9 @@ def alarm(code: str, message: str, hint: str) -> dict[str, str]:
     return {"code": code, "message": message, "hint": hint, "at": ""}
 
 
-def _next(status: Status | None, *, missing: bool) -> str:
+def _next(status: Status | None, *, missing: bool, changed: Collection[str]) -> str:
     """`missing`: a container that must run does not. What it alone could tell or turn, `recover` would wait for in
-    vain."""
+    vain. `changed`: the services that stand as they were defined once."""
     if status is None:
         return "otagate up"
     view = status.promotion
@@ -371,4 +373,6 @@ def _next(status: Status | None, *, missing: bool) -> str:
         return "otagate recover"
     if view is not None and view.not_back:
         return AGAIN
+    if STEWARD in changed or SWITCH in changed:
+        return "otagate up" if STEWARD in changed else "otagate switch replace"
     return "otagate up" if status.live is None else "otagate test SERVICE=IMAGE"

@@ -47,6 +47,7 @@ def test_a_steward_that_was_renewed_is_counted_and_the_switch_is_the_next_word(m
     assert done.data["changed"] == ["p-shared-steward"]
     assert done.data["unapplied"] == ["p-shared-switch"]
     assert told(done) == [SWITCH_LEFT]
+    assert promotion.status("p").next == "otagate switch replace"
     switch.replace(scene.platform, scene.ports, CLAIM, wait=0.0)
     after = upped(scene, monkeypatch)
     assert (after.exit, after.errors, after.next) == (Exit.DONE, [], "otagate test web=IMAGE")
@@ -79,7 +80,9 @@ def test_status_names_the_command_that_brings_in_each_of_the_edge(monkeypatch: p
     other_image(scene)
     with monkeypatch.context() as patch:
         upped(scene, patch, dry_run=True)
-        hints = dict(told(promotion.status("p")))
+        shown = promotion.status("p")
+        hints = dict(told(shown))
+    assert shown.next == "otagate up"
     renewal = "otagate up renews it; its journal stays"
     assert hints["steward image: departs from its definition"] == renewal
     assert hints["steward specification: departs from its definition"] == renewal
