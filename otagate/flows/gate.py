@@ -86,7 +86,7 @@ def compare_standing(platform: Platform, ports: Ports) -> Comparison:
         c.service: Build(c.service, c.image, c.image) for c in candidates if c.service in production.release.builds
     }
     candidate = release_of(platform, {**production.release.builds, **released})
-    if any(c.labels.get(LABEL_RELEASE, candidate.digest) != candidate.digest for c in candidates):
+    if any(c.service in released and c.labels.get(LABEL_RELEASE) != candidate.digest for c in candidates):
         raise UsageError(
             "the standing mirror was raised from other files than these",
             code="mirror-changed",

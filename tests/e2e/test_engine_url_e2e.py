@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
 SHORT = WatchPolicy(lasts=0.5, every=0.1, window=10.0)
 ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
-BEATS = 12.0  # seconds: longer than two beats of a lease, while nothing else is said
+BEATS = 20.0  # seconds: after fifteen without a word a lease is given up
 
 
 class Relay(socketserver.ThreadingTCPServer):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from otagate.core.canonical import digest_of_bytes
-from otagate.core.cloud import LABEL_DEFINITION, Binding, Colour
+from otagate.core.cloud import LABEL_DEFINITION, LABEL_RELEASE, Binding, Colour
 from otagate.core.errors import Alarm, Refused, UsageError
 from otagate.core.impact import Impact
 from otagate.core.judge import Decision
@@ -149,6 +149,16 @@ def test_a_mirror_that_was_raised_from_other_files_is_not_compared() -> None:
     with pytest.raises(UsageError, match="other files") as told:
         gate.compare_standing(scene.platform, scene.ports)
     assert told.value.hint == "otagate mirror up"
+
+
+def test_a_mirror_that_does_not_say_what_it_was_raised_from_is_not_compared() -> None:
+    scene = raised()
+    gated(scene)
+    standing = scene.world.containers["p-green-candidate-web"]
+    labels = {name: value for name, value in standing.container.labels.items() if name != LABEL_RELEASE}
+    standing.container = replace(standing.container, labels=labels)
+    with pytest.raises(UsageError, match="other files"):
+        gate.compare_standing(scene.platform, scene.ports)
 
 
 def forged(scene: Scene, **labels: str | None) -> None:

@@ -231,8 +231,15 @@ def test_other_doors_are_brought_in_by_nothing(change: Callable[[Scene], None]) 
     assert ids(scene) == before
 
 
+def of_another_otagate(scene: Scene) -> None:
+    def before(_: str) -> None:
+        raise SwitchFault("another otagate", code="version")
+
+    scene.steward.before = before
+
+
 @pytest.mark.parametrize("change", OTHER_DOORS)
-@pytest.mark.parametrize("why", ["image", "second", "gone"])
+@pytest.mark.parametrize("why", ["image", "second", "gone", "otagate"])
 def test_a_steward_that_must_be_made_anew_is_not_made_for_other_doors(
     why: str, change: Callable[[Scene], None]
 ) -> None:
@@ -242,6 +249,8 @@ def test_a_steward_that_must_be_made_anew_is_not_made_for_other_doors(
         other_image(scene)
     elif why == "second":
         scene.platform = replace(scene.platform, second="127.0.0.2")
+    elif why == "otagate":
+        of_another_otagate(scene)
     else:
         scene.world.containers.pop(STEWARD)
     before = ids(scene)
@@ -313,26 +322,6 @@ def test_a_steward_is_never_given_the_hooks_of_a_release_that_is_not_live(why: s
     assert renewed(scene) == (STEWARD,)
     assert "/hooks/other" not in hooks_in(scene)
     assert renewed(scene) == ()
-
-
-def of_another_otagate(scene: Scene) -> None:
-    def before(_: str) -> None:
-        raise SwitchFault("another otagate", code="version")
-
-    scene.steward.before = before
-
-
-@pytest.mark.parametrize("change", OTHER_DOORS)
-def test_a_steward_of_another_otagate_is_not_renewed_for_other_doors(change: Callable[[Scene], None]) -> None:
-    scene = raised()
-    change(scene)
-    before = ids(scene)
-    of_another_otagate(scene)
-    for refused in (renewed, lambda s: environments.plan_up(s.platform, s.ports)):
-        with pytest.raises(Refused) as no:
-            refused(scene)
-        assert no.value.code == "doors-changed"
-    assert ids(scene) == before
 
 
 def test_a_steward_of_an_otagate_before_doors_were_labelled_is_renewed() -> None:
